@@ -1,0 +1,217 @@
+import { DatabaseError } from 'pg';
+import { RotationError, type RotationErrorCode } from '../rotation/errors.ts';
+
+/** Where a session was when it failed. */
+export type Phase = 'connecting' | 'working';
+
+/** What an error of the driver, the server, the socket or TLS means. */
+export interface Meaning {
+  readonly code: RotationErrorCode | 'WRONG_PASSWORD';
+  /** Completes "A session with <host> was needed, but …". */
+  readonly what: string;
+  readonly remedy: string;
+}
+
+/** The one place that tells what went wrong with a database; pure. */
+export function meaningOf(error: unknown, phase: Phase, encrypted: boolean): Meaning {
+  if (error instanceof DatabaseError) return serverMeaning(error, phase, encrypted);
+  const code = codeOf(error);
+  const message = error instanceof Error ? error.message : '';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return MEANINGS.hostNotFound;
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return MEANINGS.wrongHost;
+  if (/^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|INVALID_|PATH_LENGTH|ERROR_IN_CERT|HOSTNAME_)/.test(code))
+    return MEANINGS.untrusted;
+  // The driver words these two itself and gives them no code.
+  if (message === 'The server does not support SSL connections') return MEANINGS.noTls;
+  if (/^(ERR_SSL_|ERR_TLS_|EPROTO)/.test(code) || message.includes('establishing an SSL connection'))
+    return MEANINGS.tlsFailed;
+  if (phase === 'connecting' && /^E[A-Z]+$/.test(code) && code !== 'ECONNRESET' && code !== 'EPIPE')
+    return MEANINGS.unreachable;
+  if (message.startsWith('SASL')) return MEANINGS.notAuthentic;
+  return MEANINGS.lost;
+}
+
+/** SQLSTATE → meaning. `routine` (a function of the server's source) tells apart what shares an SQLSTATE, in any language. */
+function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): Meaning {
+  const state = error.code ?? '';
+  if (phase === 'connecting') {
+    if (state === '28P01') return MEANINGS.wrongPassword;
+    if (state === '28000') {
+      const hba = error.routine === 'ClientAuthentication' || /pg_hba/.test(error.message);
+      return hba && !encrypted ? MEANINGS.tlsRequired : MEANINGS.loginForbidden;
+    }
+    if (state === '42501') return MEANINGS.noConnectPrivilege;
+  }
+  if (state === '53300') return error.routine === 'InitializeSessionUserId' ? MEANINGS.roleLimit : MEANINGS.full;
+  if (state === 'XX000' && /concurrently/.test(error.message)) return MEANINGS.busy;
+  return BY_STATE[state] ?? BY_STATE[state.slice(0, 2)] ?? MEANINGS.other;
+}
+
+const MEANINGS = {
+  wrongPassword: { code: 'WRONG_PASSWORD', what: 'the password was wrong', remedy: '' },
+  hostNotFound: {
+    code: 'DATABASE_HOST_NOT_FOUND',
+    what: "the host's name could not be resolved",
+    remedy: 'Correct "host" in the secret, or give the function\'s VPC the DNS zone that knows the name.',
+  },
+  unreachable: {
+    code: 'DATABASE_UNREACHABLE',
+    what: 'nothing accepted a connection there',
+    remedy:
+      'Check "host" and "port" in the secret, that the server runs, and that its security group admits the function\'s.',
+  },
+  timeout: {
+    code: 'DATABASE_TIMEOUT',
+    what: 'it did not answer before the invocation had to end',
+    remedy:
+      "Check that the database's security group admits the function's security group and that the function's time-out is at least 30 s.",
+  },
+  lost: {
+    code: 'DATABASE_CONNECTION_LOST',
+    what: 'the connection broke off',
+    remedy: 'Nothing needs repair: the service tries the rotation again; look at the server log if it comes back.',
+  },
+  unavailable: {
+    code: 'DATABASE_UNAVAILABLE',
+    what: 'the server is starting, stopping or recovering',
+    remedy: 'Nothing needs repair: the service tries the rotation again once the server is up.',
+  },
+  full: {
+    code: 'DATABASE_FULL',
+    what: 'the server has no connection left',
+    remedy: 'Raise max_connections, or close idle sessions: SELECT pid, usename, state FROM pg_stat_activity;',
+  },
+  roleLimit: {
+    code: 'ROLE_CONNECTION_LIMIT',
+    what: "the role's CONNECTION LIMIT is reached",
+    remedy: 'Raise the limit by one for the rotation: ALTER ROLE … CONNECTION LIMIT …;',
+  },
+  databaseNotFound: {
+    code: 'DATABASE_NOT_FOUND',
+    what: 'the server has no database of that name',
+    remedy: 'Correct "dbname" in the secret.',
+  },
+  loginForbidden: {
+    code: 'LOGIN_FORBIDDEN',
+    what: 'the server does not let this user log in from here',
+    remedy: "Check ALTER ROLE … LOGIN, and that pg_hba.conf admits this user, database and the function's address.",
+  },
+  noConnectPrivilege: {
+    code: 'LOGIN_FORBIDDEN',
+    what: 'the user may not connect to that database',
+    remedy: 'GRANT CONNECT ON DATABASE … TO …; or correct "dbname" in the secret.',
+  },
+  tlsRequired: {
+    code: 'TLS_REQUIRED',
+    what: 'the server admits no unencrypted connection for it',
+    remedy: 'Remove "ssl": false from the secret.',
+  },
+  noTls: {
+    code: 'TLS_NOT_SUPPORTED',
+    what: 'the server has no TLS',
+    remedy: 'Turn TLS on in the server (ssl = on), or accept plain text by "ssl": false in the secret.',
+  },
+  untrusted: {
+    code: 'TLS_UNTRUSTED_CERTIFICATE',
+    what: 'no trusted authority vouches for its certificate',
+    remedy:
+      "Put the authority's certificate (PEM) into the package and its path into DB_CA_FILE, or renew the certificate.",
+  },
+  wrongHost: {
+    code: 'TLS_WRONG_HOST',
+    what: 'its certificate is for another host name',
+    remedy: 'Put the name that the certificate is for into "host" in the secret.',
+  },
+  tlsFailed: {
+    code: 'TLS_FAILED',
+    what: 'TLS could not be agreed on',
+    remedy: 'Check that the server speaks TLS 1.2 or later on this port.',
+  },
+  notAuthentic: {
+    code: 'DATABASE_ERROR',
+    what: 'the server did not prove that it knows the password (SCRAM)',
+    remedy: 'Check that "host" and "port" in the secret name the right server.',
+  },
+  readOnly: {
+    code: 'DATABASE_READ_ONLY',
+    what: 'it is read-only: a replica, or a failover is under way',
+    remedy:
+      'Put the writer\'s host name into "host"; if a failover is under way, the service tries the rotation again.',
+  },
+  permission: {
+    code: 'PERMISSION_DENIED',
+    what: 'the server denied permission',
+    remedy: 'Grant what the message names; on RDS with rds.restrict_password_commands: GRANT rds_password TO …;',
+  },
+  busy: {
+    code: 'ROLE_BUSY',
+    what: 'another session was changing the role',
+    remedy:
+      'Nothing needs repair: the service tries the rotation again; end a forgotten transaction that altered the role.',
+  },
+  refusedByPolicy: {
+    code: 'PASSWORD_REFUSED_BY_POLICY',
+    what: 'the server refused the new password',
+    remedy:
+      "Match PASSWORD_LENGTH and EXCLUDE_* to the server's password rules; where it checks the clear text (passwordcheck, credcheck) set PASSWORD_HASHING=server.",
+  },
+  other: {
+    code: 'DATABASE_ERROR',
+    what: 'the server answered with an error',
+    remedy: 'Look up the SQLSTATE in `reason` and the server log at this time.',
+  },
+} as const satisfies Record<string, Meaning>;
+
+/** The meaning of a wait that was cut short by the deadline. */
+export const TIMED_OUT: Meaning = MEANINGS.timeout;
+
+/** By SQLSTATE, or by its class where the whole class means one thing (PostgreSQL manual, appendix A). */
+const BY_STATE: Readonly<Record<string, Meaning>> = {
+  '3D000': MEANINGS.databaseNotFound,
+  '57P03': MEANINGS.unavailable,
+  '57P01': MEANINGS.unavailable,
+  '57P02': MEANINGS.unavailable,
+  '25006': MEANINGS.readOnly,
+  '42501': MEANINGS.permission,
+  '55P03': MEANINGS.busy,
+  '57014': MEANINGS.timeout,
+  '22023': MEANINGS.refusedByPolicy,
+  '08': MEANINGS.lost,
+};
+
+/** The facts of a session that go into its errors. */
+export interface SessionFacts {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string;
+  readonly database: string;
+}
+
+/**
+ * @param error what the driver threw; its SQLSTATE or code is kept, and the server's message where it sent one.
+ * @param redact takes every secret of the session out of a text.
+ */
+export function databaseError(
+  meaning: Meaning,
+  error: unknown,
+  facts: SessionFacts,
+  redact: (text: string) => string,
+): RotationError {
+  const code = meaning.code === 'WRONG_PASSWORD' ? 'PASSWORD_NOT_ACCEPTED' : meaning.code;
+  const said = error instanceof DatabaseError ? ` (${redact(error.message)})` : '';
+  const reason = codeOf(error);
+  return new RotationError(
+    code,
+    `A session with ${facts.host}:${facts.port} as ${facts.username} was needed, but ${meaning.what}${said}.`,
+    {
+      remedy: meaning.remedy,
+      ...facts,
+      ...(reason === '' ? {} : { reason }),
+    },
+  );
+}
+
+function codeOf(error: unknown): string {
+  const code = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
+  return typeof code === 'string' ? code : '';
+}

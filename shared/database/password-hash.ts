@@ -1,0 +1,41 @@
+import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
+
+/** How a server wants passwords stored: its `password_encryption` and `scram_iterations`. */
+export type PasswordEncryption =
+  | { readonly method: 'scram-sha-256'; readonly iterations: number }
+  | { readonly method: 'md5' };
+
+/** PostgreSQL's count where the server has no `scram_iterations` (before version 16). */
+export const DEFAULT_SCRAM_ITERATIONS = 4096;
+
+/**
+ * What PostgreSQL keeps of a password, computed here, so that the password itself is never sent.
+ *
+ * @param password ASCII, as generated passwords are: PostgreSQL would normalise other text first (SASLprep).
+ */
+export function passwordVerifier(encryption: PasswordEncryption, username: string, password: string): Promise<string> {
+  switch (encryption.method) {
+    case 'scram-sha-256':
+      return scramVerifier(password, randomBytes(16), encryption.iterations);
+    case 'md5':
+      return Promise.resolve(`md5${createHash('md5').update(password).update(username).digest('hex')}`);
+    default: {
+      const never: never = encryption;
+      return never;
+    }
+  }
+}
+
+/** RFC 5802's StoredKey and ServerKey in the form of PostgreSQL's pg_authid.rolpassword. */
+export async function scramVerifier(password: string, salt: Buffer, iterations: number): Promise<string> {
+  const salted = await promisify(pbkdf2)(password, salt, iterations, 32, 'sha256');
+  const clientKey = createHmac('sha256', salted).update('Client Key').digest();
+  const storedKey = createHash('sha256').update(clientKey).digest('base64');
+  const serverKey = createHmac('sha256', salted).update('Server Key').digest('base64');
+  return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
+}
+
+export function isAscii(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
+}

@@ -1,0 +1,124 @@
+/**
+ * The one error type of the rotation functions.
+ *
+ * A message is one sentence: what was needed and what was found. Everything a program might want is a field, and
+ * `remedy` is one sentence for the operator. No field ever holds a password, a verifier or a RotationToken.
+ */
+
+/** Every way a rotation step can fail. The README lists them with their remedies. */
+export type RotationErrorCode =
+  // The call itself
+  | 'INVALID_EVENT'
+  | 'INVALID_ENVIRONMENT'
+  | 'ROTATION_NOT_ENABLED'
+  | 'VERSION_UNKNOWN'
+  | 'VERSION_NOT_PENDING'
+  // Secrets Manager
+  | 'SECRET_NOT_FOUND'
+  | 'SECRET_ACCESS_DENIED'
+  | 'SECRET_KEY_UNUSABLE'
+  | 'SECRET_IN_WRONG_STATE'
+  | 'SECRET_LIMIT_EXCEEDED'
+  | 'SECRETS_MANAGER_THROTTLED'
+  | 'SECRETS_MANAGER_TIMEOUT'
+  | 'SECRETS_MANAGER_UNREACHABLE'
+  | 'SECRETS_MANAGER_FAILED'
+  // What the secret says
+  | 'SECRET_HAS_NO_VALUE'
+  | 'SECRET_MALFORMED'
+  | 'PENDING_MISMATCH'
+  | 'LABEL_MOVED'
+  // The way to the database
+  | 'DATABASE_HOST_NOT_FOUND'
+  | 'DATABASE_UNREACHABLE'
+  | 'DATABASE_TIMEOUT'
+  | 'DATABASE_UNAVAILABLE'
+  | 'DATABASE_FULL'
+  | 'DATABASE_NOT_FOUND'
+  | 'DATABASE_READ_ONLY'
+  | 'DATABASE_CONNECTION_LOST'
+  | 'TLS_NOT_SUPPORTED'
+  | 'TLS_REQUIRED'
+  | 'TLS_UNTRUSTED_CERTIFICATE'
+  | 'TLS_WRONG_HOST'
+  | 'TLS_FAILED'
+  // Logins and roles
+  | 'LOGIN_FORBIDDEN'
+  | 'ROLE_CONNECTION_LIMIT'
+  | 'NO_WORKING_PASSWORD'
+  | 'PASSWORD_NOT_ACCEPTED'
+  | 'PASSWORD_REFUSED_BY_POLICY'
+  | 'PERMISSION_DENIED'
+  | 'ROLE_BUSY'
+  | 'DATABASE_ERROR'
+  // A fault of ours
+  | 'UNEXPECTED';
+
+/** Which of the secret's credentials a login was made with. */
+export type CredentialLabel = 'current' | 'pending' | 'previous' | 'unlabelled' | 'superuser';
+
+/** What is known about a failure. All of it may be logged. */
+export interface RotationErrorFacts {
+  /** One sentence an operator can act on, with the exact SQL or CLI command where one would fix it. */
+  readonly remedy: string;
+  /** The secret's ARN, as the event gave it. */
+  readonly secretArn?: string;
+  /** The version (ClientRequestToken) the step was for. */
+  readonly versionId?: string;
+  readonly step?: string;
+  readonly credential?: CredentialLabel;
+  readonly host?: string;
+  readonly port?: number;
+  readonly username?: string;
+  readonly database?: string;
+  /** The key of the secret's JSON, the field of the event or the environment variable that is wrong. */
+  readonly key?: string;
+  /** PostgreSQL's five-character SQLSTATE, or Node's or the AWS SDK's error name. */
+  readonly reason?: string;
+}
+
+/** @see RotationErrorCode for the codes, `remedy` for what to do. */
+export class RotationError extends Error {
+  override readonly name = 'RotationError';
+  readonly code: RotationErrorCode;
+  readonly facts: RotationErrorFacts;
+
+  constructor(code: RotationErrorCode, message: string, facts: RotationErrorFacts) {
+    super(message);
+    this.code = code;
+    this.facts = facts;
+  }
+
+  get remedy(): string {
+    return this.facts.remedy;
+  }
+
+  /** The same error, with facts that only an outer layer knows. What is already there stays. */
+  with(facts: Partial<RotationErrorFacts>): RotationError {
+    const enriched = new RotationError(this.code, this.message, { ...facts, ...this.facts });
+    if (this.stack !== undefined) enriched.stack = this.stack;
+    return enriched;
+  }
+}
+
+/**
+ * Makes anything thrown a RotationError. An unknown error's message is left behind, because no one can promise that
+ * it quotes no secret; its name and the places in the code it came from are kept.
+ */
+export function asRotationError(thrown: unknown): RotationError {
+  if (thrown instanceof RotationError) return thrown;
+  const name = thrown instanceof Error ? thrown.name : typeof thrown;
+  const error = new RotationError(
+    'UNEXPECTED',
+    `An error was expected to be a RotationError, but ${name} was thrown.`,
+    {
+      remedy: 'Report it as a fault of the rotation function, with the stack in its log; the next attempt may succeed.',
+      reason: name,
+    },
+  );
+  const frames = (thrown instanceof Error ? (thrown.stack ?? '') : '')
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line));
+  error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n');
+  return error;
+}

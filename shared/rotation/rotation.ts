@@ -1,0 +1,165 @@
+/**
+ * The four steps of a rotation, in order. Start reading here.
+ *
+ *   createSecret   make the new credential and store it as AWSPENDING
+ *   setSecret      make the database accept it
+ *   testSecret     log in with it
+ *   finishSecret   move AWSCURRENT to it
+ *
+ * Every step may run again, alone or beside itself, after a crash at any point. What holds at every moment: each
+ * password that the database accepts is stored in some version of the secret.
+ */
+import { parseDatabaseSecret } from '../secrets/database-secret.ts';
+import type { Password } from '../secrets/password.ts';
+import type { SecretStore, StoredVersion } from '../secrets/secret-store.ts';
+import { type CredentialLabel, RotationError } from './errors.ts';
+import type { RotationEvent, Step } from './event.ts';
+import type { Credential, RoleDatabase, RotationStrategy } from './strategy.ts';
+import type { TestedVersions } from './tested-versions.ts';
+import { decide, type VersionStages, versionWith } from './version-stage.ts';
+
+/** What a rotation step works with. */
+export interface Rotation {
+  readonly event: RotationEvent;
+  readonly strategy: RotationStrategy;
+  readonly store: SecretStore;
+  readonly database: RoleDatabase;
+  readonly tested: TestedVersions;
+  newPassword(): Password;
+}
+
+/** What a step did, for the log. */
+export interface StepReport {
+  readonly outcome: 'done' | 'already-done' | 'already-current';
+  /** The credential that the database accepted, where the step logged in. */
+  readonly credential?: CredentialLabel;
+}
+
+/** At most this many versions without a label are tried as passwords. */
+const UNLABELLED_TO_TRY = 5;
+
+type StepWork = (rotation: Rotation, stages: VersionStages) => Promise<StepReport>;
+
+const WORK: Readonly<Record<Step, StepWork>> = { createSecret, setSecret, testSecret, finishSecret };
+
+/** Runs the event's step, unless the guard says that there is nothing (left) to do. @throws RotationError */
+export async function runStep(rotation: Rotation): Promise<StepReport> {
+  const { event, store } = rotation;
+  const state = await store.describe();
+  if (decide(state, event.token) === 'already-current') return { outcome: 'already-current' };
+  return await WORK[event.step](rotation, state.stages);
+}
+
+async function createSecret(rotation: Rotation): Promise<StepReport> {
+  const { store, strategy, database } = rotation;
+  const current = await readCurrent(store);
+  const username = await strategy.nextUsername(current, database);
+  // A version that has a value keeps it: an earlier attempt made it, and the database may know it already.
+  const stored = await store.putPending(current.secret.withCredentials(username, rotation.newPassword()));
+  return { outcome: stored === 'stored' ? 'done' : 'already-done' };
+}
+
+async function setSecret({ event, store, strategy, database }: Rotation, stages: VersionStages): Promise<StepReport> {
+  const [current, pending] = await Promise.all([readCurrent(store), readPending(store)]);
+  const credential = await strategy.applyPending({
+    current,
+    pending,
+    withLogin: database.withLogin,
+    earlier: () => earlierCredentials(store, stages, [current.versionId, event.token]),
+  });
+  return { outcome: credential === 'pending' ? 'already-done' : 'done', credential };
+}
+
+async function testSecret(rotation: Rotation): Promise<StepReport> {
+  await testPending(rotation);
+  return { outcome: 'done', credential: 'pending' };
+}
+
+async function finishSecret(rotation: Rotation, stages: VersionStages): Promise<StepReport> {
+  const { event, store, tested } = rotation;
+  // An untested password is never promoted: the steps may come out of order, or to an instance that has tested nothing.
+  if (!tested.has(event.token)) await testPending(rotation);
+  const moved = await store.promotePending(versionWith(stages, 'AWSCURRENT'));
+  if (moved === 'promoted') return { outcome: 'done' };
+
+  // The label was not where it had been: another finishSecret was faster, or somebody else moved it.
+  if (decide(await store.describe(), event.token) === 'already-current') return { outcome: 'already-current' };
+  throw new RotationError(
+    'LABEL_MOVED',
+    'AWSCURRENT was needed where it was when the step began, and it was moved meanwhile.',
+    {
+      remedy: 'Nothing needs repair: the service tries the rotation again with the version that is current now.',
+    },
+  );
+}
+
+async function testPending({ event, store, strategy, database, tested }: Rotation): Promise<void> {
+  const pending = await readPending(store);
+  const outcome = await database.withLogin(pending, (roles) => strategy.verify(roles, pending));
+  if (!outcome.accepted) throw passwordNotAccepted(pending);
+  tested.add(event.token);
+}
+
+async function readCurrent(store: SecretStore): Promise<Credential> {
+  return credential('current', await store.read({ stage: 'AWSCURRENT' }));
+}
+
+async function readPending(store: SecretStore): Promise<Credential> {
+  return credential('pending', await store.readPending());
+}
+
+/** Reads one version after the other, as long as the caller wants more. What can't be parsed is no credential. */
+async function* earlierCredentials(
+  store: SecretStore,
+  stages: VersionStages,
+  seen: readonly string[],
+): AsyncIterable<Credential> {
+  const previous = versionWith(stages, 'AWSPREVIOUS');
+  if (previous !== undefined && !seen.includes(previous)) yield* tryRead(store, 'previous', previous);
+  const unlabelled = await store.unlabelledVersions();
+  for (const versionId of unlabelled.slice(0, UNLABELLED_TO_TRY)) yield* tryRead(store, 'unlabelled', versionId);
+}
+
+async function* tryRead(store: SecretStore, label: CredentialLabel, versionId: string): AsyncIterable<Credential> {
+  try {
+    yield credential(label, await store.read({ versionId }));
+  } catch (error) {
+    if (!(error instanceof RotationError && ['SECRET_MALFORMED', 'SECRET_HAS_NO_VALUE'].includes(error.code)))
+      throw error;
+  }
+}
+
+function credential(label: CredentialLabel, version: StoredVersion | undefined): Credential {
+  if (version === undefined) throw noValue(label);
+  try {
+    return { label, versionId: version.versionId, secret: parseDatabaseSecret(version.text) };
+  } catch (error) {
+    throw error instanceof RotationError ? error.with({ credential: label }) : error;
+  }
+}
+
+function noValue(label: CredentialLabel): RotationError {
+  return new RotationError('SECRET_HAS_NO_VALUE', `The ${label} version must have a value, and it has none.`, {
+    remedy:
+      label === 'current'
+        ? 'Store the credential that the database has: aws secretsmanager put-secret-value --secret-id … --secret-string file://…'
+        : 'createSecret has not run: start again with `aws secretsmanager rotate-secret --secret-id …`.',
+    credential: label,
+  });
+}
+
+function passwordNotAccepted(pending: Credential): RotationError {
+  const { host, port, username } = pending.secret;
+  return new RotationError(
+    'PASSWORD_NOT_ACCEPTED',
+    `The server at ${host}:${port} must accept the pending password of ${username}, and it refused it.`,
+    {
+      remedy:
+        "Nothing is lost, AWSCURRENT still stands: let the service try again, and check the role's VALID UNTIL (\\du in psql) if it comes back.",
+      credential: 'pending',
+      host,
+      port,
+      username,
+    },
+  );
+}

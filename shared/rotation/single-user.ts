@@ -1,0 +1,82 @@
+import { RotationError } from './errors.ts';
+import type { Credential, RotationStrategy, SetSecretContext } from './strategy.ts';
+
+/**
+ * Single user: the user's own password is replaced, by the user itself.
+ *
+ * The current password is tried first, so that a normal rotation leaves no failed login in the server's log. Only a
+ * wrong password leads to the next candidate: the pending one (an earlier attempt got as far as the database), the
+ * previous one, and the newest versions without a label (the password that an abandoned rotation left behind).
+ */
+export const singleUser: RotationStrategy = {
+  name: 'single-user',
+
+  nextUsername: (current) => Promise.resolve(current.secret.username),
+
+  async applyPending(context) {
+    const { current, pending } = context;
+    if (!isSameLogin(pending, current)) throw pendingMismatch(pending, current);
+
+    const asCurrent = await context.withLogin(current, (roles) => roles.setOwnPassword(pending.secret.password));
+    if (asCurrent.accepted) return 'current';
+
+    const asPending = await context.withLogin(onServerOf(current, pending), (roles) => roles.confirmUser());
+    if (asPending.accepted) return 'pending';
+
+    return await recover(context);
+  },
+
+  verify: (roles) => roles.confirmUser(),
+};
+
+async function recover(context: SetSecretContext) {
+  const { current, pending } = context;
+  for await (const earlier of context.earlier()) {
+    if (!isSameLogin(earlier, current)) continue;
+    const login = onServerOf(current, earlier);
+    const outcome = await context.withLogin(login, (roles) => roles.setOwnPassword(pending.secret.password));
+    if (outcome.accepted) return earlier.label;
+  }
+  const { host, port, username } = current.secret;
+  throw new RotationError(
+    'NO_WORKING_PASSWORD',
+    `A password of ${username} was needed that the server at ${host}:${port} accepts, but it refused every one that the secret still has.`,
+    {
+      remedy: `As an administrator of the database set the password that AWSCURRENT holds: ALTER ROLE … PASSWORD …; (in psql: \\password), then rotate again.`,
+      credential: 'current',
+      host,
+      port,
+      username,
+    },
+  );
+}
+
+/** Same user on the same server: a version for anything else has no part in this rotation. */
+function isSameLogin(a: Credential, b: Credential): boolean {
+  return (
+    a.secret.username === b.secret.username &&
+    a.secret.host.toLowerCase() === b.secret.host.toLowerCase() &&
+    a.secret.port === b.secret.port
+  );
+}
+
+/** Another version's password, used where and as securely as the current version says. */
+function onServerOf(current: Credential, other: Credential): Credential {
+  return { ...other, secret: { ...current.secret, password: other.secret.password } };
+}
+
+function pendingMismatch(pending: Credential, current: Credential): RotationError {
+  const { host, port, username } = pending.secret;
+  return new RotationError(
+    'PENDING_MISMATCH',
+    `The pending version must be for the current version's user, host and port (${current.secret.username} at ${current.secret.host}:${current.secret.port}), and it is for another.`,
+    {
+      remedy:
+        'Take the label off and rotate again: aws secretsmanager update-secret-version-stage --secret-id … --version-stage AWSPENDING --remove-from-version-id …',
+      credential: 'pending',
+      host,
+      port,
+      username,
+    },
+  );
+}

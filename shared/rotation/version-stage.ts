@@ -1,0 +1,54 @@
+import { RotationError } from './errors.ts';
+
+/** Staging labels by version id, as DescribeSecret gives them (VersionIdsToStages). */
+export type VersionStages = Readonly<Record<string, readonly string[]>>;
+
+/** What DescribeSecret says that a rotation depends on. */
+export interface RotationState {
+  /** Undefined where the service did not say: a secret that never had rotation configured. */
+  readonly rotationEnabled: boolean | undefined;
+  readonly stages: VersionStages;
+}
+
+/**
+ * The guard of every step: may this version be worked on? (AWS's contract with a rotation function.)
+ *
+ * @returns 'proceed', or 'already-current' when an earlier attempt finished and there is nothing left to do.
+ * @throws RotationError ROTATION_NOT_ENABLED | VERSION_UNKNOWN | VERSION_NOT_PENDING
+ */
+export function decide(state: RotationState, token: string): 'proceed' | 'already-current' {
+  if (state.rotationEnabled === false) {
+    throw new RotationError('ROTATION_NOT_ENABLED', 'Rotation must be enabled for the secret, and it is not.', {
+      remedy:
+        'Turn rotation on: aws secretsmanager rotate-secret --secret-id … --rotation-lambda-arn … --rotation-rules …',
+    });
+  }
+  const labels = stagesOf(state.stages, token);
+  if (labels === undefined) {
+    throw new RotationError('VERSION_UNKNOWN', 'The version to rotate to must exist in the secret, and it does not.', {
+      remedy:
+        'Start a rotation with `aws secretsmanager rotate-secret --secret-id …`, which registers the version first.',
+    });
+  }
+  if (labels.includes('AWSCURRENT')) return 'already-current';
+  if (!labels.includes('AWSPENDING')) {
+    throw new RotationError(
+      'VERSION_NOT_PENDING',
+      'The version to rotate to must be labelled AWSPENDING, and it is not.',
+      {
+        remedy:
+          'This rotation was cancelled or replaced; start another with `aws secretsmanager rotate-secret --secret-id …`.',
+      },
+    );
+  }
+  return 'proceed';
+}
+
+/** The version that holds a label, or undefined where none does. */
+export function versionWith(stages: VersionStages, label: string): string | undefined {
+  return Object.keys(stages).find((versionId) => stages[versionId]?.includes(label));
+}
+
+function stagesOf(stages: VersionStages, versionId: string): readonly string[] | undefined {
+  return Object.hasOwn(stages, versionId) ? stages[versionId] : undefined;
+}
