@@ -22,6 +22,8 @@ export interface Config {
   readonly passwordHashing: PasswordHashing;
   /** Whether a secret without an `ssl` key may fall back to plain text where the server has no TLS. */
   readonly tlsFallback: boolean;
+  /** Alternating users: whether the twin acts as the base role; `false` keeps the behaviour of AWS's clones. */
+  readonly alternatingSetRole: boolean;
   /** Files of trusted CA certificates (PEM) besides Node's own; a missing optional one is passed over. */
   readonly caFiles: readonly { readonly path: string; readonly optional: boolean }[];
 }
@@ -43,6 +45,7 @@ export function readConfig(environment: Environment = process.env): Config {
     passwordPolicy: readPasswordPolicy(environment),
     passwordHashing: readChoice(environment, 'PASSWORD_HASHING', ['client', 'server']),
     tlsFallback: readChoice(environment, 'TLS_FALLBACK', ['deny', 'allow']) === 'allow',
+    alternatingSetRole: readBoolean(environment, 'ALTERNATING_SET_ROLE', true),
     caFiles: [
       { path: LAMBDA_CA_FILE, optional: true },
       ...(caFile === undefined ? [] : [{ path: caFile, optional: false }]),

@@ -1,111 +1,97 @@
-import { Logger } from '@aws-lambda-powertools/logger';
-import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { SecureContext } from 'node:tls';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Context, Handler } from 'aws-lambda';
 import { type Config, readConfig } from './config.ts';
 import { roleDatabase } from './database/database.ts';
 import { trustStore } from './database/tls.ts';
 import { Deadline } from './deadline.ts';
-import { asRotationError, type RotationError } from './rotation/errors.ts';
+import { stepObserver } from './observer.ts';
+import { asRotationError } from './rotation/errors.ts';
 import { parseEvent, type RotationEvent } from './rotation/event.ts';
-import { runStep, type StepReport } from './rotation/rotation.ts';
-import type { RotationStrategy } from './rotation/strategy.ts';
-import { TestedVersions } from './rotation/tested-versions.ts';
+import { RecentLogins } from './rotation/recent-logins.ts';
+import { type Rotation, runStep } from './rotation/rotation.ts';
+import type { RotationStrategy, SuperuserSecrets } from './rotation/strategy.ts';
 import { generatePassword } from './secrets/password-policy.ts';
 import { secretStore, secretsManagerClient } from './secrets/secret-store.ts';
-
-const SERVICE = 'postgres-secret-rotation';
 
 /**
  * The Lambda handler of one strategy: the one place that parses the event, runs its step, logs and catches.
  *
  * What Secrets Manager needs to know is only whether the step succeeded: it returns nothing, or throws a RotationError.
+ *
+ * @param superusers where the strategy finds superuser secrets, if it needs any.
  */
-export function rotationHandler(strategy: RotationStrategy): Handler<unknown, void> {
-  const logger = new Logger({ serviceName: SERVICE });
-  const metrics = new Metrics({ namespace: 'PostgresSecretRotation', serviceName: SERVICE });
-  const instance = instanceOf(strategy);
+export function rotationHandler(
+  strategy: RotationStrategy,
+  superusers: SuperuserSecretsOf = noSuperusers,
+): Handler<unknown, void> {
+  const observer = stepObserver(strategy.name);
+  const prepare = instanceOf(strategy, superusers);
 
   return async (input, context) => {
     const started = performance.now();
-    const facts: Record<string, string> = { strategy: strategy.name };
+    let event: RotationEvent | undefined;
     try {
-      const event = parseEvent(input);
-      Object.assign(facts, { step: event.step, secret_arn: event.secretId, version_id: event.token });
-      logger.info('Rotation step started', facts);
-      const report = await instance(event, context);
-      const duration = Math.round(performance.now() - started);
-      logger.info('Rotation step ended', { ...facts, duration_ms: duration, ...report });
-      countSuccess(metrics, strategy, event, report, duration);
+      event = parseEvent(input);
+      observer.started(event);
+      const report = await runStep(prepare(event, context));
+      observer.succeeded(event, report, performance.now() - started);
     } catch (thrown) {
-      const duration = Math.round(performance.now() - started);
-      const error = asRotationError(thrown);
-      logger.error('Rotation step failed', { ...facts, duration_ms: duration, outcome: 'failed', ...describe(error) });
-      countFailure(metrics, strategy, facts.step ?? 'unknown', error, duration);
-      throw error.with({ ...(facts.step === undefined ? {} : { step: facts.step }) });
-    } finally {
-      metrics.publishStoredMetrics();
+      const error = asRotationError(thrown).with(
+        event === undefined ? {} : { step: event.step, secretArn: event.secretId, versionId: event.token },
+      );
+      observer.failed(error, performance.now() - started);
+      throw error;
     }
   };
 }
 
-/** What lives as long as the Lambda instance: the client with its connections, the trust store, what it has tested. */
-function instanceOf(strategy: RotationStrategy): (event: RotationEvent, context: Context) => Promise<StepReport> {
-  const tested = new TestedVersions();
-  let shared:
-    | { config: Config; client: ReturnType<typeof secretsManagerClient>; trust: ReturnType<typeof trustStore> }
-    | undefined;
+/** Makes the port to superuser secrets for one step. */
+type SuperuserSecretsOf = (client: SecretsManagerClient, deadline: Deadline) => SuperuserSecrets;
 
+const noSuperusers: SuperuserSecretsOf = () => ({
+  read: () => Promise.reject(new TypeError('this strategy was wired without superuser secrets')),
+});
+
+/** What is made once and lives as long as the Lambda instance. */
+interface Instance {
+  readonly config: Config;
+  /** Keeps its connections alive between steps. */
+  readonly client: SecretsManagerClient;
+  readonly trust: () => Promise<SecureContext>;
+  readonly logins: RecentLogins;
+}
+
+/** Wires the parts of one step to those that live as long as the instance. */
+function instanceOf(
+  strategy: RotationStrategy,
+  superusers: SuperuserSecretsOf,
+): (event: RotationEvent, context: Context) => Rotation {
+  let instance: Instance | undefined;
   return (event, context) => {
-    // Read inside the first invocation, so that a wrong variable is logged as what it is and not as a crash at start.
-    if (shared === undefined) {
-      const config = readConfig();
-      shared = { config, client: secretsManagerClient(config), trust: trustStore(config.caFiles) };
-    }
-    const { config, client, trust } = shared;
+    // Made in the first invocation, so that a wrong variable is logged as what it is and not as a crash at start.
+    instance ??= newInstance();
+    const { config, client, trust, logins } = instance;
     const deadline = Deadline.withinInvocation(context.getRemainingTimeInMillis());
-    return runStep({
+    return {
       event,
       strategy,
-      tested,
+      logins,
+      deadline,
       store: secretStore(client, event, deadline),
+      superusers: superusers(client, deadline),
       database: roleDatabase(config, trust, deadline),
       newPassword: () => generatePassword(config.passwordPolicy),
-    });
+    };
   };
 }
 
-/** Everything about an error that may be logged, which is all that a RotationError has. */
-function describe(error: RotationError): Record<string, unknown> {
-  const { remedy, ...facts } = error.facts;
-  return { error_code: error.code, error: error.message, remedy, ...facts };
-}
-
-function countSuccess(
-  metrics: Metrics,
-  strategy: RotationStrategy,
-  event: RotationEvent,
-  report: StepReport,
-  duration: number,
-) {
-  metrics.addDimensions({ strategy: strategy.name, step: event.step });
-  metrics.addMetric('StepDuration', MetricUnit.Milliseconds, duration);
-  if (event.step === 'finishSecret' && report.outcome === 'done') {
-    const rotation = metrics.singleMetric();
-    rotation.addDimension('strategy', strategy.name);
-    rotation.addMetric('RotationSucceeded', MetricUnit.Count, 1);
-  }
-}
-
-function countFailure(
-  metrics: Metrics,
-  strategy: RotationStrategy,
-  step: string,
-  error: RotationError,
-  duration: number,
-) {
-  metrics.addDimensions({ strategy: strategy.name, step });
-  metrics.addMetric('StepDuration', MetricUnit.Milliseconds, duration);
-  const failure = metrics.singleMetric();
-  failure.addDimensions({ strategy: strategy.name, step, code: error.code });
-  failure.addMetric('StepFailed', MetricUnit.Count, 1);
+function newInstance(): Instance {
+  const config = readConfig();
+  return {
+    config,
+    client: secretsManagerClient(config),
+    trust: trustStore(config.caFiles),
+    logins: new RecentLogins(),
+  };
 }

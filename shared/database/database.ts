@@ -21,9 +21,7 @@ export function roleDatabase(config: Config, trust: () => Promise<SecureContext>
         tls: tlsPolicy(secret.ssl, config.tlsFallback),
       };
       try {
-        return await withSession(login, { deadline, trust }, (session) =>
-          work(DIALECTS[engine](session, config.passwordHashing)),
-        );
+        return await withSession(login, { deadline, trust }, (session) => work(DIALECTS[engine](session, config)));
       } catch (error) {
         throw error instanceof RotationError ? error.with({ credential: label }) : error;
       }

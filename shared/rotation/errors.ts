@@ -49,8 +49,21 @@ export type RotationErrorCode =
   | 'PASSWORD_NOT_ACCEPTED'
   | 'PASSWORD_REFUSED_BY_POLICY'
   | 'PERMISSION_DENIED'
+  | 'ROLE_MISSING'
+  | 'ROLE_CANNOT_LOGIN'
+  | 'ROLE_EXPIRED'
   | 'ROLE_BUSY'
   | 'DATABASE_ERROR'
+  // Alternating users
+  | 'APPLICATION_USER_IS_SUPERUSER'
+  | 'SUPERUSER_SECRET_MISSING'
+  | 'SUPERUSER_SECRET_UNUSABLE'
+  | 'SUPERUSER_ON_OTHER_SERVER'
+  | 'SUPERUSER_IS_APPLICATION_USER'
+  | 'TWIN_NAME_TOO_LONG'
+  | 'TWIN_NOT_LINKED'
+  | 'TWIN_IS_SUPERUSER'
+  | 'TWIN_DIFFERS'
   // A fault of ours
   | 'UNEXPECTED';
 
@@ -93,9 +106,16 @@ export class RotationError extends Error {
     return this.facts.remedy;
   }
 
-  /** The same error, with facts that only an outer layer knows. What is already there stays. */
+  /**
+   * The same error, with facts that only an outer layer knows. What is already there stays; `{secretArn}` and
+   * `{versionId}` in the remedy become the facts of that name.
+   */
   with(facts: Partial<RotationErrorFacts>): RotationError {
-    const enriched = new RotationError(this.code, this.message, { ...facts, ...this.facts });
+    const all = { ...facts, ...this.facts };
+    const remedy = all.remedy
+      .replaceAll('{secretArn}', all.secretArn ?? '{secretArn}')
+      .replaceAll('{versionId}', all.versionId ?? '{versionId}');
+    const enriched = new RotationError(this.code, this.message, { ...all, remedy });
     if (this.stack !== undefined) enriched.stack = this.stack;
     return enriched;
   }
@@ -116,7 +136,8 @@ export function asRotationError(thrown: unknown): RotationError {
       reason: name,
     },
   );
-  const frames = (thrown instanceof Error ? (thrown.stack ?? '') : '')
+  // The message goes first: a line of it may look like a place in the code.
+  const frames = (thrown instanceof Error ? (thrown.stack ?? '').replace(thrown.message, '') : '')
     .split('\n')
     .filter((line) => /^\s+at /.test(line));
   error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n');

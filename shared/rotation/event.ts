@@ -57,7 +57,7 @@ function kindOf(value: unknown): string {
 function invalid(key: string, found: string): RotationError {
   return new RotationError('INVALID_EVENT', `The rotation event is not one of Secrets Manager's: ${key}: ${found}.`, {
     remedy:
-      'Let Secrets Manager call this function (`aws secretsmanager rotate-secret --secret-id …`); do not invoke it by hand.',
+      'Let Secrets Manager call this function (`aws secretsmanager rotate-secret --secret-id {secretArn}`); do not invoke it by hand.',
     key,
   });
 }

@@ -9,13 +9,22 @@
  * Every step may run again, alone or beside itself, after a crash at any point. What holds at every moment: each
  * password that the database accepts is stored in some version of the secret.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Deadline } from '../deadline.ts';
 import { parseDatabaseSecret } from '../secrets/database-secret.ts';
 import type { Password } from '../secrets/password.ts';
 import type { SecretStore, StoredVersion } from '../secrets/secret-store.ts';
 import { type CredentialLabel, RotationError } from './errors.ts';
 import type { RotationEvent, Step } from './event.ts';
-import type { Credential, RoleDatabase, RotationStrategy } from './strategy.ts';
-import type { TestedVersions } from './tested-versions.ts';
+import type { RecentLogins } from './recent-logins.ts';
+import type {
+  Credential,
+  LoginOutcome,
+  RoleDatabase,
+  RotationStrategy,
+  StrategyContext,
+  SuperuserSecrets,
+} from './strategy.ts';
 import { decide, type VersionStages, versionWith } from './version-stage.ts';
 
 /** What a rotation step works with. */
@@ -23,8 +32,11 @@ export interface Rotation {
   readonly event: RotationEvent;
   readonly strategy: RotationStrategy;
   readonly store: SecretStore;
+  readonly superusers: SuperuserSecrets;
   readonly database: RoleDatabase;
-  readonly tested: TestedVersions;
+  /** Of this instance, with any version. */
+  readonly logins: RecentLogins;
+  readonly deadline: Deadline;
   newPassword(): Password;
 }
 
@@ -34,6 +46,9 @@ export interface StepReport {
   /** The credential that the database accepted, where the step logged in. */
   readonly credential?: CredentialLabel;
 }
+
+/** How long to wait, in ms, before a password that is on its way to a replica is tried again. */
+const REPLICATION_PAUSE = 500;
 
 /** At most this many versions without a label are tried as passwords. */
 const UNLABELLED_TO_TRY = 5;
@@ -51,20 +66,21 @@ export async function runStep(rotation: Rotation): Promise<StepReport> {
 }
 
 async function createSecret(rotation: Rotation): Promise<StepReport> {
-  const { store, strategy, database } = rotation;
+  const { store, strategy } = rotation;
   const current = await readCurrent(store);
-  const username = await strategy.nextUsername(current, database);
+  const username = await strategy.nextUsername(current, contextOf(rotation));
   // A version that has a value keeps it: an earlier attempt made it, and the database may know it already.
   const stored = await store.putPending(current.secret.withCredentials(username, rotation.newPassword()));
   return { outcome: stored === 'stored' ? 'done' : 'already-done' };
 }
 
-async function setSecret({ event, store, strategy, database }: Rotation, stages: VersionStages): Promise<StepReport> {
+async function setSecret(rotation: Rotation, stages: VersionStages): Promise<StepReport> {
+  const { event, store, strategy } = rotation;
   const [current, pending] = await Promise.all([readCurrent(store), readPending(store)]);
   const credential = await strategy.applyPending({
+    ...contextOf(rotation),
     current,
     pending,
-    withLogin: database.withLogin,
     earlier: () => earlierCredentials(store, stages, [current.versionId, event.token]),
   });
   return { outcome: credential === 'pending' ? 'already-done' : 'done', credential };
@@ -76,9 +92,9 @@ async function testSecret(rotation: Rotation): Promise<StepReport> {
 }
 
 async function finishSecret(rotation: Rotation, stages: VersionStages): Promise<StepReport> {
-  const { event, store, tested } = rotation;
+  const { event, store, logins } = rotation;
   // An untested password is never promoted: the steps may come out of order, or to an instance that has tested nothing.
-  if (!tested.has(event.token)) await testPending(rotation);
+  if (!logins.has(event.secretId, event.token)) await testPending(rotation);
   const moved = await store.promotePending(versionWith(stages, 'AWSCURRENT'));
   if (moved === 'promoted') return { outcome: 'done' };
 
@@ -93,11 +109,31 @@ async function finishSecret(rotation: Rotation, stages: VersionStages): Promise<
   );
 }
 
-async function testPending({ event, store, strategy, database, tested }: Rotation): Promise<void> {
+async function testPending(rotation: Rotation): Promise<void> {
+  const { event, store, strategy, database, logins, deadline } = rotation;
   const pending = await readPending(store);
-  const outcome = await database.withLogin(pending, (roles) => strategy.verify(roles, pending));
+  const login = (): Promise<LoginOutcome<void>> =>
+    database.withLogin(pending, (roles) => strategy.verify(roles, pending));
+  let outcome = await login();
+  if (!outcome.accepted && (await strategy.mayLag(pending, contextOf(rotation)))) {
+    while (!outcome.accepted && deadline.remaining() > 2 * REPLICATION_PAUSE) {
+      await sleep(REPLICATION_PAUSE);
+      outcome = await login();
+    }
+  }
   if (!outcome.accepted) throw passwordNotAccepted(pending);
-  tested.add(event.token);
+  logins.add(event.secretId, event.token);
+}
+
+function contextOf({ event, database, superusers, logins }: Rotation): StrategyContext {
+  return {
+    withLogin: database.withLogin,
+    superusers,
+    proven: {
+      has: ({ versionId }) => logins.has(event.secretId, versionId),
+      add: ({ versionId }) => logins.add(event.secretId, versionId),
+    },
+  };
 }
 
 async function readCurrent(store: SecretStore): Promise<Credential> {
@@ -142,8 +178,8 @@ function noValue(label: CredentialLabel): RotationError {
   return new RotationError('SECRET_HAS_NO_VALUE', `The ${label} version must have a value, and it has none.`, {
     remedy:
       label === 'current'
-        ? 'Store the credential that the database has: aws secretsmanager put-secret-value --secret-id … --secret-string file://…'
-        : 'createSecret has not run: start again with `aws secretsmanager rotate-secret --secret-id …`.',
+        ? 'Store the credential that the database has: aws secretsmanager put-secret-value --secret-id {secretArn} --secret-string file://…'
+        : 'createSecret has not run: start again with `aws secretsmanager rotate-secret --secret-id {secretArn}`.',
     credential: label,
   });
 }

@@ -1,4 +1,6 @@
+import { isSameServer } from '../secrets/database-secret.ts';
 import { RotationError } from './errors.ts';
+import { pendingMismatch } from './pending-mismatch.ts';
 import type { Credential, RotationStrategy, SetSecretContext } from './strategy.ts';
 
 /**
@@ -15,7 +17,7 @@ export const singleUser: RotationStrategy = {
 
   async applyPending(context) {
     const { current, pending } = context;
-    if (!isSameLogin(pending, current)) throw pendingMismatch(pending, current);
+    if (!isSameLogin(pending, current)) throw pendingMismatch(pending, current.secret.username);
 
     const asCurrent = await context.withLogin(current, (roles) => roles.setOwnPassword(pending.secret.password));
     if (asCurrent.accepted) return 'current';
@@ -27,6 +29,8 @@ export const singleUser: RotationStrategy = {
   },
 
   verify: (roles) => roles.confirmUser(),
+
+  mayLag: () => Promise.resolve(false),
 };
 
 async function recover(context: SetSecretContext) {
@@ -53,30 +57,10 @@ async function recover(context: SetSecretContext) {
 
 /** Same user on the same server: a version for anything else has no part in this rotation. */
 function isSameLogin(a: Credential, b: Credential): boolean {
-  return (
-    a.secret.username === b.secret.username &&
-    a.secret.host.toLowerCase() === b.secret.host.toLowerCase() &&
-    a.secret.port === b.secret.port
-  );
+  return a.secret.username === b.secret.username && isSameServer(a.secret, b.secret);
 }
 
 /** Another version's password, used where and as securely as the current version says. */
 function onServerOf(current: Credential, other: Credential): Credential {
   return { ...other, secret: { ...current.secret, password: other.secret.password } };
-}
-
-function pendingMismatch(pending: Credential, current: Credential): RotationError {
-  const { host, port, username } = pending.secret;
-  return new RotationError(
-    'PENDING_MISMATCH',
-    `The pending version must be for the current version's user, host and port (${current.secret.username} at ${current.secret.host}:${current.secret.port}), and it is for another.`,
-    {
-      remedy:
-        'Take the label off and rotate again: aws secretsmanager update-secret-version-stage --secret-id … --version-stage AWSPENDING --remove-from-version-id …',
-      credential: 'pending',
-      host,
-      port,
-      username,
-    },
-  );
 }

@@ -20,14 +20,14 @@ export function decide(state: RotationState, token: string): 'proceed' | 'alread
   if (state.rotationEnabled === false) {
     throw new RotationError('ROTATION_NOT_ENABLED', 'Rotation must be enabled for the secret, and it is not.', {
       remedy:
-        'Turn rotation on: aws secretsmanager rotate-secret --secret-id … --rotation-lambda-arn … --rotation-rules …',
+        'Turn rotation on: aws secretsmanager rotate-secret --secret-id {secretArn} --rotation-lambda-arn … --rotation-rules …',
     });
   }
   const labels = stagesOf(state.stages, token);
   if (labels === undefined) {
     throw new RotationError('VERSION_UNKNOWN', 'The version to rotate to must exist in the secret, and it does not.', {
       remedy:
-        'Start a rotation with `aws secretsmanager rotate-secret --secret-id …`, which registers the version first.',
+        'Start a rotation with `aws secretsmanager rotate-secret --secret-id {secretArn}`, which registers the version first.',
     });
   }
   if (labels.includes('AWSCURRENT')) return 'already-current';
@@ -37,7 +37,7 @@ export function decide(state: RotationState, token: string): 'proceed' | 'alread
       'The version to rotate to must be labelled AWSPENDING, and it is not.',
       {
         remedy:
-          'This rotation was cancelled or replaced; start another with `aws secretsmanager rotate-secret --secret-id …`.',
+          'This rotation was cancelled or replaced; start another with `aws secretsmanager rotate-secret --secret-id {secretArn}`.',
       },
     );
   }

@@ -55,6 +55,11 @@ export function parseDatabaseSecret(text: string | undefined): DatabaseSecret {
   };
 }
 
+/** Whether two secrets are for one server: same host, in any case, and port. */
+export function isSameServer(a: DatabaseSecret, b: DatabaseSecret): boolean {
+  return a.host.toLowerCase() === b.host.toLowerCase() && a.port === b.port;
+}
+
 type Members = Readonly<Record<string, unknown>>;
 
 function parseObject(text: string): Members {

@@ -19,10 +19,14 @@ export interface StoredVersion {
   readonly text: string | undefined;
 }
 
+export interface SecretDescription extends RotationState {
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 /** The port to where versions live. Every call is bounded by a deadline and fails as a RotationError only. */
 export interface SecretStore {
   /** One DescribeSecret. */
-  describe(): Promise<RotationState>;
+  describe(): Promise<SecretDescription>;
   /** One GetSecretValue; undefined where the secret has no such version, or one without a value. */
   read(which: { readonly stage: string } | { readonly versionId: string }): Promise<StoredVersion | undefined>;
   /** The pending version of this rotation, waited for a moment where it is not visible yet. */
@@ -54,7 +58,7 @@ export function secretsManagerClient(config: Config): SecretsManagerClient {
 /** The Secrets Manager adapter, for one rotation step. */
 export function secretStore(
   client: SecretsManagerClient,
-  { secretId, token, rotationToken }: RotationEvent,
+  { secretId, token, rotationToken }: Pick<RotationEvent, 'secretId' | 'token' | 'rotationToken'>,
   deadline: Deadline,
 ): SecretStore {
   /** Sends one command (retried by the SDK); an error that `expected` names is answered by its value. */
@@ -79,7 +83,12 @@ export function secretStore(
       const answer = await call('DescribeSecret', (options) =>
         client.send(new DescribeSecretCommand({ SecretId: secretId }), options),
       );
-      return { rotationEnabled: answer.RotationEnabled, stages: answer.VersionIdsToStages ?? {} };
+      const tags = (answer.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value]);
+      return {
+        rotationEnabled: answer.RotationEnabled,
+        stages: answer.VersionIdsToStages ?? {},
+        tags: Object.fromEntries(tags),
+      };
     },
 
     async read(which) {

@@ -11,7 +11,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   ResourceNotFoundException: {
     code: 'SECRET_NOT_FOUND',
     what: 'the secret was not found',
-    remedy: 'Check that the secret exists in this account and region: aws secretsmanager describe-secret --secret-id …',
+    remedy:
+      'Check that the secret exists in this account and region: aws secretsmanager describe-secret --secret-id {secretArn}',
   },
   AccessDeniedException: {
     code: 'SECRET_ACCESS_DENIED',
@@ -25,7 +26,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
     code: 'SECRET_IN_WRONG_STATE',
     what: "the secret's state does not allow it",
     remedy:
-      'Check that the secret is not marked for deletion nor managed by another service: aws secretsmanager describe-secret --secret-id …',
+      'Check that the secret is not marked for deletion nor managed by another service: aws secretsmanager describe-secret --secret-id {secretArn}',
   },
   LimitExceededException: {
     code: 'SECRET_LIMIT_EXCEEDED',

@@ -1,0 +1,11 @@
+/**
+ * Alternating-users rotation: two twin logins take turns. Built to dist/alternating-users/index.mjs.
+ *
+ * Attach it to a secret that names its superuser secret in `masterarn`; Secrets Manager then calls `handler` four times
+ * a rotation.
+ */
+import { rotationHandler } from '../shared/handler.ts';
+import { alternatingUsers } from '../shared/rotation/alternating-users.ts';
+import { superuserSecrets } from '../shared/secrets/superuser-secret.ts';
+
+export const handler = rotationHandler(alternatingUsers, superuserSecrets);

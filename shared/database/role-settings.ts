@@ -1,0 +1,69 @@
+import { escapeIdentifier, escapeLiteral } from 'pg';
+
+/** A role's settings as pg_db_role_setting has them, `name=value`, by database; '' is for all databases. */
+export type RoleSettings = Readonly<Record<string, readonly string[]>>;
+
+/** Settings whose value is a list of names, each quoted by itself (GUC_LIST_QUOTE in PostgreSQL's guc tables). */
+const LISTS = [
+  'local_preload_libraries',
+  'search_path',
+  'session_preload_libraries',
+  'shared_preload_libraries',
+  'temp_tablespaces',
+  'unix_socket_directories',
+];
+
+/**
+ * The settings that a twin should have; pure.
+ *
+ * @param role the role that it acts as from login on, unless the base role itself acts as another.
+ */
+export function wantedSettings(base: RoleSettings, role: string | undefined): RoleSettings {
+  const everywhere = base[''] ?? [];
+  if (role === undefined || everywhere.some((setting) => setting.startsWith('role='))) return base;
+  return { ...base, '': [...everywhere, `role=${role}`] };
+}
+
+/** One difference between two roles' settings; without a value it is to be reset. */
+export interface SettingChange {
+  /** '' is all databases. */
+  readonly database: string;
+  readonly name: string;
+  readonly value?: string;
+}
+
+/** What has to change from one set of settings to another; pure. */
+export function settingChanges(from: RoleSettings, to: RoleSettings): readonly SettingChange[] {
+  const databases = [...new Set([...Object.keys(from), ...Object.keys(to)])];
+  return databases.flatMap((database) => {
+    const had = new Map((from[database] ?? []).map(splitSetting));
+    const wanted = new Map((to[database] ?? []).map(splitSetting));
+    const sets = [...wanted].filter(([name, value]) => had.get(name) !== value);
+    const resets = [...had.keys()].filter((name) => !wanted.has(name));
+    return [...sets.map(([name, value]) => ({ database, name, value })), ...resets.map((name) => ({ database, name }))];
+  });
+}
+
+/** The statement that makes one change. */
+export function settingStatement(role: string, { database, name, value }: SettingChange): string {
+  const where = database === '' ? '' : ` IN DATABASE ${escapeIdentifier(database)}`;
+  const what =
+    value === undefined
+      ? `RESET ${escapeIdentifier(name)}`
+      : `SET ${escapeIdentifier(name)} TO ${valueLiteral(name, value)}`;
+  return `ALTER ROLE ${escapeIdentifier(role)}${where} ${what}`;
+}
+
+function splitSetting(setting: string): readonly [name: string, value: string] {
+  const at = setting.indexOf('=');
+  return [setting.slice(0, at), setting.slice(at + 1)];
+}
+
+function valueLiteral(name: string, value: string): string {
+  if (!LISTS.includes(name)) return escapeLiteral(value);
+  const names = Array.from(value.matchAll(/"((?:[^"]|"")*)"|[^\s,"]+/g), ([whole, quoted]) =>
+    quoted === undefined ? whole : quoted.replaceAll('""', '"'),
+  );
+  // An empty list is written as an empty string.
+  return names.length === 0 ? "''" : names.map((each) => escapeLiteral(each)).join(', ');
+}

@@ -1,0 +1,231 @@
+import { escapeIdentifier, escapeLiteral } from 'pg';
+import { RotationError, type RotationErrorCode } from '../rotation/errors.ts';
+import type { TwinChange } from '../rotation/strategy.ts';
+import { type SettingChange, settingChanges, settingStatement, wantedSettings } from './role-settings.ts';
+import type { AdminState, RoleState, TwinState } from './twin-state.ts';
+
+export interface TwinPlanOptions {
+  /** Whether the twin acts as the base role (`ALTER ROLE twin SET role`), or only inherits from it as AWS's clone does. */
+  readonly setRole: boolean;
+  /** The server's major version. */
+  readonly version: number;
+}
+
+type Attribute = 'replication' | 'createDb' | 'createRole' | 'bypassRls';
+
+const KEYWORDS: Readonly<Record<Attribute, string>> = {
+  replication: 'REPLICATION',
+  createDb: 'CREATEDB',
+  createRole: 'CREATEROLE',
+  bypassRls: 'BYPASSRLS',
+};
+
+/**
+ * The statements that make or mend the twin, but for its password; pure. Only what differs is altered. When it is the
+ * base role's turn there are none: only its password changes.
+ *
+ * @throws RotationError for everything that would fail, or that would lock somebody out, before anything is changed.
+ */
+export function planTwin(state: TwinState, change: TwinChange, options: TwinPlanOptions): readonly string[] {
+  const base = usableBase(state, change);
+  refuseTakeover(state, change);
+  if (change.username === change.base) {
+    needAdminOption(state, change.base, base, options.version);
+    return [];
+  }
+  const wanted = wantedSettings(base.settings, options.setRole ? change.base : undefined);
+  const settings = settingChanges(state.twin?.settings ?? {}, wanted);
+  const attributes: readonly Attribute[] = options.setRole
+    ? // Checked at the start of a connection, before the twin acts as the base role. The others are the base role's.
+      ['replication']
+    : ['replication', 'createDb', 'createRole', 'bypassRls'];
+  needPrivileges(state, change, base, attributes, settings, options.version);
+
+  return [
+    ...roleStatements(state.twin, base, change.twin, attributes),
+    ...membershipStatements(state, change, options.version),
+    ...settings.map((setting) => settingStatement(change.twin, setting)),
+  ];
+}
+
+/** The base role must be one that can log in, for its twin will be as it is. */
+function usableBase({ base }: TwinState, change: TwinChange): RoleState {
+  const role = escapeIdentifier(change.base);
+  if (base === null) {
+    throw refusal(
+      'ROLE_MISSING',
+      `The role ${role} must exist, and it does not.`,
+      'Correct "username" in the secret.',
+      change.base,
+    );
+  }
+  if (base.superuser) {
+    throw refusal(
+      'APPLICATION_USER_IS_SUPERUSER',
+      `An application user that is no superuser was needed, and ${role} is one.`,
+      `ALTER ROLE ${role} NOSUPERUSER; or rotate it with the single-user strategy.`,
+      change.base,
+    );
+  }
+  if (!base.canLogin) {
+    throw refusal(
+      'ROLE_CANNOT_LOGIN',
+      `The role ${role} must be allowed to log in, and it has NOLOGIN.`,
+      `ALTER ROLE ${role} LOGIN;`,
+      change.base,
+    );
+  }
+  if (base.expired) {
+    throw refusal(
+      'ROLE_EXPIRED',
+      `The role ${role} must be valid, and its VALID UNTIL is past.`,
+      `ALTER ROLE ${role} VALID UNTIL 'infinity';`,
+      change.base,
+    );
+  }
+  if (base.connectionLimit === 0) {
+    throw refusal(
+      'ROLE_CONNECTION_LIMIT',
+      `The role ${role} must be allowed connections, and its CONNECTION LIMIT is 0.`,
+      `ALTER ROLE ${role} CONNECTION LIMIT -1;`,
+      change.base,
+    );
+  }
+  return base;
+}
+
+/** A role of the twin's name is the twin only if it is a member of the base role; any other belongs to somebody else. */
+function refuseTakeover({ twin, membership }: TwinState, change: TwinChange): void {
+  const name = escapeIdentifier(change.twin);
+  if (twin === null) {
+    if (change.username === change.twin) return;
+    throw refusal(
+      'TWIN_NOT_LINKED',
+      `The current user ${name} must be the twin of ${escapeIdentifier(change.base)}, and the server has no such role.`,
+      'Correct "username" in the secret.',
+      change.twin,
+    );
+  }
+  if (twin.superuser) {
+    throw refusal(
+      'TWIN_IS_SUPERUSER',
+      `A twin that is no superuser was needed, and ${name} is one.`,
+      `Rename that role, or ALTER ROLE ${name} NOSUPERUSER;`,
+      change.twin,
+    );
+  }
+  if (membership === null) {
+    throw refusal(
+      'TWIN_NOT_LINKED',
+      `The role ${name} must be a member of ${escapeIdentifier(change.base)} to be its twin, and it is not.`,
+      `If it is the twin: GRANT ${escapeIdentifier(change.base)} TO ${name}; if it is somebody else's, rename one of the two.`,
+      change.twin,
+    );
+  }
+}
+
+/** What the administrator lacks, as the GRANT that would give it. */
+function needPrivileges(
+  state: TwinState,
+  change: TwinChange,
+  base: RoleState,
+  attributes: readonly Attribute[],
+  settings: readonly SettingChange[],
+  version: number,
+): void {
+  const { admin, twin } = state;
+  if (admin.superuser) return;
+  needCreateRole(admin);
+  needAdminOption(state, change.base, base, version);
+  if (twin !== null) needAdminOption(state, change.twin, twin, version);
+  if (admin.rdsSuperuser) return;
+
+  for (const attribute of attributes) {
+    if (base[attribute] === (twin?.[attribute] ?? false) || mayGive(admin, attribute, version)) continue;
+    const keyword = KEYWORDS[attribute];
+    throw lacking(
+      `give ${escapeIdentifier(change.twin)} ${keyword} as ${escapeIdentifier(change.base)} has it`,
+      version >= 16
+        ? `ALTER ROLE ${escapeIdentifier(admin.name)} ${keyword}; (by a superuser)`
+        : `As a superuser, once: ${twin === null ? 'CREATE' : 'ALTER'} ROLE ${escapeIdentifier(change.twin)} ${keyword}${twin === null ? ` IN ROLE ${escapeIdentifier(change.base)}` : ''};`,
+      admin,
+    );
+  }
+  const forbidden = settings.map(({ name }) => name).find((name) => admin.forbiddenSettings.includes(name));
+  if (forbidden !== undefined) {
+    throw lacking(
+      `set ${forbidden} for ${escapeIdentifier(change.twin)} as ${escapeIdentifier(change.base)} has it`,
+      version >= 15
+        ? `GRANT SET ON PARAMETER ${escapeIdentifier(forbidden)} TO ${escapeIdentifier(admin.name)};`
+        : `ALTER ROLE ${escapeIdentifier(change.base)} RESET ${escapeIdentifier(forbidden)}; or make ${escapeIdentifier(admin.name)} a superuser.`,
+      admin,
+    );
+  }
+}
+
+/** PostgreSQL 16 asks for the attribute itself; before, these two are for superusers alone, the others for CREATEROLE. */
+function mayGive(admin: AdminState, attribute: Attribute, version: number): boolean {
+  if (version >= 16) return admin[attribute];
+  return attribute === 'createDb' || attribute === 'createRole';
+}
+
+function needCreateRole(admin: AdminState): void {
+  if (admin.createRole) return;
+  const name = escapeIdentifier(admin.name);
+  throw lacking('change roles', `ALTER ROLE ${name} CREATEROLE;`, admin);
+}
+
+/** From 16 on CREATEROLE alone is not enough (release notes of PostgreSQL 16). */
+function needAdminOption({ admin }: TwinState, name: string, role: RoleState, version: number): void {
+  if (admin.superuser) return;
+  needCreateRole(admin);
+  if (version < 16 || role.adminOption || admin.rdsSuperuser) return;
+  const grant = `GRANT ${escapeIdentifier(name)} TO ${escapeIdentifier(admin.name)} WITH ADMIN OPTION;`;
+  throw lacking(`have ADMIN OPTION on ${escapeIdentifier(name)}`, grant, admin);
+}
+
+function roleStatements(
+  twin: RoleState | null,
+  base: RoleState,
+  name: string,
+  attributes: readonly Attribute[],
+): string[] {
+  const options: string[] = [];
+  if (twin === null || !twin.canLogin) options.push('LOGIN');
+  if (twin !== null && !twin.inherit) options.push('INHERIT');
+  if (base.connectionLimit !== (twin?.connectionLimit ?? -1)) options.push(`CONNECTION LIMIT ${base.connectionLimit}`);
+  if (expiry(base) !== expiry(twin)) options.push(`VALID UNTIL ${escapeLiteral(expiry(base))}`);
+  for (const attribute of attributes) {
+    const had = twin?.[attribute] ?? false;
+    if (base[attribute] !== had) options.push(`${base[attribute] ? '' : 'NO'}${KEYWORDS[attribute]}`);
+  }
+  if (twin === null) return [`CREATE ROLE ${escapeIdentifier(name)} ${options.join(' ')}`];
+  return options.length === 0 ? [] : [`ALTER ROLE ${escapeIdentifier(name)} ${options.join(' ')}`];
+}
+
+/** No VALID UNTIL and an infinite one mean the same; the first can't be given back. */
+function expiry(role: RoleState | null): string {
+  return role?.validUntil ?? 'infinity';
+}
+
+function membershipStatements({ membership }: TwinState, { base, twin }: TwinChange, version: number): string[] {
+  if (membership?.inherit && membership.set) return [];
+  const options = version >= 16 ? ' WITH INHERIT TRUE, SET TRUE' : '';
+  return [`GRANT ${escapeIdentifier(base)} TO ${escapeIdentifier(twin)}${options}`];
+}
+
+function refusal(code: RotationErrorCode, message: string, remedy: string, username: string): RotationError {
+  return new RotationError(code, message, { remedy, username });
+}
+
+function lacking(privilege: string, remedy: string, admin: AdminState): RotationError {
+  return new RotationError(
+    'PERMISSION_DENIED',
+    `The superuser secret's user ${escapeIdentifier(admin.name)} must be able to ${privilege}, and it is not.`,
+    {
+      remedy,
+      credential: 'superuser',
+      username: admin.name,
+    },
+  );
+}

@@ -1,0 +1,108 @@
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { Deadline } from '../deadline.ts';
+import { RotationError } from '../rotation/errors.ts';
+import type { Credential, SuperuserSecrets } from '../rotation/strategy.ts';
+import { type DatabaseSecret, isSameServer, parseDatabaseSecret } from './database-secret.ts';
+import { type RdsServers, rdsServers } from './rds-servers.ts';
+import { secretStore } from './secret-store.ts';
+
+/** Tags that RDS puts on the master secrets it manages, which hold a user and a password only. */
+const RDS_TAGS = ['aws:rds:primarydbinstancearn', 'aws:rds:primarydbclusterarn'];
+
+/**
+ * Superuser secrets from Secrets Manager.
+ *
+ * @param rds asked only for secrets that RDS manages and for read replicas.
+ */
+export function superuserSecrets(
+  client: SecretsManagerClient,
+  deadline: Deadline,
+  rds: RdsServers = rdsServers(deadline),
+): SuperuserSecrets {
+  return {
+    async read(current) {
+      const secretId = current.secret.superuserSecretArn;
+      if (secretId === undefined) throw missing();
+      const store = secretStore(client, { secretId, token: '' }, deadline);
+      const version = await store.read({ stage: 'AWSCURRENT' });
+      if (version === undefined) throw unusable('it has no current value');
+      try {
+        const text = needsServer(version.text)
+          ? await withServer(version.text, await store.describe(), rds)
+          : version.text;
+        const secret = parseDatabaseSecret(text);
+        if (!isSameServer(secret, current.secret) && !(await rds.isReplica(current.secret.host, secret.host))) {
+          throw onOtherServer(secret, current.secret);
+        }
+        return { label: 'superuser', versionId: version.versionId, secret: asStrictAs(current, secret) };
+      } catch (error) {
+        throw error instanceof RotationError ? error.with({ credential: 'superuser' }) : error;
+      }
+    },
+  };
+}
+
+/** An RDS-managed secret is a JSON object without a host. Anything else is the parser's to judge. */
+function needsServer(text: string | undefined): text is string {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    return typeof value === 'object' && value !== null && !Array.isArray(value) && !Object.hasOwn(value, 'host');
+  } catch {
+    return false;
+  }
+}
+
+/** Adds what RDS knows about the server that the secret's tag names. */
+async function withServer(
+  text: string,
+  { tags }: { tags: Readonly<Record<string, string>> },
+  rds: RdsServers,
+): Promise<string> {
+  const tag = Object.entries(tags).find(([key]) => RDS_TAGS.includes(key.toLowerCase()));
+  if (tag === undefined) throw unusable(`it has no "host" and none of the tags ${RDS_TAGS.join(', ')}`);
+  const { host, port, engine } = await rds.serverOf(tag[1]);
+  return JSON.stringify({ ...(JSON.parse(text) as object), host, port, engine });
+}
+
+/** The superuser's password is sent over TLS at least as strict as the application's. */
+function asStrictAs({ secret: { ssl } }: Credential, superuser: DatabaseSecret): DatabaseSecret {
+  const strictness = (each: boolean | undefined) => [false, undefined, true].indexOf(each);
+  return strictness(superuser.ssl) >= strictness(ssl) ? superuser : { ...superuser, ssl };
+}
+
+function missing(): RotationError {
+  return new RotationError(
+    'SUPERUSER_SECRET_MISSING',
+    'The secret must name its superuser secret, and it has no "masterarn".',
+    {
+      remedy: 'Add "masterarn" with the ARN of the superuser secret, or use the single-user function.',
+      key: 'masterarn',
+    },
+  );
+}
+
+function unusable(found: string): RotationError {
+  return new RotationError(
+    'SUPERUSER_SECRET_UNUSABLE',
+    `The superuser secret must tell a server, a user and a password, but ${found}.`,
+    {
+      remedy: 'Correct the superuser secret that "masterarn" names; the README lists its keys.',
+      credential: 'superuser',
+      key: 'masterarn',
+    },
+  );
+}
+
+function onOtherServer(superuser: DatabaseSecret, current: DatabaseSecret): RotationError {
+  return new RotationError(
+    'SUPERUSER_ON_OTHER_SERVER',
+    `The superuser secret must be for ${current.host}:${current.port} or for its primary, and it is for ${superuser.host}:${superuser.port}.`,
+    {
+      remedy:
+        'Put the ARN of that server\'s superuser secret into "masterarn", or write the same host and port into both.',
+      key: 'masterarn',
+      host: superuser.host,
+      port: superuser.port,
+    },
+  );
+}
