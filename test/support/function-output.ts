@@ -1,0 +1,61 @@
+import type { SecretsLab } from '../../scripts/lab/secrets-lab.ts';
+
+/** What a function's log says of a step: the members that shared/handler.ts gives its lines. */
+export interface StepLine {
+  readonly step?: string;
+  readonly version_id?: string;
+  readonly secret_arn?: string;
+  readonly duration_ms?: number;
+  readonly outcome?: string;
+  readonly credential?: string;
+  readonly error_code?: string;
+  readonly error?: string;
+  readonly remedy?: string;
+  readonly [other: string]: unknown;
+}
+
+/** Collects what the functions write. */
+export class FunctionOutput {
+  readonly #lines: string[] = [];
+  /** Lines that end a step and that nobody has taken yet. */
+  readonly #ends: StepLine[] = [];
+
+  constructor(lab: SecretsLab) {
+    lab.on((event) => {
+      if (event.type !== 'log-line') return;
+      this.#lines.push(event.line);
+      const line = parse(event.line);
+      if (line?.outcome !== undefined) this.#ends.push(line);
+    });
+  }
+
+  get lines(): readonly string[] {
+    return this.#lines;
+  }
+
+  /** The lines that are JSON, such as the logger's and the metrics'. */
+  get objects(): readonly StepLine[] {
+    return this.#lines.map(parse).filter((line) => line !== undefined);
+  }
+
+  contains(text: string): boolean {
+    // In JSON, quotes and backslashes are written otherwise.
+    const escaped = JSON.stringify(text).slice(1, -1);
+    return this.#lines.some((line) => line.includes(text) || line.includes(escaped));
+  }
+
+  /** Takes the oldest line that ends this step of this version. */
+  takeEnd(step: string, versionId: string): StepLine | undefined {
+    const index = this.#ends.findIndex((line) => line.step === step && line.version_id === versionId);
+    return index === -1 ? undefined : this.#ends.splice(index, 1)[0];
+  }
+}
+
+function parse(line: string): StepLine | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,140 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from '../../scripts/lab/database/free-port.ts';
+
+const HOST = '127.0.0.1';
+
+/** A port of 127.0.0.1 that refuses connections. */
+export async function closedPort(): Promise<number> {
+  return await freePort(HOST);
+}
+
+/** A TCP server on loopback that keeps its connections until it is disposed of. */
+abstract class TcpServer implements AsyncDisposable {
+  readonly host = HOST;
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server = createServer((socket) => {
+    this.connections++;
+    this.keep(socket);
+    this.serve(socket);
+  });
+
+  /** How many connections were made so far. */
+  connections = 0;
+
+  protected abstract serve(client: Socket): void;
+
+  protected keep(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#sockets.delete(socket));
+  }
+
+  protected async listen(): Promise<this> {
+    this.#server.listen(0, HOST);
+    await once(this.#server, 'listening');
+    return this;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Breaks all connections (RST); new ones are still taken. */
+  dropConnections(): void {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.close();
+    this.dropConnections();
+    await once(this.#server, 'close');
+  }
+}
+
+/** Takes connections and whatever clients send, and never answers: a host behind a firewall that lost its way. */
+export class SilentServer extends TcpServer {
+  /** Everything that clients sent: nothing that is secret should be in it. */
+  received: Buffer = Buffer.alloc(0);
+
+  static async start(): Promise<SilentServer> {
+    return await new SilentServer().listen();
+  }
+
+  protected serve(client: Socket): void {
+    client.on('data', (chunk: Buffer) => {
+      this.received = Buffer.concat([this.received, chunk]);
+    });
+  }
+}
+
+/**
+ * - pass: as if the proxy were not there
+ * - stall: keeps what either side sends until the mode changes
+ * - cut: breaks every connection, new ones included
+ * - delayMs: hands on what either side sends so many milliseconds later
+ */
+export type ProxyMode = 'pass' | 'stall' | 'cut' | { readonly delayMs: number };
+
+/** A TCP proxy to a real server whose network can be made bad at any moment. */
+export class TcpProxy extends TcpServer {
+  readonly #target: { host: string; port: number };
+  #mode: ProxyMode = 'pass';
+  #resume = Promise.withResolvers<void>();
+
+  static async start(target: { host: string; port: number }, mode: ProxyMode = 'pass'): Promise<TcpProxy> {
+    const proxy = new TcpProxy(target);
+    proxy.mode = mode;
+    return await proxy.listen();
+  }
+
+  private constructor({ host, port }: { host: string; port: number }) {
+    super();
+    this.#target = { host, port };
+  }
+
+  get mode(): ProxyMode {
+    return this.#mode;
+  }
+
+  set mode(mode: ProxyMode) {
+    this.#mode = mode;
+    if (mode === 'cut') this.dropConnections();
+    this.#resume.resolve();
+    this.#resume = Promise.withResolvers();
+  }
+
+  protected serve(client: Socket): void {
+    if (this.#mode === 'cut') {
+      client.resetAndDestroy();
+      return;
+    }
+    const upstream = connect(this.#target);
+    this.keep(upstream);
+    this.#hand(client, upstream);
+    this.#hand(upstream, client);
+  }
+
+  #hand(from: Socket, to: Socket): void {
+    let order = Promise.resolve();
+    const enqueue = (step: () => void) => {
+      const due = this.#due();
+      order = order
+        .then(() => due)
+        .then(() => this.#whileStalled())
+        .then(step);
+    };
+    from.on('data', (chunk: Buffer) => enqueue(() => void to.write(chunk)));
+    from.on('end', () => enqueue(() => void to.end()));
+    from.on('close', (hadError) => hadError && to.destroy());
+  }
+
+  #due(): Promise<void> {
+    const mode = this.#mode;
+    return typeof mode === 'object' ? new Promise((resolve) => setTimeout(resolve, mode.delayMs)) : Promise.resolve();
+  }
+
+  async #whileStalled(): Promise<void> {
+    while (this.#mode === 'stall') await this.#resume.promise;
+  }
+}

@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { CreateSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { PostgresServer } from '../../scripts/lab/database/server.ts';
+import { type SecretsLab, startSecretsManager } from '../../scripts/lab/secrets-lab.ts';
+import type { StrategyName } from '../../shared/rotation/strategy.ts';
+import { FunctionOutput } from './function-output.ts';
+import { clientOf } from './secrets-lab-client.ts';
+import { TestSecret } from './test-secret.ts';
+
+/** A rotation function as a test wants it. Those that want the same share its warm instances. */
+export interface FunctionChoice {
+  readonly strategy: StrategyName;
+  /** Of the function, besides what the lab sets. A variable of its own gives a test an instance of its own. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
+export interface BenchOptions {
+  /** How often the lab's Secrets Manager tries a failed rotation again. Default 0: a test sees the first failure. */
+  readonly retries?: number;
+}
+
+/** The members of a secret's JSON; undefined leaves one out. */
+export type SecretMembers = Readonly<Record<string, unknown>>;
+
+/** The login that a secret is made for: an AppRole of the test's RoleScope is one. */
+export interface SecretLogin {
+  readonly name: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+/** The packages that `npm run build` makes, which the integration tests build before they start. */
+const bundleOf = (strategy: StrategyName) =>
+  fileURLToPath(new URL(`../../dist/${strategy}/index.mjs`, import.meta.url));
+const REGISTERS_ONLY = fileURLToPath(new URL('./functions/registers-only.mjs', import.meta.url));
+
+/**
+ * A small AWS account for the tests of one file: the lab's Secrets Manager and the built functions, each in processes
+ * of its own. When it is closed it fails if anything that the functions wrote contains a secret's password.
+ */
+export class RotationBench implements AsyncDisposable {
+  readonly lab: SecretsLab;
+  readonly client: SecretsManagerClient;
+  /** Whatever the functions wrote to stdout and stderr. */
+  readonly output: FunctionOutput;
+  readonly #secrets: TestSecret[] = [];
+  readonly #functions = new Map<string, string>();
+
+  static async open({ retries = 0 }: BenchOptions = {}): Promise<RotationBench> {
+    return new RotationBench(await startSecretsManager({ retries, retryDelayMs: 10 }));
+  }
+
+  private constructor(lab: SecretsLab) {
+    this.lab = lab;
+    this.client = clientOf(lab);
+    this.output = new FunctionOutput(lab);
+  }
+
+  /** @returns the ARN of the built function. */
+  function(choice: FunctionChoice): string {
+    const { strategy, environment = {}, timeoutMs = 30_000 } = choice;
+    return this.#register(bundleOf(strategy), environment, timeoutMs);
+  }
+
+  /** @returns the ARN of a function that fails at once, and so leaves a rotation at its beginning. */
+  registersOnly(): string {
+    return this.#register(REGISTERS_ONLY, {}, 30_000);
+  }
+
+  /** Stores a login as AWS's database secrets do, for the function to rotate. */
+  async secretFor(
+    server: Pick<PostgresServer, 'host' | 'port'>,
+    login: SecretLogin,
+    choice: FunctionChoice,
+    members: SecretMembers = {},
+  ): Promise<TestSecret> {
+    return await this.store(choice, JSON.stringify({ ...membersFor(server, login), ...members }));
+  }
+
+  /** Stores any value, for the function to rotate. */
+  async store(choice: FunctionChoice, value: string | Uint8Array): Promise<TestSecret> {
+    const content = typeof value === 'string' ? { SecretString: value } : { SecretBinary: value };
+    const created = await this.client.send(new CreateSecretCommand({ Name: `test-${randomUUID()}`, ...content }));
+    const secret = new TestSecret(this, created.ARN ?? '', choice);
+    this.#secrets.push(secret);
+    return secret;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      const texts = (await Promise.all(this.#secrets.map((secret) => secret.secretTexts()))).flat();
+      const shown = texts.filter((text) => this.output.contains(text));
+      if (shown.length > 0) throw new Error(`The functions should write no secret, and wrote ${shown.length} of them.`);
+    } finally {
+      await this.lab.close();
+      this.client.destroy();
+    }
+  }
+
+  #register(bundle: string, environment: Readonly<Record<string, string>>, timeoutMs: number): string {
+    const key = JSON.stringify([bundle, environment, timeoutMs]);
+    const known = this.#functions.get(key);
+    if (known !== undefined) return known;
+    const name = `function-${this.#functions.size + 1}`;
+    const arn = this.lab.functions.register({ name, bundle, environment: { ...environment }, timeoutMs });
+    this.#functions.set(key, arn);
+    return arn;
+  }
+}
+
+/** The JSON members of a database secret, without TLS as the tests' plain servers have none. */
+export function membersFor(server: Pick<PostgresServer, 'host' | 'port'>, login: SecretLogin): SecretMembers {
+  return {
+    engine: 'postgres',
+    host: server.host,
+    port: server.port,
+    username: login.name,
+    password: login.password,
+    dbname: login.database,
+    ssl: false,
+  };
+}

@@ -1,0 +1,33 @@
+import { fileURLToPath } from 'node:url';
+import { type Parameters, Stack, type Template } from './cloudformation.ts';
+import { run, toolIsHere } from './tools.ts';
+
+const TEMPLATE = fileURLToPath(new URL('../../template.yaml', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('sam_transform.py', import.meta.url));
+
+/** REQUIRE_SAMTRANSLATOR=1 insists on it. */
+export const samTranslatorIsHere = toolIsHere(
+  "Python's aws-sam-translator",
+  ['python3', '-c', 'import samtranslator'],
+  'REQUIRE_SAMTRANSLATOR',
+);
+
+/** template.yaml as CloudFormation sees it, once for each set of parameters: one run of the transform for all. */
+export function samStacks<Name extends string>(sets: Readonly<Record<Name, Parameters>>): (name: Name) => Stack {
+  const names = Object.keys(sets) as Name[];
+  const templates = samTranslatorIsHere ? transform(names.map((name) => sets[name])) : [];
+  const stacks = new Map(templates.map((template, index) => [names[index], () => stackOf(template, names[index])]));
+
+  function stackOf(template: Template, name: Name | undefined): Stack {
+    return new Stack(template, name === undefined ? {} : sets[name]);
+  }
+  return (name) => {
+    const make = stacks.get(name);
+    if (make === undefined) throw new Error(`There is no stack ${name}.`);
+    return make();
+  };
+}
+
+function transform(parameters: readonly Parameters[]): Template[] {
+  return JSON.parse(run('python3', [SCRIPT], JSON.stringify({ template: TEMPLATE, parameters })));
+}

@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto';
+import {
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  ListSecretVersionIdsCommand,
+  PutSecretValueCommand,
+  RotateSecretCommand,
+  UpdateSecretVersionStageCommand,
+} from '@aws-sdk/client-secrets-manager';
+import type { LabEvent } from '../../scripts/lab/events.ts';
+import type { RequestRecord } from '../../scripts/lab/requests.ts';
+import { STEPS, type Step } from '../../shared/rotation/event.ts';
+import type { StepLine } from './function-output.ts';
+import type { FunctionChoice, RotationBench, SecretMembers } from './rotation-bench.ts';
+
+/** What came of one step: the line with which the function's log ends it, or how the function's process ended. */
+export type StepResult = StepLine;
+
+/** What came of one RotateSecret. */
+export interface RotationResult {
+  readonly outcome: 'succeeded' | 'failed' | 'abandoned';
+  readonly token: string;
+  /** All steps that were called, retries included. */
+  readonly steps: readonly StepResult[];
+  readonly attempts: number;
+}
+
+/** Which version: by label, or by id. */
+export type Which = { readonly label: string } | { readonly versionId: string };
+
+export const CURRENT: Which = { label: 'AWSCURRENT' };
+
+/** A secret in the lab, and the function that rotates it. */
+export class TestSecret {
+  readonly arn: string;
+  readonly #bench: RotationBench;
+  readonly #choice: FunctionChoice;
+  /** Never to be seen in any output. */
+  readonly #rotationTokens: string[] = [];
+
+  constructor(bench: RotationBench, arn: string, choice: FunctionChoice) {
+    this.#bench = bench;
+    this.arn = arn;
+    this.#choice = choice;
+  }
+
+  /** Rotates as an operator does, and waits for the end. `immediately: false` is a test of the configuration only. */
+  async rotate({ immediately = true, token = randomUUID() as string } = {}): Promise<RotationResult> {
+    const { lab, client } = this.#bench;
+    const events: LabEvent[] = [];
+    const stop = lab.on((event) => {
+      if (event.type !== 'log-line' && event.versionId === token) events.push(event);
+    });
+    try {
+      await client.send(
+        new RotateSecretCommand({
+          SecretId: this.arn,
+          ClientRequestToken: token,
+          RotationLambdaARN: this.#bench.function(this.#choice),
+          RotationRules: { AutomaticallyAfterDays: 30 },
+          RotateImmediately: immediately,
+        }),
+      );
+      await lab.settled(this.arn);
+    } finally {
+      stop();
+    }
+    const steps = events.filter((event) => event.type === 'step-ended').map((event) => this.#endOf(event, token));
+    return { outcome: outcomeOf(events), token, steps, attempts: Math.max(...events.map(attemptOf)) };
+  }
+
+  /** Registers a new version as the service does before the first step. @returns its id, the ClientRequestToken. */
+  async begin(token: string = randomUUID()): Promise<string> {
+    await this.#bench.client.send(
+      new RotateSecretCommand({
+        SecretId: this.arn,
+        ClientRequestToken: token,
+        RotationLambdaARN: this.#bench.registersOnly(),
+        RotationRules: { AutomaticallyAfterDays: 30 },
+      }),
+    );
+    await this.#bench.lab.settled(this.arn);
+    return token;
+  }
+
+  /** Calls the function for one step, whatever the service would do. `by` chooses another function or instance. */
+  async step(step: Step, token: string, by: Partial<FunctionChoice> = {}): Promise<StepResult> {
+    const { lab, output } = this.#bench;
+    const rotationToken = `rotation-token-${randomUUID()}`;
+    this.#rotationTokens.push(rotationToken);
+    const result = await lab.functions.invoke(this.#bench.function({ ...this.#choice, ...by }), {
+      Step: step,
+      SecretId: this.arn,
+      ClientRequestToken: token,
+      RotationToken: rotationToken,
+    });
+    const line = output.takeEnd(step, token);
+    if (!result.ok) return line ?? { step, outcome: 'crashed', error: result.errorMessage, type: result.errorType };
+    if (line === undefined || line.outcome === 'failed')
+      throw new Error(`A step that succeeds should end with a line in the log that says so, and ${step} did not.`);
+    return line;
+  }
+
+  /** Calls the steps in turn, up to and including `last`, as long as they succeed. */
+  async stepsUntil(last: Step, token: string): Promise<StepResult[]> {
+    const results: StepResult[] = [];
+    for (const step of STEPS.slice(0, STEPS.indexOf(last) + 1)) {
+      const result = await this.step(step, token);
+      results.push(result);
+      if (result.outcome === 'failed' || result.outcome === 'crashed') break;
+    }
+    return results;
+  }
+
+  /** A version's SecretString. */
+  async text(which: Which = CURRENT): Promise<string> {
+    const selector = 'label' in which ? { VersionStage: which.label } : { VersionId: which.versionId };
+    const answer = await this.#bench.client.send(new GetSecretValueCommand({ SecretId: this.arn, ...selector }));
+    if (answer.SecretString === undefined) throw new Error('The version should have a SecretString, and has none.');
+    return answer.SecretString;
+  }
+
+  async password(which: Which = CURRENT): Promise<string> {
+    return JSON.parse(await this.text(which)).password;
+  }
+
+  /** Stores the current value with other members as a new version. @returns the version's id. */
+  async put(changes: SecretMembers, stages?: readonly string[], token: string = randomUUID()): Promise<string> {
+    const value = { ...JSON.parse(await this.text()), ...changes };
+    return await this.putText(JSON.stringify(value), stages, token);
+  }
+
+  async putText(SecretString: string, stages?: readonly string[], token: string = randomUUID()): Promise<string> {
+    await this.#bench.client.send(
+      new PutSecretValueCommand({
+        SecretId: this.arn,
+        SecretString,
+        ClientRequestToken: token,
+        ...(stages === undefined ? {} : { VersionStages: [...stages] }),
+      }),
+    );
+    return token;
+  }
+
+  /** Takes a label off, as an operator does who gives a rotation up. */
+  async unlabel(label: string, from: string): Promise<void> {
+    await this.#bench.client.send(
+      new UpdateSecretVersionStageCommand({ SecretId: this.arn, VersionStage: label, RemoveFromVersionId: from }),
+    );
+  }
+
+  async moveLabel(label: string, from: string, to: string): Promise<void> {
+    const move = { VersionStage: label, RemoveFromVersionId: from, MoveToVersionId: to };
+    await this.#bench.client.send(new UpdateSecretVersionStageCommand({ SecretId: this.arn, ...move }));
+  }
+
+  /** Ids of versions by staging label. */
+  async labels(): Promise<Readonly<Record<string, string>>> {
+    const { VersionIdsToStages = {} } = await this.#bench.client.send(
+      new DescribeSecretCommand({ SecretId: this.arn }),
+    );
+    return Object.fromEntries(
+      Object.entries(VersionIdsToStages).flatMap(([id, stages]) => stages.map((stage) => [stage, id])),
+    );
+  }
+
+  /** What was asked of Secrets Manager for this secret by functions: our own client is no Lambda function. */
+  get calls(): readonly RequestRecord[] {
+    return this.#bench.lab.requests
+      .all()
+      .filter((request) => request.secretId === this.arn && request.userAgent?.includes('exec-env/AWS_Lambda'));
+  }
+
+  /** Everything about this secret that no output may show: passwords of all versions and RotationTokens. */
+  async secretTexts(): Promise<string[]> {
+    const { client } = this.#bench;
+    const { Versions = [] } = await client.send(
+      new ListSecretVersionIdsCommand({ SecretId: this.arn, IncludeDeprecated: true, MaxResults: 100 }),
+    );
+    const passwords = Versions.map(async ({ VersionId = '' }) => {
+      const text = await this.text({ versionId: VersionId }).catch(() => '{}');
+      return passwordIn(text);
+    });
+    const known = (await Promise.all(passwords)).filter((password) => password.length >= 8);
+    return [...known, ...this.#rotationTokens];
+  }
+
+  #endOf(event: LabEvent & { type: 'step-ended' }, token: string): StepResult {
+    const line = this.#bench.output.takeEnd(event.step, token);
+    if (line !== undefined) return line;
+    return { step: event.step, outcome: 'crashed', error: event.error?.errorMessage ?? '' };
+  }
+}
+
+function outcomeOf(events: readonly LabEvent[]): RotationResult['outcome'] {
+  const types = events.map((event) => event.type);
+  if (types.includes('rotation-succeeded')) return 'succeeded';
+  return types.includes('rotation-abandoned') ? 'abandoned' : 'failed';
+}
+
+function attemptOf(event: LabEvent): number {
+  return 'attempt' in event ? event.attempt : 0;
+}
+
+function passwordIn(text: string): string {
+  try {
+    const password: unknown = JSON.parse(text)?.password;
+    return typeof password === 'string' ? password : '';
+  } catch {
+    return '';
+  }
+}
