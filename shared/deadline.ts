@@ -10,9 +10,9 @@ export class Deadline {
     this.#at = performance.now() + milliseconds;
   }
 
-  /** Of an invocation that ends in `remaining` ms: 2 s earlier, or a fifth of it where there is less than 10 s. */
+  /** Of an invocation that ends in `remaining` ms. */
   static withinInvocation(remaining: number): Deadline {
-    return new Deadline(remaining - Math.min(2_000, remaining / 5));
+    return new Deadline(stepTime(remaining));
   }
 
   /** Milliseconds left, never below 1, as timers and timeouts take 0 for "none". */
@@ -28,4 +28,9 @@ export class Deadline {
   signal(): AbortSignal {
     return AbortSignal.timeout(this.remaining());
   }
+}
+
+/** How much of an invocation a step may use, in ms: all but 2 s, or half of it where there are less than 4 s; pure. */
+export function stepTime(remaining: number): number {
+  return remaining - Math.min(2_000, remaining / 2);
 }

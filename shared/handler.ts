@@ -72,7 +72,7 @@ function instanceOf(
     // Made in the first invocation, so that a wrong variable is logged as what it is and not as a crash at start.
     instance ??= newInstance();
     const { config, client, trust, logins } = instance;
-    const deadline = Deadline.withinInvocation(context.getRemainingTimeInMillis());
+    const deadline = Deadline.withinInvocation(remainingTime(context));
     return {
       event,
       strategy,
@@ -84,6 +84,11 @@ function instanceOf(
       newPassword: () => generatePassword(config.passwordPolicy),
     };
   };
+}
+
+/** Milliseconds; 30 s, Lambda's usual time-out for rotations, for callers that are not Lambda. */
+function remainingTime(context: Partial<Context> | undefined): number {
+  return context?.getRemainingTimeInMillis?.() ?? 30_000;
 }
 
 function newInstance(): Instance {

@@ -84,7 +84,7 @@ const MEANINGS = {
   roleLimit: {
     code: 'ROLE_CONNECTION_LIMIT',
     what: "the role's CONNECTION LIMIT is reached",
-    remedy: 'Raise the limit by one for the rotation: ALTER ROLE … CONNECTION LIMIT …;',
+    remedy: 'Raise or lift the limit: ALTER ROLE {role} CONNECTION LIMIT -1;',
   },
   databaseNotFound: {
     code: 'DATABASE_NOT_FOUND',
@@ -94,12 +94,13 @@ const MEANINGS = {
   loginForbidden: {
     code: 'LOGIN_FORBIDDEN',
     what: 'the server does not let this user log in from here',
-    remedy: "Check ALTER ROLE … LOGIN, and that pg_hba.conf admits this user, database and the function's address.",
+    remedy:
+      "ALTER ROLE {role} LOGIN; and check that pg_hba.conf admits this user, database and the function's address.",
   },
   noConnectPrivilege: {
     code: 'LOGIN_FORBIDDEN',
     what: 'the user may not connect to that database',
-    remedy: 'GRANT CONNECT ON DATABASE … TO …; or correct "dbname" in the secret.',
+    remedy: 'GRANT CONNECT ON DATABASE {database} TO {role}; or correct "dbname" in the secret.',
   },
   tlsRequired: {
     code: 'TLS_REQUIRED',
@@ -141,7 +142,7 @@ const MEANINGS = {
   permission: {
     code: 'PERMISSION_DENIED',
     what: 'the server denied permission',
-    remedy: 'Grant what the message names; on RDS with rds.restrict_password_commands: GRANT rds_password TO …;',
+    remedy: 'Grant what the message names; on RDS with rds.restrict_password_commands: GRANT rds_password TO {role};',
   },
   busy: {
     code: 'ROLE_BUSY',

@@ -59,7 +59,7 @@ async function proveCurrent(current: Credential, context: StrategyContext): Prom
   if (!outcome.accepted) {
     throw notAccepted(
       current,
-      'As an administrator set the password that AWSCURRENT holds (in psql: \\password), then rotate again.',
+      'As an administrator set the password that AWSCURRENT holds (in psql: \\password {role}), then rotate again.',
     );
   }
   if (outcome.value.superuser) throw isSuperuser(current);
@@ -111,7 +111,10 @@ function isSuperuser(current: Credential): RotationError {
   return new RotationError(
     'APPLICATION_USER_IS_SUPERUSER',
     `An application user that is no superuser was needed, and ${current.secret.username} is one.`,
-    { remedy: 'Rotate a superuser with the single-user strategy, or ALTER ROLE … NOSUPERUSER;', ...facts(current) },
+    {
+      remedy: 'Rotate a superuser with the single-user strategy, or ALTER ROLE {role} NOSUPERUSER;',
+      ...facts(current),
+    },
   );
 }
 
@@ -139,7 +142,7 @@ function membershipRevoked(credential: Credential, user: UserFacts): RotationErr
   return new RotationError(
     'TWIN_NOT_LINKED',
     `${username} is set to act as ${user.namesake} and must be a member of it, and it is not.`,
-    { remedy: `GRANT "${user.namesake}" TO "${username}";`, ...facts(credential) },
+    { remedy: `GRANT "${user.namesake}" TO {role};`, ...facts(credential) },
   );
 }
 
@@ -147,7 +150,7 @@ function twinDiffers(pending: Credential, base: string, missing: number): Rotati
   const { username } = pending.secret;
   const found = missing > 0 ? `it lacks ${missing} privileges on tables or schemas` : 'it acts as another role';
   return new RotationError('TWIN_DIFFERS', `${username} must be able to do what ${base} can, and ${found}.`, {
-    remedy: `GRANT "${base}" TO "${username}"; then rotate again; AWSCURRENT still stands.`,
+    remedy: `GRANT "${base}" TO {role}; then rotate again; AWSCURRENT still stands.`,
     ...facts(pending),
   });
 }

@@ -99,26 +99,32 @@ export class RotationError extends Error {
   constructor(code: RotationErrorCode, message: string, facts: RotationErrorFacts) {
     super(message);
     this.code = code;
-    this.facts = facts;
+    this.facts = { ...facts, remedy: fillIn(facts) };
   }
 
   get remedy(): string {
     return this.facts.remedy;
   }
 
-  /**
-   * The same error, with facts that only an outer layer knows. What is already there stays; `{secretArn}` and
-   * `{versionId}` in the remedy become the facts of that name.
-   */
+  /** The same error, with facts that only an outer layer knows. What is already there stays. */
   with(facts: Partial<RotationErrorFacts>): RotationError {
-    const all = { ...facts, ...this.facts };
-    const remedy = all.remedy
-      .replaceAll('{secretArn}', all.secretArn ?? '{secretArn}')
-      .replaceAll('{versionId}', all.versionId ?? '{versionId}');
-    const enriched = new RotationError(this.code, this.message, { ...all, remedy });
+    const enriched = new RotationError(this.code, this.message, { ...facts, ...this.facts });
     if (this.stack !== undefined) enriched.stack = this.stack;
     return enriched;
   }
+}
+
+/** Puts facts, as soon as they are known, where a remedy names them: `{secretArn}`, `{versionId}`, and names as SQL. */
+function fillIn({ remedy, secretArn, versionId, username, database }: RotationErrorFacts): string {
+  const known = { secretArn, versionId, role: username && quoted(username), database: database && quoted(database) };
+  return Object.entries(known).reduce(
+    (text, [key, value]) => (value ? text.replaceAll(`{${key}}`, () => value) : text),
+    remedy,
+  );
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }
 
 /**

@@ -46,7 +46,7 @@ async function recover(context: SetSecretContext) {
     'NO_WORKING_PASSWORD',
     `A password of ${username} was needed that the server at ${host}:${port} accepts, but it refused every one that the secret still has.`,
     {
-      remedy: `As an administrator of the database set the password that AWSCURRENT holds: ALTER ROLE … PASSWORD …; (in psql: \\password), then rotate again.`,
+      remedy: `As an administrator of the database set the password that AWSCURRENT holds: ALTER ROLE {role} PASSWORD '…'; (or \\password {role} in psql), then rotate again.`,
       credential: 'current',
       host,
       port,
