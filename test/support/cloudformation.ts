@@ -257,12 +257,10 @@ function parametersOf(template: Template, given: Parameters): Parameters {
 function isAccepted(parameter: TemplateParameter, value: string): boolean {
   const { Type, AllowedPattern, AllowedValues, MinValue, MaxValue } = parameter;
   if (Type !== 'String' && Type !== 'Number') throw new Error(`Parameters of type ${Type} are not known here.`);
-  if (Type === 'Number' && !/^\d+$/.test(value)) return false;
   if (AllowedPattern !== undefined && !new RegExp(`^(?:${AllowedPattern})$`).test(value)) return false;
   if (AllowedValues !== undefined && !AllowedValues.map(String).includes(value)) return false;
-  return Number(value) >= (MinValue ?? Number.NEGATIVE_INFINITY) && Number(value) <= (MaxValue ?? Infinity)
-    ? true
-    : MinValue === undefined && MaxValue === undefined;
+  if (Type === 'String') return true;
+  return /^\d+$/.test(value) && Number(value) >= (MinValue ?? 0) && Number(value) <= (MaxValue ?? Number.MAX_VALUE);
 }
 
 function onlyEntry(value: Json): [string, Json] {

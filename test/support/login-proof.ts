@@ -1,8 +1,9 @@
 import { expect } from 'vitest';
 import type { AppRole } from '../../scripts/lab/database/app-role.ts';
 import type { PostgresServer } from '../../scripts/lab/database/server.ts';
+import type { Arrangement } from './arrangement.ts';
 import { canLogin } from './postgres.ts';
-import { CURRENT, type TestSecret, type Which } from './test-secret.ts';
+import { CURRENT, type Which } from './test-secret.ts';
 
 /** Which of the passwords the server takes from this role, in the order given. */
 export async function accepted(
@@ -15,13 +16,9 @@ export async function accepted(
   return (await Promise.all(logins)).map((outcome) => outcome === 'accepted');
 }
 
-/** The version's password opens the server, and the application's table can be read with it. */
-export async function expectWorking(
-  server: PostgresServer,
-  role: AppRole,
-  secret: TestSecret,
-  which: Which = CURRENT,
-): Promise<void> {
-  const login = { user: role.name, password: await secret.password(which), database: role.database };
+/** The version's login works, and reads the application's table. */
+export async function expectWorking({ server, role, secret }: Arrangement, which: Which = CURRENT): Promise<void> {
+  const { username: user, password } = JSON.parse(await secret.text(which));
+  const login = { user, password, database: role.database };
   expect(await server.query(`SELECT item FROM ${role.table}`, undefined, login)).toEqual([{ item: 'first' }]);
 }

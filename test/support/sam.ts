@@ -16,15 +16,10 @@ export const samTranslatorIsHere = toolIsHere(
 export function samStacks<Name extends string>(sets: Readonly<Record<Name, Parameters>>): (name: Name) => Stack {
   const names = Object.keys(sets) as Name[];
   const templates = samTranslatorIsHere ? transform(names.map((name) => sets[name])) : [];
-  const stacks = new Map(templates.map((template, index) => [names[index], () => stackOf(template, names[index])]));
-
-  function stackOf(template: Template, name: Name | undefined): Stack {
-    return new Stack(template, name === undefined ? {} : sets[name]);
-  }
   return (name) => {
-    const make = stacks.get(name);
-    if (make === undefined) throw new Error(`There is no stack ${name}.`);
-    return make();
+    const template = templates[names.indexOf(name)];
+    if (template === undefined) throw new Error(`There is no stack ${name}.`);
+    return new Stack(template, sets[name]);
   };
 }
 

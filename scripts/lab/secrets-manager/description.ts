@@ -1,0 +1,56 @@
+/** How DescribeSecret and ListSecrets show a secret. */
+import { sortedStages } from './labels.ts';
+import { type Answer, epochSeconds } from './operation.ts';
+import { nextRotationDate } from './schedule.ts';
+import type { Secret, SecretContent } from './secret.ts';
+
+export function describe(secret: Secret): Answer {
+  const { content } = secret;
+  return {
+    ARN: secret.arn,
+    Name: content.name,
+    Description: content.description,
+    KmsKeyId: secret.kmsKeyId,
+    ...describeRotation(content),
+    LastRotatedDate: epochSeconds(content.lastRotated),
+    LastChangedDate: epochSeconds(content.lastChanged),
+    LastAccessedDate: epochSeconds(secret.lastAccessed),
+    DeletedDate: epochSeconds(content.deletionDate),
+    Tags: content.tags && tagList(content.tags),
+    OwningService: content.owningService,
+    CreatedDate: epochSeconds(content.createdAt),
+    PrimaryRegion: secret.primaryRegion,
+  };
+}
+
+function describeRotation({ rotation }: SecretContent): Answer {
+  if (!rotation) return {};
+  return {
+    RotationEnabled: rotation.enabled,
+    RotationLambdaARN: rotation.functionArn,
+    RotationRules: rotation.rules,
+    NextRotationDate: rotation.window && epochSeconds(nextRotationDate(rotation.window)),
+  };
+}
+
+/** Versions without a label are deprecated and left out; with none labelled the member is absent. */
+export function versionsToStages({ versions }: SecretContent): Record<string, string[]> | undefined {
+  const labelled = versions.filter((version) => version.stages.size > 0);
+  if (labelled.length === 0) return undefined;
+  return Object.fromEntries(labelled.map((version) => [version.id, sortedStages(version)]));
+}
+
+const tagList = (tags: ReadonlyMap<string, string>) => [...tags].map(([Key, Value]) => ({ Key, Value }));
+
+export const identify = (secret: Secret) => ({ ARN: secret.arn, Name: secret.content.name });
+
+/** Only where the secret is, or was, replicated. */
+export function replicationStatus(secret: Secret): Answer[] | undefined {
+  if (secret.primaryRegion !== secret.region) return undefined;
+  return [...secret.replicas].map(([Region, replica]) => ({
+    Region,
+    KmsKeyId: replica.kmsKeyId ?? 'alias/aws/secretsmanager',
+    Status: replica.status,
+    StatusMessage: replica.message,
+  }));
+}

@@ -1,0 +1,23 @@
+/** What an operation of the service is given to work with, and what it answers. */
+import type { Faults } from '../faults.ts';
+import type { Rotations } from './rotation.ts';
+import type { SecretsState } from './state.ts';
+import type { Input } from './validate.ts';
+
+export interface Call {
+  readonly region: string;
+  readonly now: Date;
+  readonly state: SecretsState;
+  readonly rotations: Rotations;
+  readonly faults: Faults;
+}
+
+/** Members that are undefined are left out of the answer; dates are answered as seconds since 1970. */
+export type Answer = Record<string, unknown>;
+
+export type Operation = (input: Input, call: Call) => Answer;
+
+export type OperationTable = Readonly<Record<string, Operation>>;
+
+/** Dates as the wire has them: a number of seconds with milliseconds as its fraction. */
+export const epochSeconds = (date: Date | undefined) => (date === undefined ? undefined : date.getTime() / 1000);
