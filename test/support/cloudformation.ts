@@ -23,6 +23,7 @@ export interface TemplateParameter {
   readonly Default?: string | number;
   readonly AllowedPattern?: string;
   readonly AllowedValues?: readonly (string | number)[];
+  readonly MaxLength?: number;
   readonly MinValue?: number;
   readonly MaxValue?: number;
 }
@@ -255,11 +256,12 @@ function parametersOf(template: Template, given: Parameters): Parameters {
 }
 
 function isAccepted(parameter: TemplateParameter, value: string): boolean {
-  const { Type, AllowedPattern, AllowedValues, MinValue, MaxValue } = parameter;
+  const { Type, AllowedPattern, AllowedValues, MaxLength, MinValue, MaxValue } = parameter;
   if (Type !== 'String' && Type !== 'Number') throw new Error(`Parameters of type ${Type} are not known here.`);
   if (AllowedPattern !== undefined && !new RegExp(`^(?:${AllowedPattern})$`).test(value)) return false;
   if (AllowedValues !== undefined && !AllowedValues.map(String).includes(value)) return false;
-  if (Type === 'String') return true;
+  // Without a MaxLength CloudFormation takes 4,096 bytes.
+  if (Type === 'String') return value.length <= (MaxLength ?? 4096);
   return /^\d+$/.test(value) && Number(value) >= (MinValue ?? 0) && Number(value) <= (MaxValue ?? Number.MAX_VALUE);
 }
 
