@@ -17,6 +17,15 @@ export interface StepFailure {
   errorMessage: string;
 }
 
+export interface FunctionLogLine {
+  requestId: string | undefined;
+  /** `platform` is what Lambda itself writes into a function's log, such as that it timed out. */
+  stream: 'stdout' | 'stderr' | 'platform';
+  /** One for each instance of the function. */
+  logStream: string;
+  line: string;
+}
+
 export type LabEvent = { at: Date } & (
   | ({ type: 'rotation-started' } & OfRotation)
   | ({ type: 'step-started'; step: Step } & OfRotation)
@@ -24,7 +33,7 @@ export type LabEvent = { at: Date } & (
   | ({ type: 'rotation-succeeded' } & OfRotation)
   | ({ type: 'rotation-failed'; willRetry: boolean; error: StepFailure } & OfRotation)
   | ({ type: 'rotation-abandoned'; reason: string } & OfRotation)
-  | { type: 'log-line'; functionName: string; requestId: string | undefined; stream: 'stdout' | 'stderr'; line: string }
+  | ({ type: 'log-line'; functionName: string } & FunctionLogLine)
 );
 
 type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;

@@ -9,6 +9,9 @@ import { Rotations } from './secrets-manager/rotation.ts';
 import { RotationScheduler } from './secrets-manager/rotation-scheduler.ts';
 import { startServer } from './secrets-manager/server.ts';
 import { SecretsState } from './secrets-manager/state.ts';
+import { LogStore } from './services/log-store.ts';
+import { AccountResources } from './services/resources.ts';
+import { otherServices } from './services/router.ts';
 
 export interface SecretsLabOptions {
   /** Default: any free port. */
@@ -27,11 +30,15 @@ export interface SecretsLab extends AsyncDisposable {
   readonly requests: RequestLog;
   readonly faults: Faults;
   readonly functions: FunctionRegistry;
+  /** What the account's other services know: roles, keys, stacks, the network, databases. */
+  readonly resources: AccountResources;
   readonly clock: Clock;
   /** @returns a function that ends the subscription. */
   on(listener: LabEventListener): () => void;
   /** Resolves once no rotation of the secret runs, retries included. `secretId`: name or ARN. */
   settled(secretId: string, region?: string): Promise<void>;
+  /** The SecretStrings of all versions: what no output may show. For tests that search for them. */
+  storedValues(): string[];
   /** What only an AWS service can do to a secret: own it, and give it tags that begin with `aws:`. */
   actAsService(secretId: string, what: ServiceMarks, region?: string): void;
   /** Stops rotations, kills the functions' processes and closes the port. */
@@ -51,9 +58,13 @@ export async function startSecretsManager(options: SecretsLabOptions = {}): Prom
   const faults = new Faults();
   const state = new SecretsState(now);
   const functions = new FunctionRegistry(events, () => ({ SECRETS_MANAGER_ENDPOINT: server.endpoint }));
+  const resources = new AccountResources();
+  const logs = new LogStore();
+  events.on(logs.listener((name) => functions.logGroupOf(name)));
+  const others = otherServices({ resources, functions, logs });
   const scheduler = new RotationScheduler(clock);
   const rotations = new Rotations({ now, functions, events, scheduler, settings: { retries, retryDelayMs } });
-  const server = await startServer({ now, state, rotations, faults, requests }, port);
+  const server = await startServer({ now, state, rotations, faults, requests, others }, port);
   for (const definition of options.functions ?? []) functions.register(definition);
 
   async function stop(): Promise<void> {
@@ -74,9 +85,12 @@ export async function startSecretsManager(options: SecretsLabOptions = {}): Prom
     requests,
     faults,
     functions,
+    resources,
     clock,
     on: (listener) => events.on(listener),
     settled: (secretId, region = DEFAULT_REGION) => rotations.settled(state.get(region, secretId)),
+    storedValues: () =>
+      state.allVersions().flatMap(({ value }) => (value && 'SecretString' in value ? value.SecretString : [])),
     actAsService: (secretId, { owningService, tags }, region = DEFAULT_REGION) => {
       const { content } = state.get(region, secretId);
       if (owningService !== undefined) content.owningService = owningService;

@@ -1,6 +1,6 @@
 import type { SecretsLab } from '../../scripts/lab/secrets-lab.ts';
 
-/** What a function's log says of a step: the members that shared/handler.ts gives its lines. */
+/** What a function's log says of a step: the members that shared/observer.ts gives its lines. */
 export interface StepLine {
   readonly step?: string;
   readonly version_id?: string;
@@ -9,7 +9,7 @@ export interface StepLine {
   readonly outcome?: string;
   readonly credential?: string;
   readonly error_code?: string;
-  readonly error?: string;
+  readonly error_message?: string;
   readonly remedy?: string;
   readonly [other: string]: unknown;
 }

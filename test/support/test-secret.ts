@@ -4,6 +4,7 @@ import {
   GetSecretValueCommand,
   ListSecretVersionIdsCommand,
   PutSecretValueCommand,
+  ResourceNotFoundException,
   RotateSecretCommand,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
@@ -83,19 +84,29 @@ export class TestSecret {
     return token;
   }
 
-  /** Calls the function for one step, whatever the service would do. `by` chooses another function or instance. */
-  async step(step: Step, token: string, by: Partial<FunctionChoice> = {}): Promise<StepResult> {
+  /**
+   * Calls the function for one step, whatever the service would do.
+   *
+   * @param by chooses another function or instance.
+   * @param rotationToken null: none, as from services that do not send it.
+   */
+  async step(
+    step: Step,
+    token: string,
+    by: Partial<FunctionChoice> = {},
+    rotationToken: string | null = `rotation-token-${randomUUID()}`,
+  ): Promise<StepResult> {
     const { lab, output } = this.#bench;
-    const rotationToken = `rotation-token-${randomUUID()}`;
-    this.#rotationTokens.push(rotationToken);
+    if (rotationToken !== null) this.#rotationTokens.push(rotationToken);
     const result = await lab.functions.invoke(this.#bench.function({ ...this.#choice, ...by }), {
       Step: step,
       SecretId: this.arn,
       ClientRequestToken: token,
-      RotationToken: rotationToken,
+      ...(rotationToken === null ? {} : { RotationToken: rotationToken }),
     });
     const line = output.takeEnd(step, token);
-    if (!result.ok) return line ?? { step, outcome: 'crashed', error: result.errorMessage, type: result.errorType };
+    if (!result.ok)
+      return line ?? { step, outcome: 'crashed', error_message: result.errorMessage, reason: result.errorType };
     if (line === undefined || line.outcome === 'failed')
       throw new Error(`A step that succeeds should end with a line in the log that says so, and ${step} did not.`);
     return line;
@@ -173,22 +184,26 @@ export class TestSecret {
 
   /** Everything about this secret that no output may show: passwords of all versions and RotationTokens. */
   async secretTexts(): Promise<string[]> {
-    const { client } = this.#bench;
-    const { Versions = [] } = await client.send(
+    const passwords = await this.#allVersions().catch((error: unknown) => {
+      if (error instanceof ResourceNotFoundException) return []; // deleted by the test
+      throw error;
+    });
+    return [...passwords.filter((password) => password.length >= 8), ...this.#rotationTokens];
+  }
+
+  /** The passwords of all versions; '' where one has none, or can't be read. */
+  async #allVersions(): Promise<string[]> {
+    const { Versions = [] } = await this.#bench.client.send(
       new ListSecretVersionIdsCommand({ SecretId: this.arn, IncludeDeprecated: true, MaxResults: 100 }),
     );
-    const passwords = Versions.map(async ({ VersionId = '' }) => {
-      const text = await this.text({ versionId: VersionId }).catch(() => '{}');
-      return passwordIn(text);
-    });
-    const known = (await Promise.all(passwords)).filter((password) => password.length >= 8);
-    return [...known, ...this.#rotationTokens];
+    const texts = Versions.map(({ VersionId = '' }) => this.text({ versionId: VersionId }).catch(() => '{}'));
+    return (await Promise.all(texts)).map(passwordIn);
   }
 
   #endOf(event: LabEvent & { type: 'step-ended' }, token: string): StepResult {
     const line = this.#bench.output.takeEnd(event.step, token);
     if (line !== undefined) return line;
-    return { step: event.step, outcome: 'crashed', error: event.error?.errorMessage ?? '' };
+    return { step: event.step, outcome: 'crashed', error_message: event.error?.errorMessage ?? '' };
   }
 }
 

@@ -6,6 +6,8 @@ export interface AppRoleOptions {
   /** Any name that PostgreSQL takes, unquoted. */
   readonly name: string;
   readonly password?: string;
+  /** The role, quoted by us, that creates it and so administers it. Default: the superuser. */
+  readonly createdBy?: string;
   /** Further SQL of CREATE ROLE, such as 'CREATEROLE CONNECTION LIMIT 5'. */
   readonly attributes?: string;
   /** Where its table is; it must exist. Default: 'postgres'. */
@@ -26,7 +28,7 @@ export interface AppRole {
 const IDENTIFIER_BYTES = 63;
 
 export async function createAppRole(server: PostgresServer, options: AppRoleOptions): Promise<AppRole> {
-  const { name, attributes = '', database = 'postgres' } = options;
+  const { name, createdBy, attributes = '', database = 'postgres' } = options;
   const password = options.password ?? randomBytes(18).toString('base64url');
   const table = `public.${escapeIdentifier(options.table ?? truncate(`orders of ${name}`))}`;
   const role = escapeIdentifier(name);
@@ -34,7 +36,9 @@ export async function createAppRole(server: PostgresServer, options: AppRoleOpti
     async (client) => {
       await keepOutOfLog(client);
       await client.query('BEGIN');
+      if (createdBy !== undefined) await client.query(`SET LOCAL ROLE ${escapeIdentifier(createdBy)}`);
       await client.query(`CREATE ROLE ${role} LOGIN ${attributes} PASSWORD ${escapeLiteral(password)}`);
+      await client.query('RESET ROLE');
       await client.query(`CREATE TABLE ${table} (id int PRIMARY KEY, item text)`);
       await client.query(`INSERT INTO ${table} VALUES (1, 'first')`);
       await client.query(`ALTER TABLE ${table} OWNER TO ${role}`);

@@ -1,19 +1,25 @@
 /** The warm instances of one function: one invocation at a time in each, more instances while they are busy. */
+import type { FunctionLogLine } from '../events.ts';
 import { FunctionProcess, type FunctionSettings } from './function-process.ts';
 import type { Invocation, InvocationResult } from './protocol.ts';
 
 export type { InvocationResult } from './protocol.ts';
 
+export interface PoolSettings extends Omit<FunctionSettings, 'logStream' | 'onLog'> {
+  concurrency: number;
+  onLog: (line: FunctionLogLine) => void;
+}
+
 type MaybeProcess = FunctionProcess | undefined;
 
 export class FunctionPool {
-  readonly #settings: FunctionSettings & { concurrency: number };
+  readonly #settings: PoolSettings;
   readonly #idle: FunctionProcess[] = [];
   readonly #all = new Set<FunctionProcess>();
   readonly #waiting: ((process: MaybeProcess | Promise<MaybeProcess>) => void)[] = [];
   #closed = false;
 
-  constructor(settings: FunctionSettings & { concurrency: number }) {
+  constructor(settings: PoolSettings) {
     this.#settings = settings;
   }
 
@@ -42,11 +48,18 @@ export class FunctionPool {
       this.#all.delete(warm);
     }
     if (this.#all.size < this.#settings.concurrency) {
-      const process = new FunctionProcess(this.#settings);
-      this.#all.add(process);
-      return process;
+      return this.#start();
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Each instance writes a log stream of its own. */
+  #start(): FunctionProcess {
+    const { onLog, ...settings } = this.#settings;
+    const logStream = `lab/[$LATEST]${crypto.randomUUID().replaceAll('-', '')}`;
+    const process = new FunctionProcess({ ...settings, logStream, onLog: (line) => onLog({ ...line, logStream }) });
+    this.#all.add(process);
+    return process;
   }
 
   #giveBack(process: FunctionProcess): void {

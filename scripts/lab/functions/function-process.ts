@@ -4,13 +4,10 @@ import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { FunctionLogLine } from '../events.ts';
 import { endOfLog, type FromFunction, type Invocation, type InvocationResult } from './protocol.ts';
 
-export interface LogLine {
-  requestId: string | undefined;
-  stream: 'stdout' | 'stderr';
-  line: string;
-}
+export type LogLine = Omit<FunctionLogLine, 'logStream'>;
 
 export interface FunctionSettings {
   name: string;
@@ -99,10 +96,7 @@ export class FunctionProcess {
     if (answer === 'timed out') {
       await this.kill();
       const seconds = (invocation.timeoutMs / 1000).toFixed(2);
-      return failure(
-        'Sandbox.Timedout',
-        `RequestId: ${invocation.requestId} Error: Task timed out after ${seconds} seconds`,
-      );
+      return this.#platformFailure('Sandbox.Timedout', `Task timed out after ${seconds} seconds`);
     }
     if ('exit' in answer) return this.#exitFailure(answer.exit);
     await Promise.race([logEnded, this.#exited, delay(LOG_DRAIN_MS, undefined, { ref: false })]);
@@ -131,7 +125,14 @@ export class FunctionProcess {
   }
 
   #exitFailure(exit: string): InvocationResult {
-    return failure('Runtime.ExitError', `RequestId: ${this.#requestId} Error: Runtime exited with error: ${exit}`);
+    return this.#platformFailure('Runtime.ExitError', `Runtime exited with error: ${exit}`);
+  }
+
+  /** Told in the function's log too, as Lambda does. */
+  #platformFailure(errorType: string, what: string): InvocationResult {
+    const errorMessage = `RequestId: ${this.#requestId} Error: ${what}`;
+    this.#settings.onLog({ requestId: this.#requestId, stream: 'platform', line: errorMessage });
+    return failure(errorType, errorMessage);
   }
 
   #readLog(stream: 'stdout' | 'stderr'): void {

@@ -6,7 +6,7 @@ import type { Secret } from './secret.ts';
 
 /** What rotation needs of Lambda. */
 export interface RotationFunctions {
-  has(arn: string): boolean;
+  mayBeInvoked(arn: string): boolean;
   /** Never rejects. */
   invoke(arn: string, event: unknown): Promise<InvocationResult>;
 }

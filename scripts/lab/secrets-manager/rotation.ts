@@ -101,7 +101,7 @@ export class Rotations {
 
   #invocable(functionArn: string | undefined): string {
     if (!functionArn) throw invalidRequest('No Lambda rotation function ARN is associated with this secret.');
-    if (!this.#parts.functions.has(functionArn)) {
+    if (!this.#parts.functions.mayBeInvoked(functionArn)) {
       throw new ServiceError(
         'AccessDeniedException',
         'Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.',

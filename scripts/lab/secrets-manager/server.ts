@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultTarget } from '../faults.ts';
 import type { RequestLog, RequestSummary } from '../requests.ts';
+import type { OtherServices } from '../services/router.ts';
 import { ServiceError } from './errors.ts';
 import type { Answer, Call, Operation } from './operation.ts';
 import { operations } from './operations/table.ts';
@@ -14,6 +15,8 @@ import { operationName, readJson, sendJson, signedRegion, unknownOperation } fro
 export interface Service extends Omit<Call, 'region' | 'now'> {
   readonly now: () => Date;
   readonly requests: RequestLog;
+  /** Those of the account's services that share the endpoint. */
+  readonly others: OtherServices;
 }
 
 export interface RunningServer {
@@ -50,6 +53,7 @@ interface Outcome {
 
 async function serve(service: Service, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const requestId = randomUUID();
+  if (await service.others.serve(request, response, requestId)) return;
   const { request: summary, reply } = await handle(service, request);
   const errorType = reply?.errorType;
   if (summary) service.requests.add({ ...summary, status: reply?.status, errorType, at: service.now() });

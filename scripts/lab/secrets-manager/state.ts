@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { ACCOUNT_ID } from '../account.ts';
 import { secretNotFound } from './errors.ts';
+import type { Version } from './labels.ts';
 import type { Secret } from './secret.ts';
 
 const ALPHANUMERIC = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -28,6 +29,12 @@ export class SecretsState {
     const secrets = [...this.#region(region).values()];
     for (const secret of secrets.filter((candidate) => this.#isGone(candidate))) this.remove(secret);
     return secrets.filter((secret) => !this.#isGone(secret));
+  }
+
+  /** Every version of every secret, in all regions. */
+  allVersions(): Version[] {
+    const secrets = [...this.#regions.values()].flatMap((region) => [...region.values()]);
+    return secrets.flatMap(({ content }) => content.versions);
   }
 
   /** By name, full ARN, or ARN without its suffix, in the region of the call. */

@@ -1,0 +1,85 @@
+/** What `npm run lab` prints once it is ready. No password is part of it: Secrets Manager hands them out. */
+import type { Lab } from '../lab.ts';
+import { bold, dim, table } from './text.ts';
+
+/** For programs: everything that a client needs to begin with. */
+export function readyLine(lab: Lab): string {
+  const { endpoint, region, database, functions, seed } = lab;
+  const { kind, host, port, version } = database;
+  const superuser = { name: seed.superuser.secretName, arn: seed.superuser.secretArn };
+  const secrets = seed.applications.map(({ secretName, secretArn, strategy }) => ({
+    name: secretName,
+    arn: secretArn,
+    strategy,
+  }));
+  return JSON.stringify({
+    endpoint,
+    region,
+    database: { kind, host, port, version, superuserSecret: superuser },
+    functions,
+    secrets,
+  });
+}
+
+export function guide(lab: Lab): string {
+  const { endpoint, region, database, functions, seed, timeScale } = lab;
+  const where = {
+    embedded: 'embedded, gone at the end',
+    container: 'in a container, gone at the end',
+    url: 'left running',
+  };
+  const facts = table([
+    [
+      'Secrets Manager',
+      `${endpoint} (${region}${timeScale === 1 ? '' : `, its time runs ${timeScale} times as fast`})`,
+    ],
+    [`PostgreSQL ${database.version}`, `${database.host}:${database.port} (${where[database.kind]})`],
+    ['Single user', functions['single-user']],
+    ['Alternating users', functions['alternating-users']],
+  ]);
+  const secrets = table([
+    ...seed.applications.map(({ secretName, strategy, role, table: name }) => [
+      secretName,
+      strategy.replace('-', ' '),
+      `logs in as ${role}, owns the table ${name}`,
+    ]),
+    [seed.superuser.secretName, '', `logs in as ${seed.superuser.username}`],
+  ]);
+  const sections = [
+    [bold('PostgreSQL secret rotation lab'), '', ...indent(facts)],
+    [bold('Secrets'), '', ...indent(secrets)],
+    [bold('In another terminal'), '', ...indent(commands(lab))],
+    [bold('Rotations are shown below. Ctrl-C ends the lab and removes everything.')],
+  ];
+  return `\n${sections.map((lines) => lines.join('\n')).join('\n\n')}\n\n`;
+}
+
+function commands({ endpoint, region, database, functions, seed, ssl }: Lab): string[] {
+  const aws = 'aws secretsmanager';
+  const [first, second = seed.superuser] = seed.applications;
+  const get = `${aws} get-secret-value --secret-id ${second.secretName} --query SecretString --output text`;
+  const sslmode = ssl ? ' PGSSLMODE=require' : '';
+  return [
+    `export AWS_ENDPOINT_URL_SECRETS_MANAGER=${endpoint} AWS_DEFAULT_REGION=${region}`,
+    'export AWS_ACCESS_KEY_ID=lab AWS_SECRET_ACCESS_KEY=lab AWS_PAGER=',
+    '',
+    `${aws} list-secrets --query 'SecretList[].[Name,NextRotationDate]' --output text`,
+    ...(first === undefined
+      ? [
+          `${aws} rotate-secret --secret-id NAME --rotation-rules AutomaticallyAfterDays=30 \\`,
+          `  --rotation-lambda-arn ${functions['single-user']}`,
+        ]
+      : seed.applications.map(({ secretName }) => `${aws} rotate-secret --secret-id ${secretName}`)),
+    ...(first === undefined
+      ? []
+      : [`${aws} describe-secret --secret-id ${first.secretName} --query VersionIdsToStages`]),
+    get,
+    '',
+    dim(`# log in with what ${second.secretName} holds now`),
+    `secret=$(${get})`,
+    'PGPASSWORD=$(jq -r .password <<<"$secret") PGUSER=$(jq -r .username <<<"$secret") \\',
+    `  PGDATABASE=$(jq -r .dbname <<<"$secret")${sslmode} psql -h ${database.host} -p ${database.port}`,
+  ];
+}
+
+const indent = (lines: readonly string[]) => lines.map((line) => (line === '' ? '' : `  ${line}`));

@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+/** What a shell shows for a process whose reader went away. */
+const SIGPIPE_EXIT_CODE = 141;
+/** npm passes a Ctrl-C on that the terminal has sent to us as well: one key, two signals. */
+const SAME_KEY_MS = 1_000;
+
+/**
+ * Runs a command: its exit code is what `work` returns, or 1 after an error, which is told in one line.
+ *
+ * Ctrl-C, SIGTERM, SIGHUP and a reader of our output that went away abort the signal that `work` gets. It then has to
+ * return soon, with everything cleaned up; a second Ctrl-C does not wait for that.
+ */
+export async function runCommand(work: (signal: AbortSignal) => Promise<number>): Promise<never> {
+  const interruption = new AbortController();
+  let exitCode = 0;
+  let interruptedAt = 0;
+  const interrupt = (code: number) => {
+    if (interruption.signal.aborted) {
+      if (performance.now() - interruptedAt > SAME_KEY_MS) process.exit(exitCode);
+      return;
+    }
+    exitCode = code;
+    interruptedAt = performance.now();
+    interruption.abort();
+  };
+  for (const [name, code] of Object.entries(EXIT_CODES)) process.on(name, () => interrupt(code));
+  process.stdout.on('error', () => interrupt(SIGPIPE_EXIT_CODE));
+
+  try {
+    const code = await work(interruption.signal);
+    process.exit(interruption.signal.aborted ? exitCode : code);
+  } catch (error) {
+    if (interruption.signal.aborted) process.exit(exitCode);
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+}
+
+/** Settles as `work` does, or rejects as soon as the signal is aborted; what `work` does then is nobody's concern. */
+export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** Resolves once the signal is aborted, and keeps the process alive until then. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await sleep(2 ** 30, undefined, { signal }).catch(() => undefined);
+}

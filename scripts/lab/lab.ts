@@ -1,0 +1,103 @@
+/** An AWS account and a database on your desk: PostgreSQL, Secrets Manager, and the built functions attached to it. */
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { StrategyName } from '../../shared/rotation/strategy.ts';
+import { DEFAULT_REGION } from './account.ts';
+import { builtFunctions } from './built-functions.ts';
+import { startClock } from './clock.ts';
+import { type PostgresServer, type StartOptions, startPostgres } from './database/server.ts';
+import { type SecretsLab, startSecretsManager } from './secrets-lab.ts';
+import { removeApplications, type Seed, seedApplications, storeSuperuser } from './seed.ts';
+
+export interface LabOptions {
+  /** Of the local Secrets Manager. Default: any free port. */
+  readonly port?: number;
+  /** Default 'embedded'. See StartOptions. */
+  readonly postgres?: StartOptions['source'];
+  /** Further options of the PostgreSQL server. */
+  readonly server?: Omit<StartOptions, 'source'>;
+  /** Whether to make two applications with a secret each, ready to be rotated. Default true. */
+  readonly seed?: boolean;
+  /** Lab milliseconds in one real millisecond: 3600 makes an hour pass in a second. Default 1. */
+  readonly timeScale?: number;
+  /** Ends a start that is under way, as an error, with nothing left behind. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Lab extends AsyncDisposable {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly database: PostgresServer;
+  readonly secretsManager: SecretsLab;
+  /** Talks to the lab's Secrets Manager. Ends with the lab. */
+  readonly client: SecretsManagerClient;
+  /** The functions' ARNs. */
+  readonly functions: Readonly<Record<StrategyName, string>>;
+  /** Whether the database is reached over TLS. */
+  readonly ssl: boolean;
+  readonly timeScale: number;
+  readonly seed: Seed;
+  /** Stops and removes everything. */
+  close(): Promise<void>;
+}
+
+const FUNCTION_NAMES: Readonly<Record<StrategyName, string>> = {
+  'single-user': 'postgres-rotation-single-user',
+  'alternating-users': 'postgres-rotation-alternating-users',
+};
+
+export async function startLab(options: LabOptions = {}): Promise<Lab> {
+  const { port = 0, postgres = 'embedded', timeScale = 1, signal } = options;
+  // Whatever is started is closed in reverse order: by an error on the way, else by close().
+  await using parts = new AsyncDisposableStack();
+
+  const bundles = await builtFunctions();
+  signal?.throwIfAborted();
+  const ssl = needsTls(postgres);
+  const database = parts.use(
+    await startPostgres({ ...options.server, source: postgres, ...(ssl ? { superuserTls: true } : {}) }),
+  );
+  signal?.throwIfAborted();
+  const secretsManager = parts.use(await startSecretsManager({ port, clock: startClock({ timeScale }) }));
+  const client = new SecretsManagerClient({
+    endpoint: secretsManager.endpoint,
+    region: DEFAULT_REGION,
+    credentials: { accessKeyId: 'lab', secretAccessKey: 'lab' },
+  });
+  parts.defer(() => client.destroy());
+
+  const register = (strategy: StrategyName) =>
+    secretsManager.functions.register({ name: FUNCTION_NAMES[strategy], bundle: bundles[strategy] });
+  const bare = {
+    endpoint: secretsManager.endpoint,
+    region: DEFAULT_REGION,
+    ...{ database, secretsManager, client, ssl, timeScale },
+    functions: { 'single-user': register('single-user'), 'alternating-users': register('alternating-users') },
+  };
+  const superuser = await storeSuperuser(bare);
+  const seed = options.seed === false ? { superuser, applications: [] } : await seedApplications(bare, superuser);
+  // A server that we started goes with everything in it; on somebody else's only what we made may go.
+  if (database.kind === 'url') {
+    parts.defer(async () => {
+      await secretsManager.close();
+      await removeApplications(database, seed.applications);
+    });
+  }
+  signal?.throwIfAborted();
+
+  const running = parts.move();
+  let closed: Promise<void> | undefined;
+  const close = () => {
+    closed ??= running.disposeAsync();
+    return closed;
+  };
+  return { ...bare, seed, close, [Symbol.asyncDispose]: close };
+}
+
+/** A server elsewhere gets the superuser's password over verified TLS only, unless its URL says `?sslmode=disable`. */
+export function needsTls(postgres: string): boolean {
+  if (!URL.canParse(postgres)) return false;
+  const { hostname, searchParams } = new URL(postgres);
+  const mode = searchParams.get('sslmode');
+  if (mode !== null) return mode !== 'disable';
+  return !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+}

@@ -1,0 +1,94 @@
+/** Lambda's REST API, as far as GetFunction, GetFunctionConfiguration and GetPolicy. */
+
+import { ACCOUNT_ID } from '../account.ts';
+import type { DescribedFunction } from '../functions/function-registry.ts';
+import { ServiceError } from '../secrets-manager/errors.ts';
+import { type Account, authorize, type Service, type ServiceReply } from './service.ts';
+
+const PATH = /^\/2015-03-31\/functions\/([^/]+)(\/configuration|\/policy)?$/;
+
+type Answer = (found: DescribedFunction) => object;
+
+const ANSWERS: Readonly<Record<string, { readonly action: string; readonly answer: Answer }>> = {
+  '': { action: 'lambda:GetFunction', answer: showFunction },
+  '/configuration': { action: 'lambda:GetFunctionConfiguration', answer: showConfiguration },
+  '/policy': { action: 'lambda:GetPolicy', answer: showPolicy },
+};
+
+export const lambda: Service = {
+  reply({ method, url, region, requestId }, account) {
+    const [path = '', query] = url.split('?');
+    const [, id, what = ''] = PATH.exec(path) ?? [];
+    const known = ANSWERS[what];
+    if (method !== 'GET' || id === undefined || known === undefined || query) {
+      throw new ServiceError('UnknownOperationException', 'The lab does not know this call of Lambda.', 404);
+    }
+    const found = find(account, region, decodeURIComponent(id));
+    authorize(account, known.action, found.arn);
+    return send(200, requestId, known.answer(found));
+  },
+
+  refusal({ type, message, status }, { requestId }) {
+    const reply = send(status, requestId, { Type: 'User', Message: message });
+    return { ...reply, headers: { ...reply.headers, 'x-amzn-ErrorType': type } };
+  },
+};
+
+/** By name or ARN, in the region of the call. */
+function find({ functions }: Account, region: string, id: string): DescribedFunction {
+  const arn = id.startsWith('arn:') ? id : `arn:aws:lambda:${region}:${ACCOUNT_ID}:function:${id}`;
+  const found = arn.split(':')[3] === region ? functions.describe(arn) : undefined;
+  if (found !== undefined) return found;
+  throw new ServiceError('ResourceNotFoundException', `Function not found: ${arn}`, 404);
+}
+
+function showFunction(found: DescribedFunction): object {
+  const { reservedConcurrency } = found.settings;
+  return {
+    Configuration: showConfiguration(found),
+    Code: { RepositoryType: 'S3' },
+    ...(reservedConcurrency === undefined
+      ? {}
+      : { Concurrency: { ReservedConcurrentExecutions: reservedConcurrency } }),
+  };
+}
+
+function showConfiguration({ arn, name, timeoutMs, environment, logGroup, settings }: DescribedFunction): object {
+  const { description = '', runtime = 'nodejs24.x', state = 'Active', vpc } = settings;
+  return {
+    ...{ FunctionName: name, FunctionArn: arn, Description: description, Runtime: runtime, State: state },
+    ...{ Role: settings.role, Handler: 'index.handler', Timeout: Math.ceil(timeoutMs / 1000), MemorySize: 256 },
+    ...{
+      LastModified: '2026-01-01T00:00:00.000+0000',
+      Version: '$LATEST',
+      PackageType: 'Zip',
+      Architectures: ['arm64'],
+    },
+    LastUpdateStatus: 'Successful',
+    Environment: { Variables: environment },
+    LoggingConfig: { LogFormat: 'Text', LogGroup: logGroup },
+    ...(vpc && { VpcConfig: { VpcId: vpc.vpcId, SubnetIds: vpc.subnetIds, SecurityGroupIds: vpc.securityGroupIds } }),
+  };
+}
+
+function showPolicy({ arn, settings: { permission = 'account' } }: DescribedFunction): object {
+  if (permission === 'none') {
+    throw new ServiceError('ResourceNotFoundException', 'The resource you requested does not exist.', 404);
+  }
+  const condition = { Condition: { StringEquals: { 'AWS:SourceAccount': ACCOUNT_ID } } };
+  const statement = {
+    ...{ Sid: 'secrets-manager', Effect: 'Allow', Principal: { Service: 'secretsmanager.amazonaws.com' } },
+    ...{ Action: 'lambda:InvokeFunction', Resource: arn },
+    ...(permission === 'account' ? condition : {}),
+  };
+  const Policy = JSON.stringify({ Version: '2012-10-17', Id: 'default', Statement: [statement] });
+  return { Policy, RevisionId: '6a0b4a3c-8d7c-4b3f-9a57-5d1c2a1a0f11' };
+}
+
+function send(status: number, requestId: string, body: object): ServiceReply {
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json', 'x-amzn-RequestId': requestId },
+    body: JSON.stringify(body),
+  };
+}

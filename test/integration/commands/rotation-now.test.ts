@@ -1,0 +1,249 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
+import { type Arrangement, type ArrangementOptions, arrange } from '../../support/arrangement.ts';
+import { attachTo, deploy, tag } from '../../support/attached.ts';
+import { RotationCommand } from '../../support/command.ts';
+import { accepted, expectWorking } from '../../support/login-proof.ts';
+import { postgresVersions, sharedServer } from '../../support/postgres.ts';
+import { RotationBench } from '../../support/rotation-bench.ts';
+import { eventually } from '../../support/secrets-lab-client.ts';
+import { toolIsHere } from '../../support/tools.ts';
+
+const hasTerminal = toolIsHere("util-linux's script", ['script', '--version'], 'REQUIRE_TERMINAL');
+
+let bench: RotationBench;
+let command: RotationCommand;
+let server: PostgresServer;
+beforeAll(async () => {
+  bench = await RotationBench.open();
+  command = new RotationCommand(bench.lab);
+  server = await sharedServer(Math.max(...postgresVersions()));
+});
+afterAll(async () => {
+  await command[Symbol.asyncDispose]();
+  await bench[Symbol.asyncDispose]();
+});
+
+/** A secret attached to the single-user function. Nothing that the command writes may show a password of it. */
+async function attached(options: ArrangementOptions = {}, functionArn = deploy(bench, 'single-user')) {
+  const here = await arrange(bench, server, { strategy: 'single-user' }, options);
+  await attachTo(bench, here.secret.arn, functionArn);
+  return here;
+}
+
+async function expectSecrecy({ secret, role }: Arrangement): Promise<void> {
+  const texts = [...(await secret.secretTexts()), role.password];
+  expect(texts.filter((text) => command.written.includes(text))).toEqual([]);
+}
+
+describe('rotation now', () => {
+  it('rotates, shows the four steps in order and proves the new login', async () => {
+    await using here = await attached();
+    const { exitCode, stdout, stderr } = await command.run(['now', here.secret.arn]);
+    expect(stderr).toBe('');
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(
+      /^Rotating test-\S+ \(single-user, version [0-9a-f]{8}\)\n.*createSecret .*stored it as AWSPENDING.*\n.*setSecret .*logged in with AWSCURRENT.*\n.*testSecret .*\n.*finishSecret .*moved AWSCURRENT.*\nRotated /,
+    );
+    const labels = await here.secret.labels();
+    expect(stdout).toContain(
+      `AWSCURRENT is ${labels.AWSCURRENT?.slice(0, 8)}, AWSPREVIOUS is ${labels.AWSPREVIOUS?.slice(0, 8)}`,
+    );
+    expect(stdout).toContain(`The new login works: ${here.role.name}@${server.host}:${server.port}/`);
+    expect(await accepted(server, here.role, [here.role.password])).toEqual([false]);
+    await expectWorking(here);
+    await expectSecrecy(here);
+  });
+
+  it('answers one JSON object, and nothing else, with --json', async () => {
+    await using here = await attached();
+    const { exitCode, answer } = await command.json(['now', here.secret.arn, '--no-login']);
+    const labels = await here.secret.labels();
+    expect(exitCode).toBe(0);
+    expect(answer).toEqual({
+      secret: expect.stringMatching(/^test-/),
+      arn: here.secret.arn,
+      versionId: labels.AWSCURRENT,
+      reattempt: false,
+      outcome: 'succeeded',
+      ms: expect.any(Number),
+      labels: { AWSCURRENT: labels.AWSCURRENT, AWSPREVIOUS: labels.AWSPREVIOUS },
+      login: { outcome: 'not-tried', message: expect.stringContaining('--no-login') },
+      steps: ['createSecret', 'setSecret', 'testSecret', 'finishSecret'].map((step) => ({
+        ...{ step, outcome: 'succeeded', ms: expect.any(Number), message: expect.any(String) },
+      })),
+    });
+  });
+
+  it("shows the function's code, sentence and remedy when a step fails, and exits with 3", async () => {
+    await using here = await attached();
+    await server.query(`ALTER ROLE "${here.role.name}" PASSWORD 'set-behind-our-back'`);
+    const { exitCode, stdout } = await command.run(['now', here.secret.arn]);
+    expect(exitCode).toBe(3);
+    expect(stdout).toContain('Failed in setSecret: NO_WORKING_PASSWORD');
+    expect(stdout).toContain(`A password of ${here.role.name} was needed`);
+    expect(stdout).toContain(`ALTER ROLE "${here.role.name}" PASSWORD`);
+    expect(stdout).toContain('AWSCURRENT of');
+    await expectSecrecy(here);
+  });
+
+  it('tells a failure with --json too', async () => {
+    await using here = await attached();
+    await server.query(`ALTER ROLE "${here.role.name}" NOLOGIN`);
+    const { exitCode, answer } = await command.json(['now', here.secret.arn]);
+    expect(exitCode).toBe(3);
+    expect(answer).toMatchObject({
+      outcome: 'failed',
+      failure: { step: 'setSecret', code: 'LOGIN_FORBIDDEN', remedy: expect.stringContaining('ALTER ROLE') },
+      steps: [
+        { step: 'createSecret', outcome: 'succeeded' },
+        { step: 'setSecret', outcome: 'failed' },
+      ],
+    });
+  });
+
+  it('tells a function that Lambda had to stop', async () => {
+    await using here = await attached({}, deploy(bench, 'single-user', { named: '-slow', timeoutMs: 5_000 }));
+    const silence = bench.lab.faults.delay({ operation: 'PutSecretValue', secret: here.secret.arn, ms: 9_000 });
+    bench.lab.functions.register({ name: 'unused', bundle: '/dev/null' });
+    const { exitCode, answer } = await command.json(['now', here.secret.arn]);
+    silence.remove();
+    expect(exitCode).toBe(3);
+    expect(answer.failure).toMatchObject({
+      step: 'createSecret',
+      remedy: expect.stringContaining('time-out of at least 30 s'),
+    });
+  });
+
+  it('takes up a rotation that was not complete', async () => {
+    await using here = await attached();
+    const token = await here.secret.begin();
+    await bench.client.send(
+      new (await import('@aws-sdk/client-secrets-manager')).CancelRotateSecretCommand({ SecretId: here.secret.arn }),
+    );
+    await eventually(async () => ((await here.secret.labels()).AWSPENDING === token ? true : undefined));
+    const { exitCode, answer } = await command.json(['now', here.secret.arn, '--no-login']);
+    expect(answer).toMatchObject({ error: { code: 'InvalidRequestException' } });
+    expect(exitCode).toBe(1);
+  });
+
+  it('watches the labels alone where the log may not be read', async () => {
+    await using here = await attached();
+    const allow = bench.lab.resources.refuse('logs:FilterLogEvents');
+    const { exitCode, stdout, stderr } = await command.run(['now', here.secret.arn]);
+    allow();
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/only the labels are watched: logs:FilterLogEvents of .* not authorized/);
+    expect(stdout).toContain('Rotated');
+  });
+
+  it('stops watching at Ctrl-C, and the rotation goes on', async () => {
+    await using here = await attached();
+    bench.lab.faults.delay({ operation: 'PutSecretValue', secret: here.secret.arn, ms: 2_500 });
+    const running = command.start(['now', here.secret.arn]);
+    await running.says('Rotating');
+    running.child.kill('SIGINT');
+    const { exitCode, stdout } = await running.ended();
+    expect(exitCode).toBe(130);
+    expect(stdout).toContain('Stopped watching: the rotation of');
+    const before = (await here.secret.labels()).AWSCURRENT;
+    await bench.lab.settled(here.secret.arn);
+    expect((await here.secret.labels()).AWSCURRENT).not.toBe(before);
+    await expectWorking(here);
+  });
+
+  it('exits with 5 when its time is up before the rotation ends', async () => {
+    await using here = await attached();
+    bench.lab.faults.delay({ operation: 'PutSecretValue', secret: here.secret.arn, ms: 2_500 });
+    const { exitCode, stdout } = await command.run(['now', here.secret.arn, '--timeout', '1']);
+    expect(exitCode).toBe(5);
+    expect(stdout).toContain('The time to watch is up: the rotation of');
+    await bench.lab.settled(here.secret.arn);
+  });
+
+  it('refuses a secret without a function, and says how to attach one', async () => {
+    await using here = await arrange(bench, server, { strategy: 'single-user' });
+    const { exitCode, stdout, stderr } = await command.run(['now', here.secret.arn]);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 4, stdout: '' });
+    expect(stderr).toMatch(
+      /must have a rotation function to be rotated, and it has none\.\nwhat to do: Attach one: rotation attach /,
+    );
+  });
+
+  it.each([
+    [['now'], 2, /One secret or --all was needed/],
+    [['now', 'a', '--all'], 2, /One secret or --all was needed/],
+    [['now', '--all', '--filter', 'team=payments'], 2, /tag:KEY=VALUE/],
+    [['now', 'a', '--at-once', 'x'], 2, /whole number from 1 to 20/],
+    [['now', 'a', '--nonsense'], 2, /unknown option/],
+    [['now', 'no-such-secret'], 1, /Secrets Manager can't find the specified secret/],
+  ])('ends %j with %i', async (args, code, words) => {
+    const { exitCode, stderr } = await command.run(args);
+    expect(exitCode).toBe(code);
+    expect(stderr).toMatch(words);
+  });
+});
+
+describe('rotation now --all', () => {
+  it('rotates what the filter selects, tells each and sums up', async () => {
+    await using one = await attached();
+    await using other = await attached({ named: 'other' });
+    await using broken = await attached({ named: 'broken' });
+    await using unselected = await attached({ named: 'unselected' });
+    for (const { secret } of [one, other, broken]) await tag(bench, secret.arn, { team: 'payments' });
+    await tag(bench, unselected.secret.arn, { team: 'payments-too' });
+    await server.query(`ALTER ROLE "${broken.role.name}" NOLOGIN`);
+    const before = await unselected.secret.labels();
+
+    const { exitCode, stdout } = await command.run(['now', '--all', '--filter', 'tag:team=payments', '--at-once', '2']);
+    expect(exitCode).toBe(3);
+    expect(stdout.match(/The new login works/g)).toHaveLength(2);
+    expect(stdout).toMatch(/✗ test-\S+ {2}LOGIN_FORBIDDEN: /);
+    expect(stdout).toContain('3 secrets: 2 rotated, 1 failed, 0 not known.');
+    expect(await unselected.secret.labels()).toEqual(before);
+    await expectWorking(one);
+    await expectWorking(other);
+  });
+
+  it('answers counts and every rotation with --json, and is content with none', async () => {
+    const { exitCode, answer } = await command.json(['now', '--all', '--filter', 'tag:team=nobody']);
+    expect({ exitCode, answer }).toEqual({
+      exitCode: 0,
+      answer: { counts: { rotated: 0, failed: 0, unproven: 0 }, rotations: [] },
+    });
+  });
+});
+
+describe.skipIf(!hasTerminal)('rotation now on a terminal', () => {
+  const ESC = String.fromCharCode(27);
+  const COLOUR = `${ESC}[32m`;
+
+  it('turns a spinner and uses colour', async () => {
+    await using here = await attached();
+    const { exitCode, stdout } = await command.onTerminal(['now', here.secret.arn]).ended();
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`${COLOUR}Rotated`);
+    expect(stdout).toMatch(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/);
+    await expectSecrecy(here);
+  });
+
+  it('uses no colour with NO_COLOR', async () => {
+    await using here = await attached();
+    const { stdout } = await command.onTerminal(['now', here.secret.arn], { env: { NO_COLOR: '1' } }).ended();
+    expect(stdout).toContain('Rotated');
+    expect(stdout).not.toMatch(new RegExp(`${ESC}\\[3\\d`));
+  });
+
+  it('stops watching at the Ctrl-C key', async () => {
+    await using here = await attached();
+    bench.lab.faults.delay({ operation: 'PutSecretValue', secret: here.secret.arn, ms: 2_500 });
+    const running = command.onTerminal(['now', here.secret.arn]);
+    await running.says('Rotating');
+    running.type('\x03');
+    const { exitCode } = await running.ended();
+    expect(running.text).toContain('Stopped watching');
+    expect(exitCode).toBe(130);
+    await bench.lab.settled(here.secret.arn);
+    await expectWorking(here);
+  });
+});

@@ -1,0 +1,46 @@
+import { fileURLToPath } from 'node:url';
+import { RotateSecretCommand, TagResourceCommand } from '@aws-sdk/client-secrets-manager';
+import type { FunctionDetails } from '../../scripts/lab/functions/function-registry.ts';
+import type { StrategyName } from '../../shared/rotation/strategy.ts';
+import type { RotationBench } from './rotation-bench.ts';
+
+const NAMES: Readonly<Record<StrategyName, string>> = {
+  'single-user': 'rotation-SingleUserFunction',
+  'alternating-users': 'rotation-AlternatingUsersFunction',
+};
+
+export interface DeployOptions {
+  readonly named?: string;
+  readonly timeoutMs?: number;
+  readonly environment?: Record<string, string>;
+  readonly settings?: Partial<FunctionDetails>;
+}
+
+/** A rotation function under a name as template.yaml gives it. @returns its ARN. */
+export function deploy(bench: RotationBench, strategy: StrategyName, options: DeployOptions = {}): string {
+  const { named = '', ...more } = options;
+  const bundle = fileURLToPath(new URL(`../../dist/${strategy}/index.mjs`, import.meta.url));
+  return bench.lab.functions.register({ name: `${NAMES[strategy]}${named}`, bundle, ...more });
+}
+
+/** Attaches without rotating. */
+export async function attachTo(bench: RotationBench, secretArn: string, functionArn: string): Promise<void> {
+  await bench.client.send(
+    new RotateSecretCommand({
+      SecretId: secretArn,
+      RotationLambdaARN: functionArn,
+      RotationRules: { AutomaticallyAfterDays: 30 },
+      RotateImmediately: false,
+    }),
+  );
+  await bench.lab.settled(secretArn);
+}
+
+export async function tag(
+  bench: RotationBench,
+  secretArn: string,
+  tags: Readonly<Record<string, string>>,
+): Promise<void> {
+  const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+  await bench.client.send(new TagResourceCommand({ SecretId: secretArn, Tags }));
+}

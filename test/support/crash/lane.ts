@@ -1,0 +1,176 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
+import { keepOutOfLog } from '../../../scripts/lab/database/app-role.ts';
+import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
+import type { SecretsLab } from '../../../scripts/lab/secrets-lab.ts';
+import { STEPS } from '../../../shared/rotation/event.ts';
+import type { StrategyName } from '../../../shared/rotation/strategy.ts';
+import { ApiProxy } from './api-proxy.ts';
+import { type Gate, OPEN } from './gate.ts';
+import { PostgresProxy } from './postgres-proxy.ts';
+import { FunctionStock } from './stock.ts';
+import { newPassword, Subject, storeSecret } from './subject.ts';
+
+const REGISTERS_ONLY = fileURLToPath(new URL('../functions/registers-only.mjs', import.meta.url));
+
+export interface LaneOptions {
+  /** Of one invocation. Default 30,000. */
+  readonly timeoutMs?: number;
+  /** Of the function. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface Surroundings {
+  readonly lab: SecretsLab;
+  readonly client: SecretsManagerClient;
+  readonly server: PostgresServer;
+}
+
+/** What ended a run through the steps early; undefined where all four succeeded. */
+export type Failure = { readonly step: string; readonly type: string; readonly message: string } | undefined;
+
+/** One function with proxies on all its ways: where one rotation at a time is made to go wrong. */
+export class Lane implements AsyncDisposable {
+  readonly strategy: StrategyName;
+  /** What the function has written since the last rotation began: evidence. */
+  readonly log: string[] = [];
+  readonly timeoutMs: number;
+  #admin: Client;
+  readonly #around: Surroundings;
+  readonly #api: ApiProxy;
+  readonly database: PostgresProxy;
+  readonly #functions: FunctionStock;
+  readonly #registersOnly: string;
+  #superuser: { readonly name: string; readonly arn: string } | undefined;
+  #step = '';
+
+  static async open(strategy: StrategyName, around: Surroundings, options: LaneOptions = {}): Promise<Lane> {
+    const api = await ApiProxy.start(around.lab.endpoint);
+    const database = await PostgresProxy.start(around.server);
+    return new Lane(strategy, around, { api, database, admin: await administration(around.server) }, options);
+  }
+
+  private constructor(
+    strategy: StrategyName,
+    around: Surroundings,
+    { api, database, admin }: { api: ApiProxy; database: PostgresProxy; admin: Client },
+    { timeoutMs = 30_000, environment = {} }: LaneOptions,
+  ) {
+    this.strategy = strategy;
+    this.timeoutMs = timeoutMs;
+    this.database = database;
+    this.#admin = admin;
+    this.#around = around;
+    this.#api = api;
+    this.#functions = new FunctionStock({
+      ...{ strategy, endpoint: api.endpoint, environment, timeoutMs },
+      onLog: ({ line }) => this.log.push(line),
+    });
+    this.#registersOnly = around.lab.functions.register({
+      name: `registers-only-${randomUUID()}`,
+      bundle: REGISTERS_ONLY,
+    });
+  }
+
+  /** A superuser's session with the server itself, past the proxy. */
+  get admin(): Client {
+    return this.#admin;
+  }
+
+  /** After a restart of the server. */
+  async reconnect(): Promise<void> {
+    await this.#admin.end().catch(() => undefined);
+    this.#admin = await administration(this.#around.server);
+  }
+
+  readonly step = (): string => this.#step;
+
+  set gate(gate: Gate) {
+    this.#api.gate = gate;
+    this.database.gate = gate;
+  }
+
+  /** A new role and the secret of its login. */
+  async newSubject(members: object = {}): Promise<Subject> {
+    const name = `u${randomBytes(5).toString('hex')}`;
+    const password = newPassword();
+    await this.admin.query(`CREATE ROLE ${escapeIdentifier(name)} LOGIN PASSWORD ${escapeLiteral(password)}`);
+    const superuser = this.strategy === 'alternating-users' ? await this.#superuserSecret() : undefined;
+    const arn = await storeSecret(this.#around.client, 'application', {
+      ...this.#login(name, password),
+      ...(superuser === undefined ? {} : { masterarn: superuser.arn }),
+      ...members,
+    });
+    return new Subject(this.#around.client, {
+      arn,
+      role: name,
+      registersOnly: this.#registersOnly,
+      ...(superuser === undefined ? {} : { superuser: superuser.name }),
+    });
+  }
+
+  /** Registers a version as RotateSecret does. @returns its token. */
+  async begin(subject: Subject): Promise<string> {
+    return await subject.begin((secretId) => this.#around.lab.settled(secretId));
+  }
+
+  /** Calls the four steps in turn as the service does, up to the first that fails. */
+  async rotate(subject: Subject, token: string): Promise<Failure> {
+    this.log.length = 0;
+    const rotationToken = randomUUID();
+    for (const step of STEPS) {
+      this.#step = step;
+      this.database.restartNumbering();
+      const result = await this.#functions.instance.invoke({
+        requestId: randomUUID(),
+        functionArn: 'arn:aws:lambda:us-east-1:123456789012:function:crash',
+        timeoutMs: this.timeoutMs,
+        event: { Step: step, SecretId: subject.arn, ClientRequestToken: token, RotationToken: rotationToken },
+      });
+      if (!result.ok) return { step, type: result.errorType, message: result.errorMessage };
+    }
+    return undefined;
+  }
+
+  /** The code of the error that ended the last rotation, as the function's log tells it. */
+  get errorCode(): string | undefined {
+    const line = this.log.findLast((each) => each.includes('"error_code"'));
+    return line === undefined ? undefined : JSON.parse(line).error_code;
+  }
+
+  async kill(): Promise<void> {
+    await this.#functions.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.gate = OPEN;
+    await this.#functions[Symbol.asyncDispose]();
+    await this.#api[Symbol.asyncDispose]();
+    await this.database[Symbol.asyncDispose]();
+    await this.#admin.end().catch(() => undefined);
+  }
+
+  /** One administrator for all of this lane's secrets. */
+  async #superuserSecret(): Promise<{ readonly name: string; readonly arn: string }> {
+    if (this.#superuser !== undefined) return this.#superuser;
+    const name = `a${randomBytes(5).toString('hex')}`;
+    const password = newPassword();
+    await this.admin.query(`CREATE ROLE ${escapeIdentifier(name)} SUPERUSER LOGIN PASSWORD ${escapeLiteral(password)}`);
+    const arn = await storeSecret(this.#around.client, 'superuser', this.#login(name, password));
+    this.#superuser = { name, arn };
+    return this.#superuser;
+  }
+
+  #login(username: string, password: string): object {
+    const { host, port } = this.database;
+    return { engine: 'postgres', host, port, username, password, dbname: 'postgres', ssl: false };
+  }
+}
+
+async function administration(server: PostgresServer): Promise<Client> {
+  const admin = await server.connect();
+  await keepOutOfLog(admin);
+  return admin;
+}

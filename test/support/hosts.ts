@@ -1,0 +1,6 @@
+const HOOK = new URL('./functions/hosts.mjs', import.meta.url).href;
+
+/** For a function that is to find names at addresses of ours, such as the endpoints that RDS gives its servers. */
+export function hostsEnvironment(hosts: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return { NODE_OPTIONS: `--import=${HOOK}`, HOSTS: JSON.stringify(hosts) };
+}

@@ -1,0 +1,210 @@
+import { randomBytes } from 'node:crypto';
+import { escapeIdentifier, escapeLiteral } from 'pg';
+import { expect } from 'vitest';
+import { type AppRole, type AppRoleOptions, keepOutOfLog } from '../../scripts/lab/database/app-role.ts';
+import type { PostgresServer } from '../../scripts/lab/database/server.ts';
+import { countLogins, type Login, postgresVersions } from './postgres.ts';
+import type { RoleScope } from './role-scope.ts';
+import type { FunctionChoice, RotationBench, SecretMembers } from './rotation-bench.ts';
+import { CURRENT, type RotationResult, type StepResult, type TestSecret, type Which } from './test-secret.ts';
+
+/**
+ * Who the superuser secret is for. None but the first is a superuser; all others have CREATEROLE.
+ *
+ * - creator: made the base role, and so administers it
+ * - admin-option: was granted the base role WITH ADMIN OPTION
+ * - createrole: has nothing besides, which is enough before PostgreSQL 16
+ */
+export type AdminKind = 'superuser' | 'creator' | 'admin-option' | 'createrole';
+
+export interface TwinOptions extends Partial<Omit<AppRoleOptions, 'createdBy'>> {
+  /** Default: superuser. */
+  readonly admin?: AdminKind;
+  /** Within the scope, for tests with several. Default: 'admin'. */
+  readonly adminName?: string;
+  /** Further SQL of the administrator's CREATE ROLE. */
+  readonly adminAttributes?: string;
+  /** Of the function. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Of the function. */
+  readonly timeoutMs?: number;
+  /** More or other members of the application's secret. */
+  readonly members?: SecretMembers;
+  /** More or other members of the superuser secret. */
+  readonly superuserMembers?: SecretMembers;
+}
+
+/** The oldest and the newest version there is, for what versions have in common but for their SQL. */
+export function outermostVersions(): readonly number[] {
+  const versions = postgresVersions();
+  return [...new Set([Math.min(...versions), Math.max(...versions)])];
+}
+
+export function newestVersion(): number {
+  return Math.max(...postgresVersions());
+}
+
+/** A base role with its secret, and an administrator with the superuser secret. Roles end with the scope. */
+export async function twins(bench: RotationBench, scope: RoleScope, options: TwinOptions = {}): Promise<Twins> {
+  const { admin: kind = 'superuser', adminName = 'admin', adminAttributes = '' } = options;
+  const { environment = {}, timeoutMs, members, superuserMembers } = options;
+  const { server } = scope;
+  const admin = { name: scope.name(adminName), password: randomBytes(18).toString('base64url'), database: 'postgres' };
+  const rights = kind === 'superuser' ? 'SUPERUSER' : 'CREATEROLE';
+  await createLogin(scope, admin.name, admin.password, `${rights} ${adminAttributes}`);
+
+  const { name = scope.name('app'), ...role } = options;
+  const base = await scope.createAppRole({ ...role, name, ...(kind === 'creator' ? { createdBy: admin.name } : {}) });
+  scope.adopt(`${name}_clone`);
+  if (kind === 'admin-option') await server.query(`GRANT ${quoted(name)} TO ${quoted(admin.name)} WITH ADMIN OPTION`);
+
+  const choice: FunctionChoice = {
+    strategy: 'alternating-users',
+    environment,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
+  const superuserSecret = await bench.secretFor(server, admin, choice, superuserMembers);
+  const secret = await bench.secretFor(server, base, choice, { masterarn: superuserSecret.arn, ...members });
+  return new Twins(bench, server, { base, admin, secret, superuserSecret });
+}
+
+/** Creates a role that may log in, without its password in the server's log. */
+export async function createLogin(scope: RoleScope, name: string, password: string, attributes = ''): Promise<void> {
+  scope.adopt(name);
+  await scope.server.withClient(async (client) => {
+    await keepOutOfLog(client);
+    await client.query(`CREATE ROLE ${quoted(name)} LOGIN ${attributes} PASSWORD ${escapeLiteral(password)}`);
+  });
+}
+
+const quoted = escapeIdentifier;
+
+interface TwinParts {
+  readonly base: AppRole;
+  readonly admin: { readonly name: string; readonly password: string };
+  readonly secret: TestSecret;
+  readonly superuserSecret: TestSecret;
+}
+
+/** Two twin logins, as far as rotations have come with them. */
+export class Twins {
+  readonly base: AppRole;
+  /** The name of the second login. */
+  readonly twin: string;
+  readonly admin: { readonly name: string; readonly password: string };
+  readonly secret: TestSecret;
+  readonly superuserSecret: TestSecret;
+  readonly server: PostgresServer;
+  readonly #bench: RotationBench;
+
+  constructor(bench: RotationBench, server: PostgresServer, { base, admin, secret, superuserSecret }: TwinParts) {
+    this.#bench = bench;
+    this.server = server;
+    this.base = base;
+    this.twin = `${base.name}_clone`;
+    this.admin = admin;
+    this.secret = secret;
+    this.superuserSecret = superuserSecret;
+  }
+
+  /** Quoted, for SQL. */
+  get sql() {
+    return { base: quoted(this.base.name), twin: quoted(this.twin), admin: quoted(this.admin.name) };
+  }
+
+  /** Rotates and expects that to succeed. */
+  async rotate(): Promise<void> {
+    const result = await this.secret.rotate();
+    expect(result.steps.filter(({ outcome }) => outcome === 'failed' || outcome === 'crashed')).toEqual([]);
+    expect(result.outcome).toBe('succeeded');
+  }
+
+  /** Rotates, expects a refusal with this code and that neither roles nor AWSCURRENT changed, and gives the rotation up. */
+  async refused(code: string): Promise<StepResult> {
+    const before = await this.roles();
+    const current = await this.secret.text();
+    const failure = failureOf(await this.secret.rotate());
+    expect(failure).toMatchObject({ error_code: code });
+    expect(await this.roles()).toEqual(before);
+    expect(await this.secret.text()).toBe(current);
+    await this.giveUp();
+    return failure;
+  }
+
+  /** Gives a failed rotation up, as an operator does, so that the next one starts anew. */
+  async giveUp(): Promise<void> {
+    const { AWSPENDING } = await this.secret.labels();
+    if (AWSPENDING !== undefined) await this.secret.unlabel('AWSPENDING', AWSPENDING);
+  }
+
+  async login(which: Which = CURRENT): Promise<Login> {
+    const { username, password, dbname } = JSON.parse(await this.secret.text(which));
+    return { user: username, password, database: dbname };
+  }
+
+  /** What the login of a version sees of itself. */
+  async identity(which: Which = CURRENT): Promise<{ session: string; current: string } | undefined> {
+    const sql = 'SELECT session_user::text AS session, current_user::text AS current';
+    return (await this.query<{ session: string; current: string }>(sql, which))[0];
+  }
+
+  /** Runs SQL as the application does, with the credential of a version. */
+  async query<Row extends object>(sql: string, which: Which = CURRENT): Promise<Row[]> {
+    return await this.server.query<Row>(sql, undefined, await this.login(which));
+  }
+
+  /** As the superuser of the server. */
+  async administer(statements: string): Promise<void> {
+    await this.server.query(statements);
+  }
+
+  /** All that the server knows about the twins; passwords as digests. */
+  async roles(): Promise<object[]> {
+    return await rolesNamed(this.server, [this.base.name, this.twin]);
+  }
+
+  /** Rotates and counts: API calls of the functions, for whatever secret, and logins at the server. */
+  async countedRotation() {
+    const logins = await countLogins(this.server);
+    const before = this.#bench.lab.requests.all().length;
+    await this.rotate();
+    const calls = this.#bench.lab.requests
+      .all()
+      .slice(before)
+      .filter(({ userAgent }) => userAgent?.includes('exec-env/AWS_Lambda'));
+    const users = [this.base.name, this.twin, this.admin.name];
+    const counts = await Promise.all(users.map((user) => logins(user)));
+    return {
+      calls: calls.map(({ operation, status }) => (status === 200 ? operation : `${operation} ${status}`)),
+      accepted: counts.map((count) => count.accepted),
+      failed: counts.map((count) => count.failed),
+    };
+  }
+}
+
+/** All that a server knows about roles of these names; passwords as digests. */
+export async function rolesNamed(server: PostgresServer, names: readonly string[]): Promise<object[]> {
+  return await server.query(
+    `SELECT to_jsonb(a) - 'oid' - 'rolpassword' AS role, md5(a.rolpassword) AS password,
+            ARRAY(SELECT m.roleid::regrole::text FROM pg_auth_members m WHERE m.member = a.oid ORDER BY 1) AS "memberOf",
+            ARRAY(SELECT s.setdatabase || ' ' || s.setconfig::text FROM pg_db_role_setting s
+                   WHERE s.setrole = a.oid ORDER BY 1) AS settings
+       FROM pg_authid a WHERE rolname = ANY ($1) ORDER BY rolname`,
+    [names],
+  );
+}
+
+/** The step that ended a rotation. */
+export function failureOf(result: RotationResult): StepResult {
+  expect(result.outcome).toBe('failed');
+  const last = result.steps.at(-1);
+  if (last === undefined) throw new Error('A failed rotation should have a last step, and has none.');
+  return last;
+}
+
+/** The SQL statements that a remedy tells to run. */
+export function sqlOf(remedy: string | undefined): string {
+  const statements = remedy?.match(/\b(GRANT|REVOKE|CREATE ROLE|ALTER ROLE)\b[^;]*;/g) ?? [];
+  if (statements.length === 0) throw new Error(`A remedy with SQL was needed, and it says: ${remedy}`);
+  return statements.join('\n');
+}
