@@ -11,6 +11,8 @@ const LOCK_TIMEOUT = 900;
 /** How often a role that is being changed is tried again. */
 const BUSY_RETRIES = 5;
 
+const USUAL_ENCRYPTION = { method: 'scram-sha-256', iterations: DEFAULT_SCRAM_ITERATIONS } as const;
+
 /** What the server says about storing passwords, and whether a password can reach it without being logged. */
 export interface ServerTraits {
   readonly encryption: PasswordEncryption;
@@ -25,7 +27,7 @@ export interface ServerTraits {
  *
  * @throws RotationError DATABASE_READ_ONLY
  */
-export async function inspectServer(session: SqlSession): Promise<ServerTraits> {
+async function inspectServer(session: SqlSession): Promise<ServerTraits> {
   const [row] = await session.query<{
     method: string;
     iterations: string | null;
@@ -54,22 +56,29 @@ export async function inspectServer(session: SqlSession): Promise<ServerTraits> 
 }
 
 /**
- * What to store as `username`'s password: the verifier; or the clear text, where the server is to hash it or where only
- * the server knows how to (text that is not ASCII).
+ * Inspects the server, and makes what it is to store as `username`'s password: the verifier; or the clear text, where
+ * the server is to hash it or where only the server knows how to (text that is not ASCII).
  */
-export async function storedForm(
+export async function prepareChange(
   session: SqlSession,
-  { encryption }: ServerTraits,
   hashing: PasswordHashing,
   username: string,
   password: Password,
-): Promise<string> {
+): Promise<{ readonly server: ServerTraits; readonly stored: string }> {
   const clear = password.reveal();
   session.keepSecret(clear);
-  if (hashing === 'server' || !isAscii(clear)) return clear;
-  const verifier = await passwordVerifier(encryption, username, clear);
-  session.keepSecret(verifier);
-  return verifier;
+  if (hashing === 'server' || !isAscii(clear)) return { server: await inspectServer(session), stored: clear };
+
+  // What nearly every server wants is computed while this one is asked.
+  const usual = passwordVerifier(USUAL_ENCRYPTION, username, clear);
+  const server = await inspectServer(session);
+  const stored = isUsual(server.encryption) ? await usual : await passwordVerifier(server.encryption, username, clear);
+  session.keepSecret(stored);
+  return { server, stored };
+}
+
+function isUsual(encryption: PasswordEncryption): boolean {
+  return encryption.method === USUAL_ENCRYPTION.method && encryption.iterations === USUAL_ENCRYPTION.iterations;
 }
 
 /**
@@ -85,6 +94,7 @@ export function beginRoleChange(session: SqlSession, server: ServerTraits, role:
     SET LOCAL lock_timeout = ${LOCK_TIMEOUT};
     SET LOCAL statement_timeout = ${session.deadline.remaining()};
     ${server.version >= 18 ? 'SET LOCAL md5_password_warnings = off;' : ''}
+    SET LOCAL debug_print_parse = off; SET LOCAL debug_print_rewritten = off; SET LOCAL debug_print_plan = off;
     SELECT pg_advisory_xact_lock(hashtextextended('postgres-secret-rotation:' || ${role}, 0));`;
 }
 

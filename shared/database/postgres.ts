@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { RotationError } from '../rotation/errors.ts';
 import type { RoleSession, TwinChange, UserFacts } from '../rotation/strategy.ts';
 import type { Password } from '../secrets/password.ts';
-import { beginRoleChange, changePassword, inspectServer, storedForm, whileRoleBusy } from './password-change.ts';
+import { beginRoleChange, changePassword, prepareChange, whileRoleBusy } from './password-change.ts';
 import type { SqlSession } from './session.ts';
 import { planTwin } from './twin-plan.ts';
 import { readTwinState } from './twin-state.ts';
@@ -24,7 +24,10 @@ async function confirmUser(session: SqlSession): Promise<void> {
   if (row?.user !== session.login.username) throw loggedInAsAnother(session);
 }
 
-/** A twin is told by its name and, never guessed, by its membership in the role whose name it extends. */
+/**
+ * A twin is told by its name and, never guessed, by its membership in the role whose name it extends. That role itself
+ * may not have made it a member, as it can before PostgreSQL 16.
+ */
 async function describeUser(session: SqlSession): Promise<UserFacts> {
   const [row] = await session.query<UserFacts & { user: string }>(`
     SELECT session_user::text AS "user",
@@ -37,7 +40,8 @@ async function describeUser(session: SqlSession): Promise<UserFacts> {
                             (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
                       ORDER BY s.setdatabase DESC LIMIT 1), base.rolname) AS "namesakeActsAs",
            EXISTS (SELECT FROM pg_catalog.pg_auth_members m
-                    WHERE m.roleid = base.oid AND m.member = me.oid) AS "memberOfNamesake",
+                    WHERE m.roleid = base.oid AND m.member = me.oid
+                      AND m.grantor <> base.oid) AS "memberOfNamesake",
            EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s
                     WHERE s.setrole = me.oid AND 'role=' || base.rolname = ANY (s.setconfig)) AS "setToNamesake"
       FROM pg_catalog.pg_roles me
@@ -48,8 +52,7 @@ async function describeUser(session: SqlSession): Promise<UserFacts> {
 }
 
 async function setOwnPassword(session: SqlSession, config: Config, password: Password): Promise<void> {
-  const server = await inspectServer(session);
-  const stored = await storedForm(session, server, config.passwordHashing, session.login.username, password);
+  const { server, stored } = await prepareChange(session, config.passwordHashing, session.login.username, password);
   await whileRoleBusy(session, () =>
     changePassword(session, server, {
       // With no role set, a user may always change its own password; and so no name needs quoting.
@@ -62,8 +65,7 @@ async function setOwnPassword(session: SqlSession, config: Config, password: Pas
 
 /** One transaction: look under the lock, refuse or plan, then all changes at once. */
 async function applyTwin(session: SqlSession, config: Config, change: TwinChange): Promise<void> {
-  const server = await inspectServer(session);
-  const stored = await storedForm(session, server, config.passwordHashing, change.username, change.password);
+  const { server, stored } = await prepareChange(session, config.passwordHashing, change.username, change.password);
   await whileRoleBusy(session, async () => {
     await session.query(beginRoleChange(session, server, escapeLiteral(change.base)));
     const state = await readTwinState(session, change.base, change.twin, server.version);
@@ -76,10 +78,14 @@ async function applyTwin(session: SqlSession, config: Config, change: TwinChange
   });
 }
 
-/** Counts what the base role may do with tables and schemas of this database and the session's user may not. */
+/**
+ * Counts what the base role may do with tables and schemas of this database and the session's user may not. Whoever
+ * inherits the base role's privileges has them all by definition, and nothing is looked through.
+ */
 async function missingPrivileges(session: SqlSession, base: string): Promise<number> {
   const [row] = await session.query<{ missing: number }>(
-    `SELECT (SELECT pg_catalog.count(*)
+    `SELECT CASE WHEN pg_catalog.pg_has_role($1::name, 'USAGE') THEN 0 ELSE
+            (SELECT pg_catalog.count(*)
                FROM pg_catalog.pg_namespace n, pg_catalog.unnest(ARRAY['USAGE', 'CREATE']) AS privilege
               WHERE pg_catalog.has_schema_privilege($1::name, n.oid, privilege)
                 AND NOT pg_catalog.has_schema_privilege(n.oid, privilege))::int
@@ -87,7 +93,7 @@ async function missingPrivileges(session: SqlSession, base: string): Promise<num
                FROM pg_catalog.pg_class c, pg_catalog.unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
               WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
                 AND pg_catalog.has_table_privilege($1::name, c.oid, privilege)
-                AND NOT pg_catalog.has_table_privilege(c.oid, privilege))::int AS missing`,
+                AND NOT pg_catalog.has_table_privilege(c.oid, privilege))::int END AS missing`,
     [base],
   );
   return row?.missing ?? 0;

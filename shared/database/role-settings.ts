@@ -13,6 +13,9 @@ const LISTS = [
   'unix_socket_directories',
 ];
 
+/** Of these, the ones in which a name that is not quoted is in lower case, however it is written. */
+const FOLDED = ['search_path', 'temp_tablespaces'];
+
 /**
  * The settings that a twin should have; pure.
  *
@@ -61,8 +64,9 @@ function splitSetting(setting: string): readonly [name: string, value: string] {
 
 function valueLiteral(name: string, value: string): string {
   if (!LISTS.includes(name)) return escapeLiteral(value);
+  const unquoted = (each: string) => (FOLDED.includes(name) ? each.toLowerCase() : each);
   const names = Array.from(value.matchAll(/"((?:[^"]|"")*)"|[^\s,"]+/g), ([whole, quoted]) =>
-    quoted === undefined ? whole : quoted.replaceAll('""', '"'),
+    quoted === undefined ? unquoted(whole) : quoted.replaceAll('""', '"'),
   );
   // An empty list is written as an empty string.
   return names.length === 0 ? "''" : names.map((each) => escapeLiteral(each)).join(', ');

@@ -30,7 +30,7 @@ export function planTwin(state: TwinState, change: TwinChange, options: TwinPlan
   const base = usableBase(state, change);
   refuseTakeover(state, change);
   if (change.username === change.base) {
-    needAdminOption(state, change.base, base, options.version);
+    needAlterable(state, change.base, base, options.version);
     return [];
   }
   const wanted = wantedSettings(base.settings, options.setRole ? change.base : undefined);
@@ -94,7 +94,7 @@ function usableBase({ base }: TwinState, change: TwinChange): RoleState {
   return base;
 }
 
-/** A role of the twin's name is the twin only if it is a member of the base role; any other belongs to somebody else. */
+/** A role of the twin's name is the twin only if it was made a member of the base role; any other is somebody else's. */
 function refuseTakeover({ twin, membership }: TwinState, change: TwinChange): void {
   const name = escapeIdentifier(change.twin);
   if (twin === null) {
@@ -122,6 +122,15 @@ function refuseTakeover({ twin, membership }: TwinState, change: TwinChange): vo
       change.twin,
     );
   }
+  if (!membership.granted) {
+    const base = escapeIdentifier(change.base);
+    throw refusal(
+      'TWIN_NOT_LINKED',
+      `The role ${name} must have been made a member of ${base} by an administrator to be its twin, and ${base} itself did so.`,
+      `If it is the twin, as an administrator: REVOKE ${base} FROM ${name}; GRANT ${base} TO ${name}; if it is somebody else's, the first of the two and rename one of the roles.`,
+      change.twin,
+    );
+  }
 }
 
 /** What the administrator lacks, as the GRANT that would give it. */
@@ -137,11 +146,12 @@ function needPrivileges(
   if (admin.superuser) return;
   needCreateRole(admin);
   needAdminOption(state, change.base, base, version);
-  if (twin !== null) needAdminOption(state, change.twin, twin, version);
+  if (twin !== null) needAlterable(state, change.twin, twin, version);
   if (admin.rdsSuperuser) return;
 
   for (const attribute of attributes) {
     if (base[attribute] === (twin?.[attribute] ?? false) || mayGive(admin, attribute, version)) continue;
+    if (attribute === 'replication' && version < 16) throw replicating(admin, change.base);
     const keyword = KEYWORDS[attribute];
     throw lacking(
       `give ${escapeIdentifier(change.twin)} ${keyword} as ${escapeIdentifier(change.base)} has it`,
@@ -173,6 +183,22 @@ function needCreateRole(admin: AdminState): void {
   if (admin.createRole) return;
   const name = escapeIdentifier(admin.name);
   throw lacking('change roles', `ALTER ROLE ${name} CREATEROLE;`, admin);
+}
+
+/** Before 16 only a superuser may alter a role with REPLICATION, in any way (PostgreSQL 15 manual, ALTER ROLE). */
+function needAlterable(state: TwinState, name: string, role: RoleState, version: number): void {
+  needAdminOption(state, name, role, version);
+  const { admin } = state;
+  if (version < 16 && role.replication && !admin.superuser && !admin.rdsSuperuser) throw replicating(admin, name);
+}
+
+function replicating(admin: AdminState, name: string): RotationError {
+  const role = escapeIdentifier(name);
+  return lacking(
+    `alter or copy ${role}, which has REPLICATION and so needs a superuser before PostgreSQL 16`,
+    `ALTER ROLE ${role} NOREPLICATION; or put the ARN of a superuser's secret into "masterarn".`,
+    admin,
+  );
 }
 
 /** From 16 on CREATEROLE alone is not enough (release notes of PostgreSQL 16). */

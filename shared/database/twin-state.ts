@@ -34,13 +34,21 @@ export interface AdminState {
   readonly forbiddenSettings: readonly string[];
 }
 
+/** The twin's membership in the base role. */
+export interface Membership {
+  readonly inherit: boolean;
+  readonly set: boolean;
+  /** By somebody other than the base role, which before PostgreSQL 16 may make anybody a member of itself. */
+  readonly granted: boolean;
+}
+
 /** All that planning a twin depends on, read under the lock. */
 export interface TwinState {
   readonly admin: AdminState;
   readonly base: RoleState | null;
   readonly twin: RoleState | null;
-  /** The twin's membership in the base role; null where there is none. */
-  readonly membership: { readonly inherit: boolean; readonly set: boolean } | null;
+  /** Null where there is none. */
+  readonly membership: Membership | null;
 }
 
 /** One query. Settings of 15+ can be granted by name, and memberships of 16+ have options. */
@@ -57,18 +65,21 @@ export async function readTwinState(
                'rdsSuperuser', EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'rds_superuser'
                                           AND pg_has_role(current_user, r.oid, 'MEMBER')),
                'forbiddenSettings', ARRAY(
-                 SELECT DISTINCT s.name
+                 SELECT DISTINCT n.name
                    FROM pg_db_role_setting d
                    JOIN pg_roles b ON b.oid = d.setrole AND b.rolname IN ($1::text, $2::text),
-                        unnest(d.setconfig) AS entry
-                   JOIN pg_settings s ON s.name = split_part(entry, '=', 1)
-                  WHERE s.context IN ('superuser', 'superuser-backend')
-                    AND ${version >= 15 ? "NOT has_parameter_privilege(s.name, 'SET')" : 'true'}))
+                        unnest(d.setconfig) AS entry,
+                        split_part(entry, '=', 1) AS n (name)
+                   LEFT JOIN pg_settings s ON s.name = n.name
+                  -- A custom one that no loaded module knows might turn out to be a superuser's.
+                  WHERE (s.context IN ('superuser', 'superuser-backend') OR s.name IS NULL AND n.name LIKE '%.%')
+                    AND ${version >= 15 ? "NOT has_parameter_privilege(n.name, 'SET')" : 'true'}))
                FROM pg_roles WHERE rolname = current_user) AS admin,
             (${roleQuery('$1')}) AS base,
             (${roleQuery('$2')}) AS twin,
             (SELECT json_build_object('inherit', bool_or(${version >= 16 ? 'm.inherit_option' : 'true'}),
-                                      'set', bool_or(${version >= 16 ? 'm.set_option' : 'true'}))
+                                      'set', bool_or(${version >= 16 ? 'm.set_option' : 'true'}),
+                                      'granted', bool_or(m.grantor <> b.oid))
                FROM pg_auth_members m
                JOIN pg_roles b ON b.oid = m.roleid AND b.rolname = $1::text
                JOIN pg_roles t ON t.oid = m.member AND t.rolname = $2::text

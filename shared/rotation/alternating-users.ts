@@ -31,9 +31,11 @@ export const alternatingUsers: RotationStrategy = {
   async applyPending(context) {
     const { current, pending, proven } = context;
     const { base, twin } = twinsOf(current, pending);
+    // Read meanwhile, used only after the proof.
+    const reading = context.superusers.read(current);
+    reading.catch(() => {});
     if (!proven.has(current)) await proveCurrent(current, context);
-
-    const superuser = await context.superusers.read(current);
+    const superuser = await reading;
     const { username, password } = pending.secret;
     if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
     const outcome = await context.withLogin(superuser, (roles) => roles.applyTwin({ base, twin, username, password }));
@@ -59,7 +61,7 @@ async function proveCurrent(current: Credential, context: StrategyContext): Prom
   if (!outcome.accepted) {
     throw notAccepted(
       current,
-      'As an administrator set the password that AWSCURRENT holds (in psql: \\password {role}), then rotate again.',
+      "As an administrator set the password that AWSCURRENT holds (in psql: \\password {role}), check the role's VALID UNTIL (\\du), then rotate again.",
     );
   }
   if (outcome.value.superuser) throw isSuperuser(current);

@@ -25,10 +25,15 @@ export function decide(state: RotationState, token: string): 'proceed' | 'alread
   }
   const labels = stagesOf(state.stages, token);
   if (labels === undefined) {
-    throw new RotationError('VERSION_UNKNOWN', 'The version to rotate to must exist in the secret, and it does not.', {
-      remedy:
-        'Start a rotation with `aws secretsmanager rotate-secret --secret-id {secretArn}`, which registers the version first.',
-    });
+    // DescribeSecret lists no version without a label, so one that has lost its label looks as if it had never been.
+    throw new RotationError(
+      'VERSION_UNKNOWN',
+      'The version to rotate to must exist in the secret and have a staging label, and there is none such.',
+      {
+        remedy:
+          'This rotation was cancelled or replaced, or never begun; start one with `aws secretsmanager rotate-secret --secret-id {secretArn}`.',
+      },
+    );
   }
   if (labels.includes('AWSCURRENT')) return 'already-current';
   if (!labels.includes('AWSPENDING')) {

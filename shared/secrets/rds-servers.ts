@@ -18,6 +18,9 @@ export interface RdsServers {
   isReplica(replica: string, primary: string): Promise<boolean>;
 }
 
+/** The last is RDS's answer to what can't be an identifier, such as the first part of an IP address. */
+const NOT_KNOWN = ['DBInstanceNotFoundFault', 'DBInstanceNotFound', 'DBClusterNotFoundFault', 'InvalidParameterValue'];
+
 /**
  * RDS through its API. The SDK's client is loaded at the first question, which most rotations never ask.
  *
@@ -34,7 +37,7 @@ export function rdsServers(deadline: Deadline): RdsServers {
     try {
       return await ask(rds, client);
     } catch (error) {
-      if (isNamed(error, ['DBInstanceNotFoundFault', 'DBClusterNotFoundFault', 'DBInstanceNotFound'])) return undefined;
+      if (isNamed(error, NOT_KNOWN)) return undefined;
       throw rdsError(error);
     }
   }

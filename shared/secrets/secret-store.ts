@@ -19,6 +19,8 @@ export interface StoredVersion {
   readonly text: string | undefined;
 }
 
+export type WhichVersion = { readonly stage: string } | { readonly versionId: string };
+
 export interface SecretDescription extends RotationState {
   readonly tags: Readonly<Record<string, string>>;
 }
@@ -28,7 +30,12 @@ export interface SecretStore {
   /** One DescribeSecret. */
   describe(): Promise<SecretDescription>;
   /** One GetSecretValue; undefined where the secret has no such version, or one without a value. */
-  read(which: { readonly stage: string } | { readonly versionId: string }): Promise<StoredVersion | undefined>;
+  read(which: WhichVersion): Promise<StoredVersion | undefined>;
+  /**
+   * Sends reads before their answers are wanted: the next `read` of each takes that answer (or failure) and sends
+   * nothing. Resolves once all have been answered, and never rejects.
+   */
+  readAhead(which: readonly WhichVersion[]): Promise<void>;
   /** The pending version of this rotation, waited for a moment where it is not visible yet. */
   readPending(): Promise<StoredVersion | undefined>;
   /** One PutSecretValue. 'already-stored' where the version has a value, which it then keeps. */
@@ -77,6 +84,17 @@ export function secretStore(
   }
 
   const notFound = { errors: ['ResourceNotFoundException'], value: undefined };
+  const ahead = new Map<string, Promise<StoredVersion | undefined>>();
+
+  async function getSecretValue(which: WhichVersion): Promise<StoredVersion | undefined> {
+    const selector = 'stage' in which ? { VersionStage: which.stage } : { VersionId: which.versionId };
+    const answer = await call(
+      'GetSecretValue',
+      (options) => client.send(new GetSecretValueCommand({ SecretId: secretId, ...selector }), options),
+      notFound,
+    );
+    return answer === undefined ? undefined : { versionId: answer.VersionId ?? '', text: answer.SecretString };
+  }
 
   const store: SecretStore = {
     async describe() {
@@ -91,14 +109,16 @@ export function secretStore(
       };
     },
 
-    async read(which) {
-      const selector = 'stage' in which ? { VersionStage: which.stage } : { VersionId: which.versionId };
-      const answer = await call(
-        'GetSecretValue',
-        (options) => client.send(new GetSecretValueCommand({ SecretId: secretId, ...selector }), options),
-        notFound,
-      );
-      return answer === undefined ? undefined : { versionId: answer.VersionId ?? '', text: answer.SecretString };
+    read(which) {
+      const key = JSON.stringify(which);
+      const sent = ahead.get(key);
+      ahead.delete(key);
+      return sent ?? getSecretValue(which);
+    },
+
+    async readAhead(all) {
+      for (const which of all) ahead.set(JSON.stringify(which), getSecretValue(which));
+      await Promise.allSettled(ahead.values());
     },
 
     async readPending() {

@@ -88,8 +88,13 @@ export class RotationCommand implements AsyncDisposable {
   }
 
   /** On a terminal of its own, of util-linux's script. What it writes comes as stdout. */
-  onTerminal(args: readonly string[], { env = {} }: CommandOptions = {}): RunningCommand {
-    const line = [process.execPath, ROTATION, ...this.#withLab(args)].map(quoted).join(' ');
+  onTerminal(
+    args: readonly string[],
+    { env = {}, sized = true }: CommandOptions & { sized?: boolean } = {},
+  ): RunningCommand {
+    const words = [process.execPath, ROTATION, ...this.#withLab(args)].map(quoted).join(' ');
+    // Made without a terminal around it, the new one has no size.
+    const line = sized ? `stty cols 120 rows 40; exec ${words}` : words;
     return this.#keep(
       spawn('script', ['-qec', line, '/dev/null'], { env: environment({ TERM: 'xterm-256color', ...env }) }),
     );

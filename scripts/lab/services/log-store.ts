@@ -19,7 +19,7 @@ export class LogStore {
   add(group: string, stream: string, at: Date, message: string): void {
     const events = this.#groups.get(group) ?? [];
     this.#groups.set(group, events);
-    const id = String(this.#count++).padStart(56, '3');
+    const id = String(this.#count++).padStart(56, '0');
     events.push({ id, stream, timestamp: at.getTime(), message: `${message}\n` });
     if (events.length > KEPT_EVENTS) events.shift();
   }

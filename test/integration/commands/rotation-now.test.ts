@@ -1,3 +1,4 @@
+import { CancelRotateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { type Arrangement, type ArrangementOptions, arrange } from '../../support/arrangement.ts';
@@ -6,7 +7,6 @@ import { RotationCommand } from '../../support/command.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { postgresVersions, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
-import { eventually } from '../../support/secrets-lab-client.ts';
 import { toolIsHere } from '../../support/tools.ts';
 
 const hasTerminal = toolIsHere("util-linux's script", ['script', '--version'], 'REQUIRE_TERMINAL');
@@ -102,29 +102,42 @@ describe('rotation now', () => {
     });
   });
 
-  it('tells a function that Lambda had to stop', async () => {
-    await using here = await attached({}, deploy(bench, 'single-user', { named: '-slow', timeoutMs: 5_000 }));
-    const silence = bench.lab.faults.delay({ operation: 'PutSecretValue', secret: here.secret.arn, ms: 9_000 });
-    bench.lab.functions.register({ name: 'unused', bundle: '/dev/null' });
+  it('tells that the function could not end its step in time', async () => {
+    await using here = await attached({}, deploy(bench, 'single-user', { named: '-slow', timeoutMs: 3_000 }));
+    bench.lab.faults.delay({ operation: 'PutSecretValue', secret: here.secret.arn, ms: 5_000 });
     const { exitCode, answer } = await command.json(['now', here.secret.arn]);
-    silence.remove();
     expect(exitCode).toBe(3);
     expect(answer.failure).toMatchObject({
-      step: 'createSecret',
+      ...{ step: 'createSecret', code: 'SECRETS_MANAGER_TIMEOUT' },
       remedy: expect.stringContaining('time-out of at least 30 s'),
     });
   });
 
-  it('takes up a rotation that was not complete', async () => {
+  it('takes up a rotation that was not complete, as the service does', async () => {
     await using here = await attached();
-    const token = await here.secret.begin();
-    await bench.client.send(
-      new (await import('@aws-sdk/client-secrets-manager')).CancelRotateSecretCommand({ SecretId: here.secret.arn }),
+    const role = `"${here.role.name}"`;
+    await server.query(`ALTER ROLE ${role} NOLOGIN`);
+    await command.run(['now', here.secret.arn]);
+    const { AWSPENDING } = await here.secret.labels();
+    await server.query(`ALTER ROLE ${role} LOGIN`);
+
+    const { exitCode, answer } = await command.json(['now', here.secret.arn]);
+    expect(exitCode).toBe(0);
+    expect(answer).toMatchObject({ outcome: 'succeeded', reattempt: true, versionId: AWSPENDING });
+    expect(answer.steps).toHaveLength(4);
+    await expectWorking(here);
+  });
+
+  it('refuses to start where a cancelled rotation has left AWSPENDING behind', async () => {
+    await using here = await attached();
+    await server.query(`ALTER ROLE "${here.role.name}" NOLOGIN`);
+    await command.run(['now', here.secret.arn]);
+    await bench.client.send(new CancelRotateSecretCommand({ SecretId: here.secret.arn }));
+    const { exitCode, stderr } = await command.run(['now', here.secret.arn]);
+    expect(exitCode).toBe(4);
+    expect(stderr).toMatch(
+      /one was cancelled that left AWSPENDING behind\.\nwhat to do: .*rotation doctor test-\S+ --fix/,
     );
-    await eventually(async () => ((await here.secret.labels()).AWSPENDING === token ? true : undefined));
-    const { exitCode, answer } = await command.json(['now', here.secret.arn, '--no-login']);
-    expect(answer).toMatchObject({ error: { code: 'InvalidRequestException' } });
-    expect(exitCode).toBe(1);
   });
 
   it('watches the labels alone where the log may not be read', async () => {
@@ -232,6 +245,13 @@ describe.skipIf(!hasTerminal)('rotation now on a terminal', () => {
     const { stdout } = await command.onTerminal(['now', here.secret.arn], { env: { NO_COLOR: '1' } }).ended();
     expect(stdout).toContain('Rotated');
     expect(stdout).not.toMatch(new RegExp(`${ESC}\\[3\\d`));
+  });
+
+  it('does without a spinner where the terminal does not know its width', async () => {
+    await using here = await attached();
+    const { exitCode, stdout } = await command.onTerminal(['now', here.secret.arn], { sized: false }).ended();
+    expect(exitCode).toBe(0);
+    expect(stdout).not.toContain('⠋');
   });
 
   it('stops watching at the Ctrl-C key', async () => {

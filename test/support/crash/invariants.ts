@@ -37,11 +37,17 @@ const LEFT_BEHIND = `
  * What must hold at every moment of a rotation, between any two messages. Passwords are checked against the verifiers
  * that the server has, by computing them, so that it takes no login and can be asked often.
  *
+ * @param setByHand logins that a DBA made, which need not be in any version.
  * @returns what is wrong, in words that name no secret.
  */
-export async function violations(subject: Subject, strategy: StrategyName, admin: Client): Promise<string[]> {
+export async function violations(
+  subject: Subject,
+  strategy: StrategyName,
+  admin: Client,
+  setByHand: readonly StoredLogin[] = [],
+): Promise<string[]> {
   const { rows: roles } = await admin.query<RoleRow>(ROLES, [subject.roles]);
-  const logins = await subject.logins();
+  const logins = [...(await subject.logins()), ...setByHand];
   const wrong: string[] = [];
   for (const role of roles) {
     const itsOwn = logins.filter(({ username }) => username === role.name);
@@ -76,6 +82,12 @@ async function leftBehind(subject: Subject, admin: Client): Promise<string[]> {
   const none = async () => ((await find()).length === 0 ? true : undefined);
   const gone = await waitFor('nothing to be left', none, { timeoutMs: 15_000, intervalMs: 5 }).catch(() => false);
   return gone ? [] : (await find()).map(({ what }) => `${what} is left behind`);
+}
+
+/** Whether the login works right now. */
+export async function opensNow(login: StoredLogin, admin: Client): Promise<boolean> {
+  const { rows } = await admin.query<RoleRow>(ROLES, [[login.username]]);
+  return await opens(login, rows);
 }
 
 async function opens(login: StoredLogin, roles: readonly RoleRow[]): Promise<boolean> {

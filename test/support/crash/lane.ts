@@ -18,6 +18,10 @@ const REGISTERS_ONLY = fileURLToPath(new URL('../functions/registers-only.mjs', 
 export interface LaneOptions {
   /** Of one invocation. Default 30,000. */
   readonly timeoutMs?: number;
+  /** What the secrets say. Default: the proxy's address. */
+  readonly host?: string;
+  /** Keeps a second instance ready, for one that is going to be killed. Default: no. */
+  readonly spare?: boolean;
   /** Of the function. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -37,6 +41,7 @@ export class Lane implements AsyncDisposable {
   /** What the function has written since the last rotation began: evidence. */
   readonly log: string[] = [];
   readonly timeoutMs: number;
+  readonly #host: string;
   #admin: Client;
   readonly #around: Surroundings;
   readonly #api: ApiProxy;
@@ -56,16 +61,17 @@ export class Lane implements AsyncDisposable {
     strategy: StrategyName,
     around: Surroundings,
     { api, database, admin }: { api: ApiProxy; database: PostgresProxy; admin: Client },
-    { timeoutMs = 30_000, environment = {} }: LaneOptions,
+    { timeoutMs = 30_000, environment = {}, host = database.host, spare = false }: LaneOptions,
   ) {
     this.strategy = strategy;
     this.timeoutMs = timeoutMs;
     this.database = database;
+    this.#host = host;
     this.#admin = admin;
     this.#around = around;
     this.#api = api;
     this.#functions = new FunctionStock({
-      ...{ strategy, endpoint: api.endpoint, environment, timeoutMs },
+      ...{ strategy, endpoint: api.endpoint, environment, timeoutMs, spare },
       onLog: ({ line }) => this.log.push(line),
     });
     this.#registersOnly = around.lab.functions.register({
@@ -93,7 +99,7 @@ export class Lane implements AsyncDisposable {
   }
 
   /** A new role and the secret of its login. */
-  async newSubject(members: object = {}): Promise<Subject> {
+  async newSubject(): Promise<Subject> {
     const name = `u${randomBytes(5).toString('hex')}`;
     const password = newPassword();
     await this.admin.query(`CREATE ROLE ${escapeIdentifier(name)} LOGIN PASSWORD ${escapeLiteral(password)}`);
@@ -101,7 +107,6 @@ export class Lane implements AsyncDisposable {
     const arn = await storeSecret(this.#around.client, 'application', {
       ...this.#login(name, password),
       ...(superuser === undefined ? {} : { masterarn: superuser.arn }),
-      ...members,
     });
     return new Subject(this.#around.client, {
       arn,
@@ -164,8 +169,8 @@ export class Lane implements AsyncDisposable {
   }
 
   #login(username: string, password: string): object {
-    const { host, port } = this.database;
-    return { engine: 'postgres', host, port, username, password, dbname: 'postgres', ssl: false };
+    const { port } = this.database;
+    return { engine: 'postgres', host: this.#host, port, username, password, dbname: 'postgres', ssl: false };
   }
 }
 

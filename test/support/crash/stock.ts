@@ -10,16 +10,18 @@ export interface StockOptions {
   readonly endpoint: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
+  readonly spare?: boolean;
   readonly onLog: (line: LogLine) => void;
 }
 
-/** A function of which one instance is in use, and another is starting so that a killed one is replaced at once. */
+/** A function of which one instance is in use, and maybe another is starting so that a killed one is replaced at once. */
 export class FunctionStock implements AsyncDisposable {
   readonly #make: () => FunctionProcess;
   #inUse: FunctionProcess | undefined;
-  #spare: FunctionProcess;
+  #spare: FunctionProcess | undefined;
+  readonly #keepsSpare: boolean;
 
-  constructor({ strategy, endpoint, environment = {}, timeoutMs = 30_000, onLog }: StockOptions) {
+  constructor({ strategy, endpoint, environment = {}, timeoutMs = 30_000, spare = false, onLog }: StockOptions) {
     this.#make = () =>
       new FunctionProcess({
         name: strategy,
@@ -31,14 +33,16 @@ export class FunctionStock implements AsyncDisposable {
         environment: { SECRETS_MANAGER_ENDPOINT: endpoint, ...environment },
         onLog,
       });
-    this.#spare = this.#make();
+    this.#keepsSpare = spare;
+    this.#inUse = this.#make();
+    this.#spare = this.#makeSpare();
   }
 
   /** The instance in use; a new one where the last was killed. */
   get instance(): FunctionProcess {
     if (this.#inUse?.isUsable) return this.#inUse;
-    this.#inUse = this.#spare;
-    this.#spare = this.#make();
+    this.#inUse = this.#spare ?? this.#make();
+    this.#spare = this.#makeSpare();
     return this.#inUse;
   }
 
@@ -48,6 +52,10 @@ export class FunctionStock implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#inUse?.kill(), this.#spare.kill()]);
+    await Promise.all([this.#inUse?.kill(), this.#spare?.kill()]);
+  }
+
+  #makeSpare(): FunctionProcess | undefined {
+    return this.#keepsSpare ? this.#make() : undefined;
   }
 }

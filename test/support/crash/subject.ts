@@ -73,10 +73,14 @@ export class Subject {
   }
 
   async current(): Promise<StoredLogin> {
+    return loginIn(await this.currentText());
+  }
+
+  async currentText(): Promise<string> {
     const answer = await this.#client.send(
       new GetSecretValueCommand({ SecretId: this.arn, VersionStage: 'AWSCURRENT' }),
     );
-    return loginIn(answer.SecretString);
+    return answer.SecretString ?? '';
   }
 
   /** The logins of all versions that have a value, those without a label included. */
@@ -90,6 +94,10 @@ export class Subject {
       if (login !== undefined) this.#logins.set(VersionId, login);
     }
     return [...this.#logins.values()];
+  }
+
+  async hasValue(versionId: string): Promise<boolean> {
+    return this.#logins.has(versionId) || (await this.#read(versionId)) !== undefined;
   }
 
   async #read(versionId: string): Promise<StoredLogin | undefined> {

@@ -1,0 +1,63 @@
+/** `npm run adopt-clone`: hands what a clone made by AWS's function owns to the base role. See docs/adopting-aws-clones.md. */
+import { parseArgs } from 'node:util';
+import { Client, escapeIdentifier } from 'pg';
+import { handOver, planHandovers } from './adoption/adopt-clone.ts';
+
+const HELP = `Hands the objects that an alternating login of AWS's rotation function owns to the user that it is a clone of.
+
+  npm run adopt-clone -- --base NAME [--clone NAME] [--apply]
+
+  --base NAME   the application's user, such as app
+  --clone NAME  its second login (default: the base's name with _clone appended)
+  --apply       do it; without, only show the SQL
+
+The connection is taken from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE (default: postgres) and PGSSLMODE
+(default: verify-full). The user must be a superuser, or a member of both roles. Privileges are not changed.`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      base: { type: 'string' },
+      clone: { type: 'string' },
+      apply: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return;
+  }
+  const { base, apply } = values;
+  if (base === undefined) throw new Error('--base is needed: the application user whose clone is to be adopted.');
+  const clone = values.clone ?? `${base}_clone`;
+
+  const handovers = await planHandovers(connect, { base, clone });
+  if (handovers.length === 0) console.log(`-- ${escapeIdentifier(clone)} owns nothing: there is nothing to do.`);
+  for (const handover of handovers) {
+    console.log(`-- In the database ${escapeIdentifier(handover.database)}:`);
+    for (const object of handover.objects) console.log(`--   ${object}`);
+    console.log(`${handover.sql};`);
+    if (apply) {
+      await handOver(connect, handover);
+      console.log('-- done');
+    }
+  }
+  if (handovers.length > 0 && !apply) console.log('-- Nothing was changed. Run it again with --apply to do this.');
+}
+
+async function connect(database = process.env.PGDATABASE ?? 'postgres'): Promise<Client> {
+  const client = new Client({
+    database,
+    application_name: 'adopt-clone',
+    ...(process.env.PGSSLMODE === undefined ? { ssl: true } : {}),
+  });
+  await client.connect();
+  return client;
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

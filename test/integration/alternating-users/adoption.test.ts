@@ -1,0 +1,223 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { escapeIdentifier } from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
+import { codeBlocks } from '../../support/documents.ts';
+import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
+import { RotationBench } from '../../support/rotation-bench.ts';
+import {
+  createLogin,
+  newestVersion,
+  outermostVersions,
+  type TwinOptions,
+  type Twins,
+  twins,
+} from '../../support/twins.ts';
+
+const run = promisify(execFile);
+const COMMAND = fileURLToPath(new URL('../../../scripts/adopt-clone.ts', import.meta.url));
+
+let bench: RotationBench;
+beforeAll(async () => {
+  bench = await RotationBench.open();
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+const CLONE_PASSWORD = 'clone-password-before-adoption';
+
+/** A user, and a clone as AWS's function makes it, which has worked for a while: it owns a table, beside its user's. */
+async function cloned(scope: ReturnType<typeof roleScope>, options: TwinOptions = {}): Promise<Twins> {
+  const app = await twins(bench, scope, options);
+  const { base, twin } = app.sql;
+  await createLogin(scope, app.twin, CLONE_PASSWORD);
+  await app.administer(`
+    GRANT ${base} TO ${twin};
+    CREATE SCHEMA ${base} AUTHORIZATION ${base};
+    CREATE TABLE ${base}.by_clone (id int);
+    ALTER TABLE ${base}.by_clone OWNER TO ${twin};
+    CREATE FUNCTION ${base}.clones_own() RETURNS int LANGUAGE sql AS 'SELECT 1';
+    ALTER FUNCTION ${base}.clones_own() OWNER TO ${twin};
+    CREATE TABLE ${base}.shared (id int);
+    GRANT SELECT ON ${base}.shared TO ${twin}`);
+  return app;
+}
+
+async function adoptClone(server: PostgresServer, ...options: string[]): Promise<string[]> {
+  const { username, password } = server.superuser;
+  const environment = { PGHOST: server.host, PGPORT: `${server.port}`, PGUSER: username, PGPASSWORD: password };
+  const { stdout } = await run(process.execPath, [COMMAND, ...options], {
+    env: { PATH: process.env.PATH, PGSSLMODE: 'disable', ...environment },
+  });
+  return stdout.trimEnd().split('\n');
+}
+
+async function ownerOf(app: Twins, table: string): Promise<string | undefined> {
+  const sql = 'SELECT tableowner::text AS owner FROM pg_tables WHERE schemaname = $1 AND tablename = $2';
+  const [row] = await app.server.query<{ owner: string }>(sql, [app.base.name, table]);
+  return row?.owner;
+}
+
+describe.each(outermostVersions())('PostgreSQL %i', (version) => {
+  test("a clone that AWS's function made is adopted at its next turn, with its objects handed over", async () => {
+    const server = await sharedServer(version);
+    await using scope = roleScope(server);
+    const app = await cloned(scope);
+    const { base } = app.sql;
+
+    await app.rotate();
+    expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
+    expect(await canLogin(server, { user: app.twin, password: CLONE_PASSWORD })).toBe('refused');
+    await expect(app.query(`ALTER TABLE ${base}.by_clone ADD COLUMN more int`)).rejects.toMatchObject({
+      code: '42501',
+    });
+
+    await adoptClone(server, '--base', app.base.name, '--apply');
+    await app.query(`ALTER TABLE ${base}.by_clone ADD COLUMN by_twin int`);
+    await app.rotate();
+    await app.query(`ALTER TABLE ${base}.by_clone ADD COLUMN by_base int`);
+    expect(await ownerOf(app, 'by_clone')).toBe(app.base.name);
+  });
+
+  test('a clone that is the current login is adopted when its turn comes again', async () => {
+    await using scope = roleScope(await sharedServer(version));
+    const app = await cloned(scope);
+    await app.secret.put({ username: app.twin, password: CLONE_PASSWORD });
+
+    await app.rotate();
+    expect(await app.identity()).toEqual({ session: app.base.name, current: app.base.name });
+    await app.rotate();
+    expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
+  });
+
+  test('the documented SQL hands over what the clone owns', async () => {
+    await using scope = roleScope(await sharedServer(version));
+    const app = await cloned(scope);
+    const names = new Map([
+      ['"app_clone"', app.sql.twin],
+      ['"app"', app.sql.base],
+      [`'app_clone'`, `'${app.twin}'`],
+    ]);
+    const [find = '', hand = ''] = codeBlocks('docs/adopting-aws-clones.md', 'sql').map((sql) =>
+      sql.replaceAll(/"app(_clone)?"|'app_clone'/g, (name) => names.get(name) ?? name),
+    );
+
+    expect(await app.server.query(find)).toEqual([{ database: 'postgres', objects: '2' }]);
+    await app.administer(hand);
+    expect(await app.server.query(find)).toEqual([]);
+    expect(await ownerOf(app, 'by_clone')).toBe(app.base.name);
+  });
+
+  test("ALTERNATING_SET_ROLE=false keeps AWS's behaviour: the clone acts as itself, by membership", async () => {
+    await using scope = roleScope(await sharedServer(version));
+    const app = await cloned(scope, { environment: { ALTERNATING_SET_ROLE: 'false' } });
+    await app.administer(`ALTER ROLE ${app.sql.base} SET work_mem = '7MB'`);
+
+    for (const user of [app.twin, app.base.name, app.twin]) {
+      await app.rotate();
+      expect(await app.identity()).toEqual({ session: user, current: user });
+      expect(await app.query(`SELECT item FROM ${app.base.table}`)).toEqual([{ item: 'first' }]);
+    }
+    expect(await app.query('SHOW work_mem')).toEqual([{ work_mem: '7MB' }]);
+    expect(await ownerOf(app, 'by_clone')).toBe(app.twin);
+  });
+
+  test('a clone that acts as itself and lacks a privilege of its user is not promoted', async () => {
+    await using scope = roleScope(await sharedServer(version));
+    const app = await cloned(scope, { environment: { ALTERNATING_SET_ROLE: 'false' } });
+    const token = await app.secret.begin();
+    await app.secret.stepsUntil('setSecret', token);
+    const damage = version >= 16 ? `GRANT BASE TO TWIN WITH INHERIT FALSE` : 'ALTER ROLE TWIN NOINHERIT';
+    await app.administer(damage.replace('BASE', app.sql.base).replace('TWIN', app.sql.twin));
+
+    const failure = await app.secret.step('testSecret', token);
+
+    expect(failure).toMatchObject({ error_code: 'TWIN_DIFFERS', username: app.twin });
+    expect(failure.error_message).toMatch(/lacks \d+ privileges/);
+    expect((await app.login()).user).toBe(app.base.name);
+  });
+});
+
+describe('npm run adopt-clone', () => {
+  const newestServer = () => sharedServer(newestVersion());
+
+  test('without --apply it shows the SQL for every database and changes nothing', async () => {
+    const server = await newestServer();
+    await using scope = roleScope(server);
+    const app = await cloned(scope);
+    const database = await scope.createDatabase(`it's "one"`);
+    await server.query(`CREATE SCHEMA mine AUTHORIZATION ${app.sql.twin}`, undefined, { database });
+    await app.administer(`ALTER DATABASE ${escapeIdentifier(database)} OWNER TO ${app.sql.twin}`);
+    const sql = `REASSIGN OWNED BY ${app.sql.twin} TO ${app.sql.base};`;
+
+    const output = await adoptClone(server, '--base', app.base.name);
+
+    expect(output.filter((line) => !line.startsWith('--'))).toEqual([sql, sql]);
+    for (const said of [
+      `"postgres"`,
+      escapeIdentifier(database),
+      'by_clone',
+      'schema mine',
+      `database ${database}`,
+      'Nothing was changed',
+    ])
+      expect(output.join('\n')).toContain(said);
+    expect(await ownerOf(app, 'by_clone')).toBe(app.twin);
+  });
+
+  test('with --apply it hands over everything in every database, keeps privileges, and then finds nothing to do', async () => {
+    const server = await newestServer();
+    await using scope = roleScope(server);
+    const app = await cloned(scope);
+    const database = await scope.createDatabase();
+    await server.query(`CREATE SCHEMA mine AUTHORIZATION ${app.sql.twin}`, undefined, { database });
+    await app.administer(`ALTER DATABASE ${escapeIdentifier(database)} OWNER TO ${app.sql.twin}`);
+    await app.administer(`ALTER DEFAULT PRIVILEGES FOR ROLE ${app.sql.twin} GRANT SELECT ON TABLES TO PUBLIC`);
+    const privileges = async () =>
+      await server.query(`SELECT relacl::text FROM pg_class WHERE oid = $1::regclass`, [`${app.sql.base}.shared`]);
+    const before = await privileges();
+
+    await adoptClone(server, '--base', app.base.name, '--clone', app.twin, '--apply');
+
+    expect(await ownerOf(app, 'by_clone')).toBe(app.base.name);
+    const owners = await server.query(
+      `SELECT nspowner::regrole::text AS owner FROM pg_namespace WHERE nspname = 'mine'`,
+      [],
+      {
+        database,
+      },
+    );
+    expect(owners).toEqual([{ owner: app.base.name }]);
+    expect(await privileges()).toEqual(before);
+    expect(await adoptClone(server, '--base', app.base.name)).toEqual([
+      `-- ${app.sql.twin} owns nothing: there is nothing to do.`,
+    ]);
+  });
+
+  test.each([
+    ['a role that is no member', '', 'must be a member of'],
+    ['a superuser', 'SUPERUSER', 'superuser'],
+  ])('refuses %s', async (_, attributes, said) => {
+    const server = await newestServer();
+    await using scope = roleScope(server);
+    const app = await twins(bench, scope);
+    await createLogin(scope, app.twin, CLONE_PASSWORD, attributes);
+
+    const refused = adoptClone(server, '--base', app.base.name, '--apply');
+
+    await expect(refused).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining(said) });
+  });
+
+  test('explains itself', async () => {
+    const help = (await adoptClone(await newestServer(), '--help')).join('\n');
+    expect(help).toContain('--apply');
+    await expect(adoptClone(await newestServer())).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--base is needed'),
+    });
+    await expect(adoptClone(await newestServer(), '--base', 'nobody-of-that-name')).rejects.toMatchObject({
+      stderr: expect.stringContaining('must exist'),
+    });
+  });
+});

@@ -1,0 +1,172 @@
+import type { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startReplica } from '../../../scripts/lab/database/replica.ts';
+import { startPostgres } from '../../../scripts/lab/database/server.ts';
+import { waitFor } from '../../../scripts/lab/database/wait.ts';
+import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
+import { accepted, expectWorking } from '../../support/login-proof.ts';
+import { closedPort, SilentServer, TcpProxy } from '../../support/network.ts';
+import { postgresVersions, sharedServer, startTestServer } from '../../support/postgres.ts';
+import { membersFor, RotationBench, type SecretMembers } from '../../support/rotation-bench.ts';
+import type { StepResult } from '../../support/test-secret.ts';
+
+const NEWEST = Math.max(...postgresVersions());
+/** Of a function that waits in vain: its step must end a second before. */
+const TIMEOUT_MS = 10_000;
+const SINGLE_USER = { strategy: 'single-user' } as const;
+const LOGIN = { name: 'app', password: 'never-set-anywhere', database: 'postgres' };
+
+let bench: RotationBench;
+beforeAll(async () => {
+  bench = await RotationBench.open();
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+/** What setSecret says of a secret with these members. */
+async function setSecretAt(members: SecretMembers, timeoutMs = 30_000): Promise<StepResult | undefined> {
+  const value = { ...membersFor({ host: '127.0.0.1', port: 1 }, LOGIN), ...members };
+  const secret = await bench.store({ ...SINGLE_USER, timeoutMs }, JSON.stringify(value));
+  return (await secret.rotate()).steps.at(-1);
+}
+
+const arrangeWith = async (options: ArrangementOptions) =>
+  await arrange(bench, await sharedServer(NEWEST), SINGLE_USER, options);
+
+const failure = (code: string, remedy: RegExp, facts: object = {}) => ({
+  ...{ step: 'setSecret', outcome: 'failed', error_code: code, credential: 'current' },
+  ...{ remedy: expect.stringMatching(remedy), ...facts },
+});
+
+describe('each trouble on the way to the database has its own code and remedy', () => {
+  test('a host name that nobody knows', async () => {
+    const host = 'no-such-host.invalid';
+    expect(await setSecretAt({ host })).toMatchObject(failure('DATABASE_HOST_NOT_FOUND', /"host"/, { host }));
+  });
+
+  test('a port that nobody listens on', async () => {
+    const port = await closedPort();
+    expect(await setSecretAt({ port })).toMatchObject(
+      failure('DATABASE_UNREACHABLE', /"port"/, { port, reason: 'ECONNREFUSED' }),
+    );
+  });
+
+  test('a server that hangs up', async () => {
+    await using proxy = await TcpProxy.start(await sharedServer(NEWEST), 'cut');
+    expect(await setSecretAt({ port: proxy.port })).toMatchObject(
+      failure('DATABASE_CONNECTION_LOST', /tries .* again/),
+    );
+  });
+
+  test('a database that does not exist', async () => {
+    await using here = await arrangeWith({ members: { dbname: 'nowhere' } });
+    expect((await here.secret.rotate()).steps.at(-1)).toMatchObject(
+      failure('DATABASE_NOT_FOUND', /"dbname"/, { database: 'nowhere', reason: '3D000' }),
+    );
+  });
+
+  test('a database that the user may not connect to', async () => {
+    const prepare = () =>
+      `DO $$ BEGIN EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database()); END $$`;
+    await using here = await arrangeWith({ ownDatabase: true, prepare });
+    expect((await here.secret.rotate()).steps.at(-1)).toMatchObject(
+      failure(
+        'LOGIN_FORBIDDEN',
+        new RegExp(`GRANT CONNECT ON DATABASE "${here.role.database}" TO "${here.role.name}"`),
+      ),
+    );
+  });
+
+  test('a role that may not log in', async () => {
+    await using here = await arrangeWith({ prepare: (role) => `ALTER ROLE ${role} NOLOGIN` });
+    expect((await here.secret.rotate()).steps.at(-1)).toMatchObject(
+      failure('LOGIN_FORBIDDEN', new RegExp(`ALTER ROLE "${here.role.name}" LOGIN`)),
+    );
+  });
+
+  test('a role whose connections are all in use', async () => {
+    await using here = await arrangeWith({ attributes: 'CONNECTION LIMIT 1' });
+    const { server, role, secret } = here;
+    const { steps } = await server.withClient(() => secret.rotate(), { user: role.name, password: role.password });
+    expect(steps.at(-1)).toMatchObject(failure('ROLE_CONNECTION_LIMIT', /CONNECTION LIMIT -1/));
+  });
+
+  test('a password that has expired', async () => {
+    await using here = await arrangeWith({ attributes: `VALID UNTIL '2020-01-01'` });
+    expect((await here.secret.rotate()).steps.at(-1)).toMatchObject({ error_code: 'NO_WORKING_PASSWORD' });
+  });
+
+  test('a server that has no connection left', async () => {
+    await using server = await startTestServer({
+      settings: { max_connections: '4', superuser_reserved_connections: '1' },
+    });
+    await using here = await arrange(bench, server, SINGLE_USER);
+    const { role, secret } = here;
+    const clients: Client[] = [];
+    while (clients.length < 3) clients.push(await server.connect({ user: role.name, password: role.password }));
+
+    const { steps } = await secret.rotate();
+
+    await Promise.all(clients.map((client) => client.end()));
+    expect(steps.at(-1)).toMatchObject(failure('DATABASE_FULL', /max_connections/, { reason: '53300' }));
+  });
+
+  test('a server that is a replica', async () => {
+    await using primary = await startPostgres({ source: 'embedded' });
+    await using replica = await startReplica(primary);
+    await using here = await arrange(bench, primary, SINGLE_USER, {
+      members: { host: replica.host, port: replica.port },
+    });
+    const { role, secret } = here;
+    await waitFor(
+      'the role on the replica',
+      async () => (await accepted(replica, role, [role.password]))[0] || undefined,
+    );
+
+    expect((await secret.rotate()).steps.at(-1)).toMatchObject(failure('DATABASE_READ_ONLY', /writer.*"host"/));
+    expect(await accepted(primary, role, [role.password])).toEqual([true]);
+  });
+});
+
+describe('a server that falls silent ends the step a second before its deadline', () => {
+  const expectTimely = (result: StepResult | undefined) => {
+    expect(result).toMatchObject(failure('DATABASE_TIMEOUT', /security group/));
+    expect(result?.duration_ms).toBeLessThan(TIMEOUT_MS - 1_000);
+  };
+
+  test.concurrent('before it says anything', async () => {
+    await using silent = await SilentServer.start();
+    expectTimely(await setSecretAt({ port: silent.port }, TIMEOUT_MS));
+    expect(silent.connections).toBe(1);
+    expect(silent.received.includes(LOGIN.password)).toBe(false);
+  });
+
+  test.concurrent('before TLS is agreed on', async () => {
+    await using silent = await SilentServer.start();
+    expectTimely(await setSecretAt({ port: silent.port, ssl: true }, TIMEOUT_MS));
+  });
+
+  test.concurrent('while it changes the password, which a retry then finds changed', async () => {
+    const server = await sharedServer(NEWEST);
+    await using proxy = await TcpProxy.start(server);
+    const choice = { ...SINGLE_USER, timeoutMs: TIMEOUT_MS };
+    await using here = await arrange(bench, server, choice, { members: { port: proxy.port } });
+    const { role, secret } = here;
+    const token = await secret.begin();
+    await secret.step('createSecret', token);
+
+    const step = await server.withClient(async (client) => {
+      await client.query(`BEGIN; ALTER ROLE "${role.name}" CONNECTION LIMIT 7`);
+      const pending = secret.step('setSecret', token);
+      const waiting = `SELECT 1 FROM pg_stat_activity WHERE usename = $1 AND wait_event_type = 'Lock'`;
+      await waitFor('the role change to wait', async () => (await server.query(waiting, [role.name]))[0]);
+      proxy.mode = 'stall';
+      await client.query('ROLLBACK');
+      return await pending;
+    });
+    expectTimely(step);
+    proxy.mode = 'pass';
+
+    expect(await secret.step('setSecret', token)).toMatchObject({ outcome: 'already-done', credential: 'pending' });
+    await expectWorking(here, { label: 'AWSPENDING' });
+  });
+});

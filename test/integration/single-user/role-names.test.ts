@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { arrange } from '../../support/arrangement.ts';
+import { accepted, expectWorking } from '../../support/login-proof.ts';
+import { postgresVersions, sharedServer } from '../../support/postgres.ts';
+import { RotationBench } from '../../support/rotation-bench.ts';
+
+let bench: RotationBench;
+beforeAll(async () => {
+  bench = await RotationBench.open();
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+/** The test's prefix has 12 bytes of the 63 that a name may have. */
+const SPACE_LEFT = 51;
+
+describe.each(postgresVersions())('PostgreSQL %i', (version) => {
+  test.each([
+    ['double quotes', 'a"b""c'],
+    ['single quotes', "o'brien's"],
+    ['spaces', ' two  words '],
+    ['per cents', '50% 100%%x %s %L %I'],
+    ['dollars and backslashes', '$1 $$ \\x \\\\'],
+    ['capitals', 'MixedCase'],
+    ['a keyword', 'select'],
+    ['umlauts', 'grün-ß'],
+    ['another script and an emoji', '用户 😀'],
+    ['the look of SQL', '"; DROP ROLE x; --'],
+    ['63 bytes', 'x'.repeat(SPACE_LEFT)],
+    ['63 bytes of umlauts', `x${'ü'.repeat((SPACE_LEFT - 1) / 2)}`],
+  ])('rotates a role with %s in its name', async (_, named) => {
+    await using here = await arrange(bench, await sharedServer(version), { strategy: 'single-user' }, { named });
+    const { server, role, secret } = here;
+
+    expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
+
+    expect(await accepted(server, role, [role.password])).toEqual([false]);
+    await expectWorking(here);
+  });
+});
+
+// How a password gets in is up to the driver; what the server makes of it has changed little.
+describe.each([
+  ...new Set([Math.min(...postgresVersions()), Math.max(...postgresVersions())]),
+])('PostgreSQL %i', (version) => {
+  test.each([
+    ['quotes', `it's "quoted" '' ""`],
+    ['backslashes', 'back\\slash \\\\ \\x41 \\'],
+    ['what SQL and format() give a meaning', `%s %L $1 $$; DROP ROLE x; --`],
+    ['1000 characters', 'long'.repeat(250)],
+    ['umlauts', 'schlüßelwort'],
+    ['an emoji', 'geheim-😀-geheim'],
+  ])('rotates away a password with %s', async (_, password) => {
+    await using here = await arrange(bench, await sharedServer(version), { strategy: 'single-user' }, { password });
+    const { server, role, secret } = here;
+
+    expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
+
+    expect(await accepted(server, role, [password])).toEqual([false]);
+    await expectWorking(here);
+  });
+});

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
+import { accepted, expectWorking } from '../../support/login-proof.ts';
+import { postgresVersions, sharedServer } from '../../support/postgres.ts';
+import { RotationBench } from '../../support/rotation-bench.ts';
+
+let bench: RotationBench;
+beforeAll(async () => {
+  bench = await RotationBench.open();
+});
+afterAll(() => bench[Symbol.asyncDispose]());
+
+interface Preparation {
+  /** Given the role's name as a quoted identifier. */
+  readonly sql: (role: string) => string;
+  /** Whether this changes the role's database. */
+  readonly ownDatabase?: true;
+}
+
+const IN_THIS_DATABASE = (sql: string) => `DO $$ BEGIN EXECUTE format('${sql}', current_database()); END $$`;
+
+const arrangeOn = async (version: number, options: ArrangementOptions) =>
+  await arrange(bench, await sharedServer(version), { strategy: 'single-user' }, options);
+
+describe.each(postgresVersions())('PostgreSQL %i', (version) => {
+  test.each<[string, Preparation]>([
+    ['is read-only by default', { sql: (role) => `ALTER ROLE ${role} SET default_transaction_read_only = on` }],
+    [
+      'has a database that is read-only by default',
+      { sql: () => IN_THIS_DATABASE('ALTER DATABASE %I SET default_transaction_read_only = on'), ownDatabase: true },
+    ],
+    [
+      'has serializable, deferrable transactions',
+      {
+        sql: (role) => `ALTER ROLE ${role} SET default_transaction_isolation = serializable;
+          ALTER ROLE ${role} SET default_transaction_deferrable = on`,
+      },
+    ],
+    ['takes backslashes for escapes', { sql: (role) => `ALTER ROLE ${role} SET standard_conforming_strings = off` }],
+    ['has no search_path', { sql: (role) => `ALTER ROLE ${role} SET search_path = ''` }],
+    ['has another encoding', { sql: (role) => `ALTER ROLE ${role} SET client_encoding = 'LATIN1'` }],
+    ['has no plpgsql', { sql: () => 'DROP EXTENSION plpgsql', ownDatabase: true }],
+    [
+      'may not make temporary tables',
+      { sql: () => IN_THIS_DATABASE('REVOKE TEMP ON DATABASE %I FROM PUBLIC'), ownDatabase: true },
+    ],
+    [
+      'is watched by an event trigger that forbids tables',
+      {
+        sql: () => `
+          CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no DDL here'; END $$;
+          CREATE EVENT TRIGGER forbid ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION forbid()`,
+        ownDatabase: true,
+      },
+    ],
+    ['inherits nothing', { sql: (role) => `ALTER ROLE ${role} NOINHERIT` }],
+    ['is a superuser', { sql: (role) => `ALTER ROLE ${role} SUPERUSER` }],
+  ])('rotates a role that %s', async (_, { sql, ownDatabase = false }) => {
+    await using here = await arrangeOn(version, { prepare: sql, ownDatabase });
+    const { server, role, secret } = here;
+
+    expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
+
+    expect(await accepted(server, role, [role.password])).toEqual([false]);
+    await expectWorking(here);
+  });
+
+  test('rotates a role that becomes another one at login, and leaves that one alone', async () => {
+    await using here = await arrangeOn(version, {
+      prepare: (role, scope) => {
+        const group = `"${scope.name('group')}"`;
+        return `CREATE ROLE ${group}; GRANT ${group} TO ${role}; ALTER ROLE ${role} SET role = ${group}`;
+      },
+    });
+    const { server, role, secret, scope } = here;
+    scope.adopt(scope.name('group'));
+    await server.query(`ALTER TABLE ${role.table} OWNER TO "${scope.name('group')}"`, undefined, {
+      database: role.database,
+    });
+
+    expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
+
+    expect(await accepted(server, role, [role.password])).toEqual([false]);
+    await expectWorking(here);
+    const [group] = await server.query('SELECT rolpassword FROM pg_authid WHERE rolname = $1', [scope.name('group')]);
+    expect(group).toEqual({ rolpassword: null });
+  });
+
+  test('leaves no table, setting or session behind', async () => {
+    await using here = await arrangeOn(version, { ownDatabase: true });
+    const { server, role, secret } = here;
+    const inspect = async () =>
+      await server.query(
+        `SELECT (SELECT count(*) FROM pg_class) AS relations,
+                (SELECT count(*) FROM pg_db_role_setting s WHERE s.setrole = r.oid) AS settings,
+                r.rolvaliduntil, r.rolconnlimit, r.rolcanlogin
+           FROM pg_roles r WHERE r.rolname = $1`,
+        [role.name],
+        { database: role.database },
+      );
+    const before = await inspect();
+
+    expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
+
+    expect(await inspect()).toEqual(before);
+  });
+});

@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { settingChanges, settingStatement, wantedSettings } from '../../../shared/database/role-settings.ts';
+
+describe('the settings that a twin should have', () => {
+  it("are the base role's, and the role that it acts as", () => {
+    const base = { '': ['work_mem=7MB'], shop: ['search_path=a, b'] };
+    expect(wantedSettings(base, 'app')).toEqual({ '': ['work_mem=7MB', 'role=app'], shop: ['search_path=a, b'] });
+    expect(wantedSettings({}, 'app')).toEqual({ '': ['role=app'] });
+  });
+
+  it("are the base role's only, where the twin is to act as itself", () => {
+    expect(wantedSettings({ '': ['work_mem=7MB'] }, undefined)).toEqual({ '': ['work_mem=7MB'] });
+  });
+
+  it('leave the role alone that the base role itself acts as', () => {
+    expect(wantedSettings({ '': ['role=owner'] }, 'app')).toEqual({ '': ['role=owner'] });
+  });
+});
+
+describe('what has to change', () => {
+  it('is nothing where all is the same', () => {
+    const settings = { '': ['work_mem=7MB', 'app.x=a=b'], shop: ['app.x='] };
+    expect(settingChanges(settings, settings)).toEqual([]);
+    expect(settingChanges({}, {})).toEqual([]);
+  });
+
+  it('is what is missing, what differs and what is too much, database by database', () => {
+    const from = { '': ['work_mem=7MB', 'app.old=1'], shop: ['app.x=1'], gone: ['app.y=1'] };
+    const to = { '': ['work_mem=8MB', 'app.new='], shop: ['app.x=2'] };
+    expect(settingChanges(from, to)).toEqual([
+      { database: '', name: 'work_mem', value: '8MB' },
+      { database: '', name: 'app.new', value: '' },
+      { database: '', name: 'app.old' },
+      { database: 'shop', name: 'app.x', value: '2' },
+      { database: 'gone', name: 'app.y' },
+    ]);
+  });
+
+  it('keeps an equals sign in a value', () => {
+    expect(settingChanges({}, { '': ['app.x=a=b='] })).toEqual([{ database: '', name: 'app.x', value: 'a=b=' }]);
+  });
+
+  it('leads from any settings to any others', () => {
+    const names = fc.constantFrom('work_mem', 'app.x', 'search_path');
+    const settings = fc.dictionary(
+      fc.constantFrom('', 'shop', 'blog'),
+      fc.dictionary(names, fc.string()).map((each) => Object.entries(each).map(([name, value]) => `${name}=${value}`)),
+    );
+    fc.assert(
+      fc.property(settings, settings, (from, to) => {
+        const state = flat(from);
+        for (const { database, name, value } of settingChanges(from, to)) {
+          if (value === undefined) state.delete(`${database}/${name}`);
+          else state.set(`${database}/${name}`, value);
+        }
+        expect(state).toEqual(flat(to));
+      }),
+    );
+  });
+});
+
+function flat(settings: Readonly<Record<string, readonly string[]>>): Map<string, string> {
+  return new Map(
+    Object.entries(settings).flatMap(([database, entries]) =>
+      entries.map((entry): [string, string] => {
+        const at = entry.indexOf('=');
+        return [`${database}/${entry.slice(0, at)}`, entry.slice(at + 1)];
+      }),
+    ),
+  );
+}
+
+describe('the statement of a change', () => {
+  it.each<[string, string, string]>([
+    ['a plain value', 'work_mem', `SET "work_mem" TO '7MB'`],
+    ['an empty value', 'app.empty', `SET "app.empty" TO ''`],
+    ['a value with quotes and a backslash', 'app.odd', `SET "app.odd" TO  E'O''N\\\\eill "x"'`],
+  ])('quotes %s', (_, name, statement) => {
+    const value = { work_mem: '7MB', 'app.empty': '', 'app.odd': `O'N\\eill "x"` }[name] ?? '';
+    expect(settingStatement('app', { database: '', name, value })).toBe(`ALTER ROLE "app" ${statement}`);
+  });
+
+  it('quotes role, database and name', () => {
+    const change = { database: 'it"s', name: 'a"b.c', value: '1' };
+    expect(settingStatement('a"b', change)).toBe(`ALTER ROLE "a""b" IN DATABASE "it""s" SET "a""b.c" TO '1'`);
+    expect(settingStatement('app', { database: '', name: 'app.x' })).toBe('ALTER ROLE "app" RESET "app.x"');
+  });
+
+  it.each<[string, string, string]>([
+    ['names', '"$user", public', `'$user', 'public'`],
+    ['one name with a comma', '"a, b"', `'a, b'`],
+    ['quotes in quotes', '"with ""double"" ones", c', `'with "double" ones', 'c'`],
+    ['an empty name', '""', `''`],
+    ['nothing', '', `''`],
+    ['names that nobody quoted, which are in lower case', 'Foo,BAR', `'foo', 'bar'`],
+    ['names with capitals', '"Foo", bar', `'Foo', 'bar'`],
+  ])('takes a list of %s apart', (_, value, literals) => {
+    const change = { database: '', name: 'search_path', value };
+    expect(settingStatement('app', change)).toBe(`ALTER ROLE "app" SET "search_path" TO ${literals}`);
+  });
+
+  it('keeps the case of files', () => {
+    const change = { database: '', name: 'session_preload_libraries', value: 'MyLib, "$libdir/x"' };
+    expect(settingStatement('app', change)).toContain(`TO 'MyLib', '$libdir/x'`);
+  });
+});

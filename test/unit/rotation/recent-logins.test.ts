@@ -1,0 +1,31 @@
+import { describe, expect, it } from 'vitest';
+import { RecentLogins } from '../../../shared/rotation/recent-logins.ts';
+
+const MINUTE = 60_000;
+
+describe('the versions that an instance has tested', () => {
+  it('are those that it was told of', () => {
+    const tested = new RecentLogins();
+    expect(tested.has('secret', 'a')).toBe(false);
+    tested.add('secret', 'a');
+    expect(tested.has('secret', 'a')).toBe(true);
+    expect(tested.has('secret', 'b')).toBe(false);
+  });
+
+  it('are believed for five minutes and no longer', () => {
+    const tested = new RecentLogins();
+    tested.add('secret', 'a', 0);
+    expect(tested.has('secret', 'a', 5 * MINUTE)).toBe(true);
+    expect(tested.has('secret', 'a', 5 * MINUTE + 1)).toBe(false);
+  });
+
+  it('count from their last test', () => {
+    const tested = new RecentLogins();
+    tested.add('secret', 'a', 0);
+    tested.add('secret', 'b', 4 * MINUTE);
+    tested.add('secret', 'a', 4 * MINUTE);
+    expect(tested.has('secret', 'a', 9 * MINUTE)).toBe(true);
+    tested.add('secret', 'c', 20 * MINUTE);
+    expect(tested.has('secret', 'b', 20 * MINUTE)).toBe(false);
+  });
+});
