@@ -40,6 +40,9 @@ export interface Lab extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** What template.yaml would have been deployed as: `rotation attach --stack` finds the functions by it. */
+const STACK_NAME = 'postgres-rotation';
+
 const FUNCTION_NAMES: Readonly<Record<StrategyName, string>> = {
   'single-user': 'postgres-rotation-single-user',
   'alternating-users': 'postgres-rotation-alternating-users',
@@ -73,6 +76,13 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     ...{ database, secretsManager, client, ssl, timeScale },
     functions: { 'single-user': register('single-user'), 'alternating-users': register('alternating-users') },
   };
+  secretsManager.resources.stacks.set(STACK_NAME, {
+    name: STACK_NAME,
+    outputs: {
+      SingleUserFunctionArn: bare.functions['single-user'],
+      AlternatingUsersFunctionArn: bare.functions['alternating-users'],
+    },
+  });
   const superuser = await storeSuperuser(bare);
   const seed = options.seed === false ? { superuser, applications: [] } : await seedApplications(bare, superuser);
   // A server that we started goes with everything in it; on somebody else's only what we made may go.

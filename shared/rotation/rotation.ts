@@ -98,8 +98,10 @@ async function createSecret(rotation: Rotation): Promise<StepReport> {
 }
 
 async function setSecret(rotation: Rotation, stages: VersionStages): Promise<StepReport> {
-  const { event, store, strategy } = rotation;
+  const { event, store, strategy, logins } = rotation;
   const [current, pending] = await Promise.all([readCurrent(store), readPending(store)]);
+  // Another rotation's version that was tested has lost its password to this one, should its label ever come back.
+  logins.keepOnly(event.secretId, current.versionId);
   const credential = await strategy.applyPending({
     ...contextOf(rotation),
     current,

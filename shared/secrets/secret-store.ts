@@ -79,7 +79,8 @@ export function secretStore(
       return await Promise.race([send({ abortSignal }), aborted(abortSignal)]);
     } catch (error) {
       if (expected !== undefined && isNamed(error, expected.errors)) return expected.value;
-      throw serviceError(operation, error, deadline.passed);
+      // Not only by the clock: the signal's timer may fire a fraction of a millisecond before `passed` turns true.
+      throw serviceError(operation, error, abortSignal.aborted || deadline.passed);
     }
   }
 

@@ -5,6 +5,7 @@ import type { PostgresServer } from '../../scripts/lab/database/server.ts';
 import { type SecretsLab, startSecretsManager } from '../../scripts/lab/secrets-lab.ts';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { FunctionOutput } from './function-output.ts';
+import { type LeakWatch, watchLeaks } from './leaks.ts';
 import { clientOf } from './secrets-lab-client.ts';
 import { TestSecret } from './test-secret.ts';
 
@@ -46,6 +47,8 @@ export class RotationBench implements AsyncDisposable {
   readonly client: SecretsManagerClient;
   /** Whatever the functions wrote to stdout and stderr. */
   readonly output: FunctionOutput;
+  /** Knows every password in the lab; when the bench is closed it searches what the functions and the lab have said. */
+  readonly leaks: LeakWatch;
   readonly #secrets: TestSecret[] = [];
   readonly #functions = new Map<string, string>();
 
@@ -57,6 +60,7 @@ export class RotationBench implements AsyncDisposable {
     this.lab = lab;
     this.client = clientOf(lab);
     this.output = new FunctionOutput(lab);
+    this.leaks = watchLeaks(lab);
   }
 
   /** @returns the ARN of the built function. */
@@ -94,6 +98,7 @@ export class RotationBench implements AsyncDisposable {
       const texts = (await Promise.all(this.#secrets.map((secret) => secret.secretTexts()))).flat();
       const shown = texts.filter((text) => this.output.contains(text));
       if (shown.length > 0) throw new Error(`The functions should write no secret, and wrote ${shown.length} of them.`);
+      this.leaks.verify();
     } finally {
       await this.lab.close();
       this.client.destroy();

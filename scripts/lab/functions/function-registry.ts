@@ -108,6 +108,14 @@ export class FunctionRegistry {
     return found && roleFor(found.arn, roleArn);
   }
 
+  /** Deletes the function. */
+  forget(arn: string): void {
+    const pool = this.#pools.get(arn);
+    if (pool) this.#replaced.push(pool.close());
+    this.#pools.delete(arn);
+    this.#described.delete(arn);
+  }
+
   arns(): string[] {
     return [...this.#pools.keys()];
   }

@@ -35,7 +35,9 @@ export class QueryParameters {
 
   /** What the operation has not looked at it does not know: refused, so that no test passes on half an answer. */
   refuseUnread(): void {
-    const unread = [...this.#form.keys()].filter((name) => !this.#read.has(name));
+    // An empty list is sent as its bare name.
+    const given = [...this.#form].filter(([, value]) => value !== '').map(([name]) => name);
+    const unread = given.filter((name) => !this.#read.has(name));
     if (unread.length > 0) {
       throw new ServiceError('InvalidParameterValue', `The lab does not know the parameter ${unread.join(', ')}.`);
     }

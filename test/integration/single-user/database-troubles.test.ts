@@ -7,6 +7,7 @@ import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { closedPort, SilentServer, TcpProxy } from '../../support/network.ts';
 import { postgresVersions, sharedServer, startTestServer } from '../../support/postgres.ts';
+import { holdRole } from '../../support/role-hold.ts';
 import { membersFor, RotationBench, type SecretMembers } from '../../support/rotation-bench.ts';
 import type { StepResult } from '../../support/test-secret.ts';
 
@@ -154,16 +155,12 @@ describe('a server that falls silent ends the step a second before its deadline'
     const token = await secret.begin();
     await secret.step('createSecret', token);
 
-    const step = await server.withClient(async (client) => {
-      await client.query(`BEGIN; ALTER ROLE "${role.name}" CONNECTION LIMIT 7`);
-      const pending = secret.step('setSecret', token);
-      const waiting = `SELECT 1 FROM pg_stat_activity WHERE usename = $1 AND wait_event_type = 'Lock'`;
-      await waitFor('the role change to wait', async () => (await server.query(waiting, [role.name]))[0]);
-      proxy.mode = 'stall';
-      await client.query('ROLLBACK');
-      return await pending;
-    });
-    expectTimely(step);
+    await using hold = await holdRole(server, role);
+    const step = secret.step('setSecret', token);
+    await hold.waiting();
+    proxy.mode = 'stall';
+    await hold.release();
+    expectTimely(await step);
     proxy.mode = 'pass';
 
     expect(await secret.step('setSecret', token)).toMatchObject({ outcome: 'already-done', credential: 'pending' });

@@ -159,17 +159,18 @@ describe('whatever the version', () => {
     'port',
   ])('a pending version with another %s is refused before any login', async (key) => {
     await using here = await arrangeOn(newest);
-    const { server, role, secret } = here;
+    const { server, role, secret, scope } = here;
     await using elsewhere = await SilentServer.start();
     const token = await secret.begin();
-    const other = { username: 'postgres', host: 'localhost', port: elsewhere.port }[key];
+    const other = { username: scope.name('somebody-else'), host: 'localhost', port: elsewhere.port }[key];
     await secret.put({ ...(key === 'host' ? { port: elsewhere.port } : {}), [key]: other }, ['AWSPENDING'], token);
     const logins = await countLogins(server);
 
     expect(await secret.step('setSecret', token)).toMatchObject({ outcome: 'failed', error_code: 'PENDING_MISMATCH' });
 
     expect(elsewhere.connections).toBe(0);
-    expect(await logins()).toEqual({ accepted: 0, failed: 0 });
+    for (const name of [role.name, scope.name('somebody-else')])
+      expect(await logins(name)).toEqual({ accepted: 0, failed: 0 });
     expect(await accepted(server, role, [role.password])).toEqual([true]);
   });
 });

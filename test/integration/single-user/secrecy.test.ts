@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
-import { type Arrangement, arrange, quoted } from '../../support/arrangement.ts';
+import { type Arrangement, arrange } from '../../support/arrangement.ts';
 import { expectWorking } from '../../support/login-proof.ts';
 import { followLog, postgresVersions, searchLog, sharedServer } from '../../support/postgres.ts';
+import { holdRole } from '../../support/role-hold.ts';
+import { linesOf } from '../../support/role-log.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 
 let bench: RotationBench;
@@ -63,18 +64,6 @@ async function loggedOf(here: Arrangement): Promise<string[]> {
   });
 }
 
-/** Keeps others from changing the role, until it is disposed of. */
-async function holdRole(server: PostgresServer, sql: string) {
-  const client = await server.connect();
-  await client.query(`BEGIN; ${sql}`);
-  return {
-    [Symbol.asyncDispose]: async () => {
-      await client.query('ROLLBACK');
-      await client.end();
-    },
-  };
-}
-
 describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   test.each<[string, Record<string, string>]>([
     ['neither the password nor the verifier', {}],
@@ -104,13 +93,13 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     const token = await secret.begin();
     await secret.step('createSecret', token);
 
-    const hold = await holdRole(server, `ALTER ROLE ${quoted(role.name)} CONNECTION LIMIT 7`);
+    await using hold = await holdRole(server, role);
     const step = secret.step('setSecret', token);
     const said = await waitFor('the server to log a failed ALTER ROLE', async () => {
-      const log = await logged();
+      const log = linesOf(await logged(), role.name);
       return /canceling statement due to lock timeout/.test(log) ? log : undefined;
     });
-    await hold[Symbol.asyncDispose]();
+    await hold.release();
 
     expect(await step).toMatchObject({ outcome: 'done' });
     expect(said).toContain('55P03');
@@ -124,16 +113,10 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     const token = await secret.begin();
     await secret.step('createSecret', token);
 
-    const hold = await holdRole(server, `ALTER ROLE ${quoted(role.name)} CONNECTION LIMIT 7`);
+    await using hold = await holdRole(server, role);
     const step = secret.step('setSecret', token);
-    const seen = await waitFor('the ALTER ROLE to wait for its lock', async () => {
-      const [session] = await server.query<{ query: string }>(
-        `SELECT query FROM pg_stat_activity WHERE usename = $1 AND wait_event_type = 'Lock'`,
-        [role.name],
-      );
-      return session?.query;
-    });
-    await hold[Symbol.asyncDispose]();
+    const [seen = ''] = await hold.waiting();
+    await hold.release();
 
     expect(await step).toMatchObject({ outcome: 'done' });
     expect(seen).toContain('ALTER ROLE SESSION_USER PASSWORD');

@@ -7,13 +7,16 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
+import { Deadline } from '../../../shared/deadline.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
+import { secretStore } from '../../../shared/secrets/secret-store.ts';
 import { arrange } from '../../support/arrangement.ts';
 import { EndpointRecorder } from '../../support/endpoint-recorder.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { closedPort, SilentServer } from '../../support/network.ts';
 import { countLogins, postgresVersions, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
+import { clientOf } from '../../support/secrets-lab-client.ts';
 
 const NEWEST = Math.max(...postgresVersions());
 
@@ -238,4 +241,24 @@ test('a value that somebody stored as AWSPENDING by hand is kept', async () => {
 
   expect(await secret.password()).toBe('chosen-by-hand-and-stored');
   await expectWorking(here);
+});
+
+/** The signal's timer and the clock may disagree by less than a millisecond; here by so much that nobody can miss it. */
+class SignalBeforeClock extends Deadline {
+  override signal(): AbortSignal {
+    return AbortSignal.timeout(50);
+  }
+}
+
+test('a call that the deadline ends is a time-out, and not an unreachable service, even if the clock lags behind', async () => {
+  await using silent = await SilentServer.start();
+  const client = clientOf({ endpoint: `http://${silent.host}:${silent.port}` });
+  const deadline = new SignalBeforeClock(60_000);
+  const store = secretStore(client, { secretId: 'app', token: randomUUID() }, deadline);
+
+  const error = await store.describe().catch((thrown: unknown) => thrown);
+
+  client.destroy();
+  expect(deadline.passed).toBe(false);
+  expect(error).toMatchObject({ code: 'SECRETS_MANAGER_TIMEOUT' });
 });
