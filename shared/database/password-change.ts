@@ -102,7 +102,8 @@ export function beginRoleChange(session: SqlSession, server: ServerTraits, role:
  * Runs `before` and sets the password, in one round trip, and commits.
  *
  * The server logs every statement's text where log_statement says so, and the literal with it. So where it can, the
- * stored form travels as COPY data, which no setting logs, and a DO block reads it from there.
+ * stored form travels as COPY data, which is never logged, and a DO block reads it from there. What still sees it is
+ * pg_stat_statements with `track = all`, which records the statement inside the block.
  *
  * @param before statements to run first.
  * @param alter the statement, but for the password's literal: `ALTER ROLE … PASSWORD`.
