@@ -45,7 +45,9 @@ async function describeUser(session: SqlSession): Promise<UserFacts> {
            EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s
                     WHERE s.setrole = me.oid AND 'role=' || base.rolname = ANY (s.setconfig)) AS "setToNamesake"
       FROM pg_catalog.pg_roles me
-      LEFT JOIN pg_catalog.pg_roles base ON base.rolname || '_clone' = me.rolname
+      LEFT JOIN pg_catalog.pg_roles base ON pg_catalog."right"(me.rolname, 6) = '_clone'
+            -- By the index: the cluster may have any number of roles.
+            AND base.rolname = pg_catalog."left"(me.rolname, -6)::pg_catalog.name
      WHERE me.rolname = session_user`);
   if (row === undefined || row.user !== session.login.username) throw loggedInAsAnother(session);
   return row;

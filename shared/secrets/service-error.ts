@@ -44,7 +44,7 @@ const TIMEOUT: Meaning = {
   code: 'SECRETS_MANAGER_TIMEOUT',
   what: 'no answer came before the invocation had to end',
   remedy:
-    "Give the function's subnets a route to Secrets Manager (a VPC endpoint or NAT) and a time-out of at least 30 s.",
+    "Give the function's subnets a route to Secrets Manager (a VPC endpoint or NAT) and a time-out of at least 30 s; where many secrets rotate at once, spread their schedules.",
 };
 const UNREACHABLE: Meaning = {
   code: 'SECRETS_MANAGER_UNREACHABLE',

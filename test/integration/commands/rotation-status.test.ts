@@ -47,7 +47,6 @@ it('shows strategy, current user, last and next rotation of a secret that is wel
 it('tells what failed, in which step and what to do, and exits with 3', async () => {
   await using here = await attached();
   await server.query(`ALTER ROLE "${here.role.name}" NOLOGIN`);
-  await here.secret.rotate().catch(() => undefined);
   await command.run(['now', here.secret.arn]);
   const { exitCode, stdout } = await command.run(['status', here.secret.arn]);
   const { AWSPENDING = '' } = await here.secret.labels();
@@ -61,7 +60,7 @@ it('tells what failed, in which step and what to do, and exits with 3', async ()
 
 it('tells AWSPENDING that a cancelled rotation has left behind, and that it has no value', async () => {
   await using here = await attached();
-  const token = await here.secret.begin().catch(() => '');
+  const token = await here.secret.begin();
   await bench.client.send(new CancelRotateSecretCommand({ SecretId: here.secret.arn }));
   const { exitCode, answer } = await command.json(['status', here.secret.arn]);
   expect(exitCode).toBe(3);

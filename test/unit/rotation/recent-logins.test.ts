@@ -28,4 +28,20 @@ describe('the versions that an instance has tested', () => {
     tested.add('secret', 'c', 20 * MINUTE);
     expect(tested.has('secret', 'b', 20 * MINUTE)).toBe(false);
   });
+
+  it('count no more once a password of the secret changes, but for the one version that keeps its own', () => {
+    const tested = new RecentLogins();
+    for (const [secret, version] of [
+      ['secret', 'a'],
+      ['secret', 'b'],
+      ['secret 2', 'a'],
+    ] as const)
+      tested.add(secret, version);
+    tested.keepOnly('secret', 'a');
+    expect([tested.has('secret', 'a'), tested.has('secret', 'b'), tested.has('secret 2', 'a')]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+  });
 });

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { parseOptions } from '../../../../scripts/bench/options.ts';
+
+describe('options of npm run bench', () => {
+  it('measure rotations of both strategies on an embedded server, with TLS and without, unless told otherwise', () => {
+    expect(parseOptions([])).toMatchObject({
+      command: 'rotation',
+      strategies: ['single-user', 'alternating-users'],
+      tls: [false, true],
+      postgres: 'embedded',
+      rotations: undefined,
+      json: false,
+    });
+  });
+
+  it('take a command and its values', () => {
+    expect(
+      parseOptions(['fleet', '--secrets', '20', '--concurrency', '5,10', '--quota', '0.5', '--price', 'secret=0.3']),
+    ).toMatchObject({ command: 'fleet', secrets: 20, concurrency: [5, 10], quota: 0.5, prices: { secret: 0.3 } });
+  });
+
+  it("leave TLS off on a server given by its URL, unless they say who signed the server's certificate", () => {
+    const url = 'postgres://postgres:x@127.0.0.1:5432';
+    expect(parseOptions(['--postgres', url])).toMatchObject({ tls: [false] });
+    expect(parseOptions(['--postgres', url, '--ca-file', 'ca.pem'])).toMatchObject({ tls: [false, true] });
+  });
+
+  it.each([
+    [['colour'], 'A benchmark was needed'],
+    [['--strategy', 'multi'], '--strategy needs'],
+    [['--tls', 'maybe'], '--tls needs'],
+    [['-n', '0'], '--rotations needs'],
+    [['-n', 'many'], '--rotations needs'],
+    [['fleet', '--concurrency', '5,'], '--concurrency needs'],
+    [['fleet', '--quota', '2'], '--quota needs'],
+    [['fleet', '--price', 'secret'], '--price needs'],
+    [['--colour'], "Unknown option '--colour'"],
+  ])('%j are refused in a sentence', (args, message) => {
+    expect(() => parseOptions(args)).toThrow(message);
+  });
+
+  it('ask for help', () => {
+    expect(parseOptions(['--help'])).toBe('help');
+  });
+});

@@ -1,0 +1,265 @@
+import { describe, expect, it } from 'vitest';
+import { judgeConnection, judgeLogin } from '../../../../scripts/rotation/doctor/database-checks.ts';
+import { planFix } from '../../../../scripts/rotation/doctor/fixes.ts';
+import { judgeFunction, judgePermission } from '../../../../scripts/rotation/doctor/function-checks.ts';
+import { judgeNetwork } from '../../../../scripts/rotation/doctor/network-checks.ts';
+import type { Group, NetworkFacts } from '../../../../scripts/rotation/doctor/network-facts.ts';
+import { judgeRole } from '../../../../scripts/rotation/doctor/permission-checks.ts';
+import {
+  judgeLabels,
+  judgeSchedule,
+  judgeSecret,
+  type LabelFacts,
+} from '../../../../scripts/rotation/doctor/secret-checks.ts';
+import { CommandError } from '../../../../scripts/rotation/failures.ts';
+import type { Secret } from '../../../../scripts/rotation/secrets.ts';
+import { RotationError, type RotationErrorCode } from '../../../../shared/rotation/errors.ts';
+import { parseDatabaseSecret } from '../../../../shared/secrets/database-secret.ts';
+
+const NOW = new Date('2026-03-01T12:00:00Z');
+const FUNCTION = 'arn:aws:lambda:us-east-1:111111111111:function:rotate';
+const SECRET = 'arn:aws:secretsmanager:us-east-1:111111111111:secret:shop-AbCdEf';
+
+const secret = (more: Partial<Secret> = {}): Secret => ({
+  ...{ ARN: SECRET, Name: 'shop', stages: {}, $metadata: {}, RotationLambdaARN: FUNCTION, RotationEnabled: true },
+  ...more,
+});
+
+describe('the secret', () => {
+  it.each<[Partial<Secret>, string]>([
+    [{}, 'ok'],
+    [{ DeletedDate: NOW }, 'broken'],
+    [{ OwningService: 'rds' }, 'broken'],
+    [{ PrimaryRegion: 'eu-west-1' }, 'broken'],
+    [{ PrimaryRegion: 'us-east-1' }, 'ok'],
+  ])('with %j is %s', (more, state) => {
+    expect(judgeSecret(secret(more)).state).toBe(state);
+  });
+});
+
+describe('the schedule', () => {
+  it.each<[Partial<Secret>, string, RegExp]>([
+    [{ RotationRules: { AutomaticallyAfterDays: 30 } }, 'ok', /every 30 days/],
+    [{ RotationRules: { ScheduleExpression: 'rate(1 days)', Duration: '2h' } }, 'ok', /window 2h/],
+    [{ RotationRules: {} }, 'warning', /only when somebody says so/],
+    [{ RotationEnabled: false }, 'warning', /turned off/],
+    [{ RotationRules: { ScheduleExpression: 'rate(1 hour)' } }, 'broken', /at least 4 hours apart/],
+    [
+      { RotationRules: { AutomaticallyAfterDays: 1 }, NextRotationDate: new Date('2026-02-28T23:59:59Z') },
+      'broken',
+      /should have been rotated by 2026-02-28 23:59 UTC/,
+    ],
+  ])('of %j is %s', (more, state, message) => {
+    expect(judgeSchedule(secret(more), NOW)).toMatchObject({ state, message: expect.stringMatching(message) });
+  });
+});
+
+const labels = (minutes: number | undefined, more: Partial<LabelFacts> = {}, hasValue = false): LabelFacts => ({
+  name: 'shop',
+  stages: { one: ['AWSCURRENT'], two: minutes === undefined ? [] : ['AWSPENDING'] },
+  enabled: true,
+  pending:
+    minutes === undefined
+      ? undefined
+      : { versionId: 'two', since: new Date(NOW.getTime() - minutes * 60_000), hasValue },
+  failure: undefined,
+  ...more,
+});
+const failure = { step: 'createSecret', code: 'SECRET_ACCESS_DENIED', message: 'm', remedy: 'Allow it.' } as const;
+
+describe('labels', () => {
+  it.each<[string, LabelFacts, string]>([
+    ['no rotation half done', labels(undefined), 'ok'],
+    ['a rotation under way', labels(2), 'warning'],
+    ['an old AWSPENDING', labels(20), 'broken'],
+    ['a cancelled rotation', labels(1, { enabled: false }), 'broken'],
+    ['a failure', labels(1, { failure }, true), 'broken'],
+    ['no AWSCURRENT', labels(undefined, { stages: {} }), 'broken'],
+  ])('of %s', (_, facts, state) => {
+    expect(judgeLabels(facts, NOW).state).toBe(state);
+  });
+});
+
+describe('a repair', () => {
+  const accepted = { outcome: 'accepted' } as const;
+  const refused = { outcome: 'refused' } as const;
+  const plan = (facts: LabelFacts, logins: object = {}) =>
+    planFix({ labels: facts, current: undefined, pending: undefined, sameLogin: true, ...logins }, NOW)?.name;
+
+  it('takes off a stuck AWSPENDING that has no value', () => {
+    expect(plan(labels(20))).toBe('take-off-pending');
+  });
+
+  it('leaves a rotation alone that may be under way', () => {
+    expect(plan(labels(2))).toBeUndefined();
+    expect(plan(labels(2, {}, true), { current: refused, pending: accepted })).toBeUndefined();
+  });
+
+  it('takes AWSPENDING off a value only where AWSCURRENT is proven to work', () => {
+    expect(plan(labels(20, {}, true))).toBeUndefined();
+    expect(plan(labels(20, {}, true), { current: refused, pending: refused })).toBeUndefined();
+    expect(plan(labels(20, {}, true), { current: accepted, pending: refused })).toBe('take-off-pending');
+  });
+
+  it('promotes AWSPENDING where it alone works, and is for the same user on the same server', () => {
+    expect(plan(labels(20, {}, true), { current: refused, pending: accepted })).toBe('promote-pending');
+    expect(plan(labels(20, {}, true), { current: refused, pending: accepted, sameLogin: false })).toBeUndefined();
+  });
+});
+
+describe('the runtime', () => {
+  it.each([
+    ['nodejs24.x', 'ok'],
+    ['nodejs26.x', 'ok'],
+    ['nodejs22.x', 'broken'],
+    ['nodejs20.x', 'broken'],
+    ['python3.12', 'warning'],
+    [undefined, 'warning'],
+  ] as const)('%s is %s', (Runtime, state) => {
+    const configuration = { Timeout: 60, ...(Runtime === undefined ? {} : { Runtime }) };
+    const described = { arn: FUNCTION, name: 'rotate', logGroup: 'g', configuration, reservedConcurrency: undefined };
+    expect(judgeFunction(described).map((finding) => finding.state)).toEqual([state]);
+  });
+});
+
+describe('the invoke permission', () => {
+  const policy = (Condition?: object, more: object = {}) =>
+    JSON.stringify({
+      Statement: [
+        {
+          ...{
+            Effect: 'Allow',
+            Principal: { Service: 'secretsmanager.amazonaws.com' },
+            Action: 'lambda:InvokeFunction',
+          },
+          ...(Condition === undefined ? {} : { Condition }),
+          ...more,
+        },
+      ],
+    });
+
+  it.each<[string, string | undefined, string]>([
+    ['no policy', undefined, 'broken'],
+    ['no condition', policy(), 'warning'],
+    ['this account', policy({ StringEquals: { 'AWS:SourceAccount': '111111111111' } }), 'ok'],
+    ['another account', policy({ StringEquals: { 'aws:SourceAccount': '222222222222' } }), 'broken'],
+    ['this secret', policy({ ArnLike: { 'AWS:SourceArn': SECRET } }), 'ok'],
+    [
+      'all secrets of the account',
+      policy({ ArnLike: { 'AWS:SourceArn': 'arn:aws:secretsmanager:us-east-1:111111111111:secret:*' } }),
+      'ok',
+    ],
+    ['another secret', policy({ ArnLike: { 'AWS:SourceArn': `${SECRET}x` } }), 'broken'],
+    ['another service', policy(undefined, { Principal: { Service: 's3.amazonaws.com' } }), 'broken'],
+    ['another action', policy(undefined, { Action: 'lambda:GetFunction' }), 'broken'],
+    ['a denial', policy(undefined, { Effect: 'Deny' }), 'broken'],
+  ])('for %s', (_, text, state) => {
+    expect(judgePermission({ functionArn: FUNCTION, secretArn: SECRET, policy: text }).state).toBe(state);
+  });
+});
+
+describe('the role', () => {
+  const calls = { roleArn: 'arn:aws:iam::1:role/r', actions: ['a', 'b'], resource: '*', context: {} };
+
+  it('is unknown, not ok, where IAM gives no answer', () => {
+    const error = new CommandError('AccessDenied', 'iam:… was needed, but no.', { exitCode: 1 });
+    expect(judgeRole('role policy', calls, { error })).toMatchObject({ state: 'unknown' });
+    expect(judgeRole('role policy', calls, { value: [] }).state).toBe('ok');
+    expect(judgeRole('role policy', calls, { value: ['b'] })).toMatchObject({
+      state: 'broken',
+      message: expect.stringContaining('b'),
+    });
+  });
+});
+
+describe('the network', () => {
+  const all: Group['egress'] = [{ ports: undefined, groups: [], cidrs: ['0.0.0.0/0'] }];
+  const group = (id: string, more: Partial<Group> = {}): Group => ({ id, ingress: [], egress: all, ...more });
+  const open = group('sg-db', { ingress: [{ ports: [5432, 5432], groups: ['sg-f'], cidrs: [] }] });
+  const facts = (more: Partial<NetworkFacts>): NetworkFacts => ({
+    subnets: [{ id: 'subnet-1', defaultRoute: 'nat-1' }],
+    functionGroups: [group('sg-f')],
+    endpoints: [],
+    toldEndpoint: false,
+    databaseGroups: [open],
+    ...more,
+  });
+  const states = (more: Partial<NetworkFacts>) => judgeNetwork(facts(more), 'db', 5432).map(({ state }) => state);
+
+  it.each<[string, Partial<NetworkFacts>, string]>([
+    ['a NAT gateway', {}, 'ok'],
+    ['no route', { subnets: [{ id: 's', defaultRoute: undefined }] }, 'broken'],
+    ['an internet gateway', { subnets: [{ id: 's', defaultRoute: 'igw-1' }] }, 'broken'],
+    ['an endpoint without private DNS', { endpoints: [{ id: 'vpce', usable: false, groups: [] }] }, 'broken'],
+    [
+      'an endpoint that admits nobody',
+      { endpoints: [{ id: 'vpce', usable: true, groups: [group('sg-e')] }] },
+      'broken',
+    ],
+  ])('reaches Secrets Manager through %s, or not', (_, more, state) => {
+    expect(states(more)[0]).toBe(state);
+  });
+
+  it.each<[string, Partial<NetworkFacts>, string]>([
+    ['a rule for the function', {}, 'ok'],
+    [
+      'a rule for another port',
+      { databaseGroups: [group('sg-db', { ingress: [{ ports: [80, 80], groups: ['sg-f'], cidrs: [] }] })] },
+      'broken',
+    ],
+    [
+      'a rule by addresses',
+      { databaseGroups: [group('sg-db', { ingress: [{ ports: [5432, 5432], groups: [], cidrs: ['10.0.0.0/8'] }] })] },
+      'unknown',
+    ],
+    ['no way out', { functionGroups: [group('sg-f', { egress: [] })] }, 'broken'],
+    ['no database in RDS', { databaseGroups: undefined }, 'unknown'],
+  ])('reaches the database by %s, or not', (_, more, state) => {
+    expect(states(more)[1]).toBe(state);
+  });
+});
+
+describe('logins', () => {
+  const login = (more: object = {}) =>
+    parseDatabaseSecret(JSON.stringify({ engine: 'postgres', host: 'db', username: 'u', password: 'p', ...more }));
+  const failed = (code: RotationErrorCode) =>
+    ({ outcome: 'failed', error: new RotationError(code, 'It failed.', { remedy: 'Mend it.' }) }) as const;
+  const facts = (
+    proof: Parameters<typeof judgeLogin>[0]['proof'],
+    label: 'AWSCURRENT' | 'AWSPENDING' | 'AWSPREVIOUS' = 'AWSCURRENT',
+  ) => ({
+    ...{ label, secret: login(), proof },
+  });
+
+  it.each([
+    ['AWSCURRENT', false, 'broken'],
+    ['AWSCURRENT', true, 'broken'],
+    ['AWSPENDING', false, 'ok'],
+    ['AWSPREVIOUS', false, 'ok'],
+    ['AWSPREVIOUS', true, 'warning'],
+  ] as const)('a refused %s (alternating: %s) is %s', (label, alternating, state) => {
+    expect(judgeLogin(facts({ outcome: 'refused' }, label), alternating).state).toBe(state);
+  });
+
+  it.each<[RotationErrorCode, string]>([
+    ['DATABASE_UNREACHABLE', 'unknown'],
+    ['DATABASE_TIMEOUT', 'unknown'],
+    ['DATABASE_HOST_NOT_FOUND', 'unknown'],
+    ['LOGIN_FORBIDDEN', 'broken'],
+    ['DATABASE_NOT_FOUND', 'broken'],
+  ])('a login that fails with %s is %s', (code, state) => {
+    expect(judgeLogin(facts(failed(code)), false).state).toBe(state);
+  });
+
+  it.each<[RotationErrorCode, string, boolean, string]>([
+    ['TLS_UNTRUSTED_CERTIFICATE', 'db.example.com', false, 'broken'],
+    ['TLS_UNTRUSTED_CERTIFICATE', 'db.example.com', true, 'unknown'],
+    ['TLS_UNTRUSTED_CERTIFICATE', 'x.y.us-east-1.rds.amazonaws.com', false, 'unknown'],
+    ['TLS_WRONG_HOST', 'db.example.com', true, 'broken'],
+    ['DATABASE_UNREACHABLE', 'db.example.com', false, 'unknown'],
+    ['LOGIN_FORBIDDEN', 'db.example.com', false, 'ok'],
+  ])('%s at %s (other certificates: %s): the connection is %s', (code, host, other, state) => {
+    const [finding] = judgeConnection({ label: 'AWSCURRENT', secret: login({ host }), proof: failed(code) }, other);
+    expect(finding?.state).toBe(state);
+  });
+});
