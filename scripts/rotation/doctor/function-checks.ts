@@ -1,0 +1,128 @@
+/** Checks of the rotation function and of who may call it: pure judgements. */
+import { readConfig } from '../../../shared/config.ts';
+import { RotationError } from '../../../shared/rotation/errors.ts';
+import type { RotationFunction } from '../functions.ts';
+import { broken, type Finding, ok, warning } from './finding.ts';
+
+/** What this project's functions are built for. */
+const BUILT_FOR = 24;
+/** Deprecated by Lambda (developer guide, "Lambda runtimes"): no security patches, and updates are blocked. */
+const NEWEST_DEPRECATED = 20;
+const LEAST_TIMEOUT_S = 30;
+/** Below this, Secrets Manager's own calls are throttled and rotations loop (its user guide, troubleshooting). */
+const LEAST_CONCURRENCY = 10;
+
+export function judgeFunction({ arn, name, configuration, reservedConcurrency }: RotationFunction): Finding[] {
+  const { State, StateReason, LastUpdateStatus, Runtime, Timeout = 0, Environment } = configuration;
+  if (State === 'Failed' || LastUpdateStatus === 'Failed') {
+    return [broken('function', `${name} can't run: ${StateReason ?? 'its last update failed'}`, 'Deploy it again.')];
+  }
+  const findings = [judgeRuntime(name, Runtime)];
+  if (Timeout < LEAST_TIMEOUT_S) {
+    const remedy = `aws lambda update-function-configuration --function-name ${arn} --timeout 60`;
+    findings.push(warning('time-out', `${Timeout} s: a slow database may take longer than that`, remedy));
+  }
+  if (reservedConcurrency !== undefined && reservedConcurrency < LEAST_CONCURRENCY) {
+    const remedy = `aws lambda delete-function-concurrency --function-name ${arn}`;
+    const message = `${reservedConcurrency} reserved, and fewer than ${LEAST_CONCURRENCY} make rotations loop`;
+    findings.push(broken('concurrency', message, remedy));
+  }
+  return [...findings, ...judgeEnvironment(Environment?.Variables ?? {})];
+}
+
+function judgeRuntime(name: string, runtime = 'a container image'): Finding {
+  const major = Number(/^nodejs(\d+)\.x$/.exec(runtime)?.[1]);
+  const what = `${name} runs on ${runtime}`;
+  if (Number.isNaN(major)) {
+    return warning('function', `${what}, so it is none of this project's functions`, 'See the README, "Migrating".');
+  }
+  if (major <= NEWEST_DEPRECATED) {
+    return broken('function', `${what}, which Lambda no longer supports`, `Deploy it on nodejs${BUILT_FOR}.x.`);
+  }
+  if (major < BUILT_FOR) {
+    return broken(
+      'function',
+      `${what}, and it is built for nodejs${BUILT_FOR}.x`,
+      `Deploy it on nodejs${BUILT_FOR}.x.`,
+    );
+  }
+  return ok('function', `${what}, which is supported`);
+}
+
+/** As the function itself reads it, at its first call. */
+function judgeEnvironment(variables: Readonly<Record<string, string>>): Finding[] {
+  try {
+    readConfig(variables);
+    return [];
+  } catch (error) {
+    if (!(error instanceof RotationError)) throw error;
+    return [broken('environment', error.message, error.remedy)];
+  }
+}
+
+export interface PermissionFacts {
+  readonly functionArn: string;
+  readonly secretArn: string;
+  /** The function's resource policy (JSON); undefined where it has none. */
+  readonly policy: string | undefined;
+}
+
+/** May Secrets Manager invoke it, and for nobody else's account? */
+export function judgePermission({ functionArn, secretArn, policy }: PermissionFacts): Finding {
+  const account = secretArn.split(':')[4] ?? '';
+  const allowing = statementsOf(policy).filter(allowsSecretsManager);
+  const command = `aws lambda add-permission --function-name ${functionArn} --statement-id secrets-manager --action lambda:InvokeFunction --principal secretsmanager.amazonaws.com --source-account ${account}`;
+  if (allowing.length === 0) {
+    return broken('invoke permission', 'Secrets Manager may not invoke the function', command);
+  }
+  const scopes = allowing.map((statement) => scopeOf(statement, account, secretArn));
+  if (scopes.includes('this account'))
+    return ok('invoke permission', `Secrets Manager may invoke it for account ${account}`);
+  if (scopes.includes('any account')) {
+    const remedy = `Replace that permission by one with the account: ${command}`;
+    return warning('invoke permission', 'Secrets Manager may invoke it for any account: it has no condition', remedy);
+  }
+  return broken('invoke permission', `Secrets Manager may invoke it, but not for account ${account}`, command);
+}
+
+interface Statement {
+  readonly Effect?: unknown;
+  readonly Action?: unknown;
+  readonly Principal?: unknown;
+  readonly Condition?: unknown;
+}
+
+function statementsOf(policy: string | undefined): Statement[] {
+  const document: { readonly Statement?: Statement | Statement[] } = JSON.parse(policy ?? '{}');
+  return [document.Statement ?? []].flat();
+}
+
+function allowsSecretsManager({ Effect, Action, Principal }: Statement): boolean {
+  const actions = [Action].flat();
+  const principals = [typeof Principal === 'object' && Principal !== null ? Object.values(Principal) : Principal].flat(
+    2,
+  );
+  return (
+    Effect === 'Allow' &&
+    actions.some((action) => ['lambda:InvokeFunction', 'lambda:*', '*'].includes(String(action))) &&
+    principals.some((principal) => ['secretsmanager.amazonaws.com', '*'].includes(String(principal)))
+  );
+}
+
+/** Condition keys are compared ignoring case, as IAM does. */
+function scopeOf(
+  { Condition }: Statement,
+  account: string,
+  secretArn: string,
+): 'this account' | 'any account' | 'others' {
+  const conditions = Object.values(Condition ?? {}).flatMap((keys) => Object.entries(Object(keys)));
+  const wanted = conditions.flatMap(([key, value]) => [value].flat().map((each) => [key.toLowerCase(), String(each)]));
+  const scopes = wanted.filter(([key]) => key === 'aws:sourceaccount' || key === 'aws:sourcearn');
+  if (scopes.length === 0) return 'any account';
+  const matches = scopes.some(([key, value = '']) =>
+    key === 'aws:sourceaccount'
+      ? value === account
+      : value === secretArn || new RegExp(`:${account}:secret:.*\\*`).test(value),
+  );
+  return matches ? 'this account' : 'others';
+}

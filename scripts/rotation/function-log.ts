@@ -1,0 +1,56 @@
+import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import type { Context } from './context.ts';
+import { asking } from './failures.ts';
+import { regionOf } from './functions.ts';
+import { type LogLine, parseLine } from './log-lines.ts';
+
+/** Clocks differ, and lines arrive late. */
+const LEEWAY_MS = 60_000;
+
+/** A rotation function's log, read again and again: each line is given once. */
+export class FunctionLog {
+  readonly #context: Context;
+  readonly #group: string;
+  readonly #functionArn: string;
+  readonly #seen = new Set<string>();
+  #client: CloudWatchLogsClient | undefined;
+
+  constructor(context: Context, { logGroup, arn }: { readonly logGroup: string; readonly arn: string }) {
+    this.#context = context;
+    this.#group = logGroup;
+    this.#functionArn = arn;
+  }
+
+  /**
+   * Lines that were not there before, oldest first; none where the function has not logged anything yet.
+   * @param since by the service's clock.
+   * @param failuresOf only the lines with which steps of this version failed.
+   */
+  async read(since: Date, failuresOf?: string): Promise<LogLine[]> {
+    const logs = await import('@aws-sdk/client-cloudwatch-logs');
+    const { aws } = this.#context;
+    this.#client ??= new logs.CloudWatchLogsClient({ ...aws.settings, ...regionOf(this.#functionArn) });
+    const pages = logs.paginateFilterLogEvents(
+      { client: this.#client },
+      {
+        logGroupName: this.#group,
+        startTime: since.getTime() - LEEWAY_MS,
+        ...(failuresOf && { filterPattern: `{ $.version_id = "${failuresOf}" && $.outcome = "failed" }` }),
+      },
+    );
+    const lines: LogLine[] = [];
+    try {
+      for await (const { events = [] } of pages) {
+        for (const { eventId = '', message = '', logStreamName = '' } of events) {
+          if (this.#seen.has(eventId)) continue;
+          this.#seen.add(eventId);
+          lines.push(parseLine(message, logStreamName));
+        }
+      }
+    } catch (error) {
+      if (error instanceof logs.ResourceNotFoundException) return [];
+      await asking(`logs:FilterLogEvents of ${this.#group}`, Promise.reject(error));
+    }
+    return lines;
+  }
+}

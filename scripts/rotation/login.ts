@@ -1,0 +1,56 @@
+import { readConfig } from '../../shared/config.ts';
+import { roleDatabase } from '../../shared/database/database.ts';
+import { trustStore } from '../../shared/database/tls.ts';
+import { Deadline } from '../../shared/deadline.ts';
+import { type CredentialLabel, RotationError, type RotationErrorCode } from '../../shared/rotation/errors.ts';
+import type { RoleDatabase } from '../../shared/rotation/strategy.ts';
+import type { DatabaseSecret } from '../../shared/secrets/database-secret.ts';
+
+/** What came of a login from this machine. */
+export type LoginProof =
+  | { readonly outcome: 'accepted' }
+  | { readonly outcome: 'refused' }
+  /** It was not the password: the way there, TLS, or the server. */
+  | { readonly outcome: 'failed'; readonly error: RotationError };
+
+const PATIENCE_MS = 12_000;
+
+/** What says only that this machine is not where the function is. */
+const NOT_FROM_HERE: readonly RotationErrorCode[] = [
+  'DATABASE_HOST_NOT_FOUND',
+  'DATABASE_UNREACHABLE',
+  'DATABASE_TIMEOUT',
+  'TLS_UNTRUSTED_CERTIFICATE',
+];
+
+/** Logs in as the rotation functions do, with the certificates that this machine trusts. */
+export function databaseFromHere(caFile: string | undefined): RoleDatabase {
+  const config = readConfig(caFile === undefined ? {} : { DB_CA_FILE: caFile });
+  return roleDatabase(config, trustStore(config.caFiles), new Deadline(PATIENCE_MS));
+}
+
+/** Logs in and asks the server who that is. */
+export async function tryLogin(
+  secret: DatabaseSecret,
+  label: CredentialLabel,
+  caFile: string | undefined,
+): Promise<LoginProof> {
+  try {
+    const credential = { label, versionId: '', secret };
+    const { accepted } = await databaseFromHere(caFile).withLogin(credential, (roles) => roles.confirmUser());
+    return { outcome: accepted ? 'accepted' : 'refused' };
+  } catch (error) {
+    if (error instanceof RotationError) return { outcome: 'failed', error };
+    throw error;
+  }
+}
+
+/** Whether a failed login says nothing about the secret, because another machine may well succeed. */
+export function isOnlyFromHere({ code }: RotationError): boolean {
+  return NOT_FROM_HERE.includes(code);
+}
+
+/** Such as `shop@db.example.com:5432/shop`. */
+export function loginName({ username, host, port, dbname }: DatabaseSecret): string {
+  return `${username}@${host}:${port}/${dbname}`;
+}

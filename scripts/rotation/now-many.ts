@@ -1,0 +1,120 @@
+import { green, plural, red, yellow } from '../lab/command/text.ts';
+import { atOnce } from './at-once.ts';
+import type { Context } from './context.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { asCommandError, type CommandError } from './failures.ts';
+import { exitCodeOf, summary } from './now.ts';
+import { type RotateOptions, type RotationRun, rotate } from './rotate.ts';
+import { parseFilter, rotatedSecrets } from './secrets.ts';
+
+type Result = { readonly id: string } & (
+  | { readonly run: RotationRun }
+  /** It could not even be started. */
+  | { readonly error: CommandError }
+  /** Ctrl-C came first. */
+  | { readonly notStarted: true }
+);
+
+/** Rotates every secret that passes the filters, a few at a time. */
+export async function rotateMany(
+  context: Context,
+  filters: readonly string[],
+  limit: number,
+  options: RotateOptions,
+): Promise<ExitCode> {
+  const { output, signal } = context;
+  output.busy('looking for secrets …');
+  const ids = await rotatedSecrets(context, filters.map(parseFilter));
+  if (ids.length === 0) output.line('No secret with a rotation function was found.');
+
+  let done = 0;
+  output.busy(`${bar(0, ids.length)} 0 of ${ids.length}`);
+  const results = await atOnce(ids, limit, async (id) => {
+    const result = signal.aborted ? { id, notStarted: true as const } : await rotateQuietly(context, id, options);
+    output.line(lineOf(result));
+    output.busy(`${bar(++done, ids.length)} ${done} of ${ids.length}`);
+    return result;
+  });
+  output.busy(undefined);
+
+  const counts = countOf(results);
+  output.line(
+    `${plural(ids.length, 'secret')}: ${counts.rotated} rotated, ${counts.failed} failed, ${counts.unproven} not known.`,
+  );
+  output.result({ counts, rotations: results.map(asJson) });
+  if (counts.failed > 0) return EXIT.unwell;
+  return counts.unproven > 0 ? EXIT.unproven : EXIT.done;
+}
+
+async function rotateQuietly(context: Context, id: string, options: RotateOptions): Promise<Result> {
+  try {
+    const nothing = () => undefined;
+    return { id, run: await rotate(context, id, options, nothing, nothing) };
+  } catch (error) {
+    return { id, error: asCommandError(error) };
+  }
+}
+
+function codeOf(result: Result): ExitCode {
+  if ('error' in result) return result.error.exitCode;
+  return 'run' in result ? exitCodeOf(result.run) : EXIT.unproven;
+}
+
+function countOf(results: readonly Result[]) {
+  const codes = results.map(codeOf);
+  const rotated = codes.filter((code) => code === EXIT.done).length;
+  const unproven = codes.filter((code) => code === EXIT.unproven).length;
+  return { rotated, failed: codes.length - rotated - unproven, unproven };
+}
+
+function lineOf(result: Result): string {
+  const code = codeOf(result);
+  const sign = code === EXIT.done ? green('✓') : code === EXIT.unproven ? yellow('?') : red('✗');
+  return `  ${sign} ${nameOf(result)}  ${wordsOf(result)}`;
+}
+
+/** Of an ARN, the name. */
+function nameOf(result: Result): string {
+  if ('run' in result) return result.run.secret.Name;
+  return result.id
+    .split(':')
+    .slice(6)
+    .join(':')
+    .replace(/-[A-Za-z0-9]{6}$/, '');
+}
+
+function wordsOf(result: Result): string {
+  if ('error' in result) return result.error.message;
+  if ('notStarted' in result) return 'not started';
+  const { ending, proof } = result.run;
+  switch (ending.outcome) {
+    case 'succeeded':
+      return proof?.message ?? 'rotated';
+    case 'failed':
+      return [`${ending.failure.code}:`, ending.failure.message, ending.failure.remedy ?? ''].join(' ').trimEnd();
+    case 'abandoned':
+      return 'AWSPENDING was taken off its version';
+    case 'unknown':
+      return 'still rotating';
+    default: {
+      const never: never = ending;
+      return never;
+    }
+  }
+}
+
+function asJson(result: Result): object {
+  if ('run' in result) return summary(result.run);
+  const { id } = result;
+  if ('notStarted' in result) return { secret: nameOf(result), arn: id, outcome: 'not-started' };
+  const { code, message } = result.error;
+  return { secret: nameOf(result), arn: id, outcome: 'not-started', error: { code, message } };
+}
+
+const WIDTH = 24;
+
+/** Such as `████████░░░░`. */
+export function bar(done: number, total: number): string {
+  const filled = total === 0 ? WIDTH : Math.round((done / total) * WIDTH);
+  return '█'.repeat(filled) + '░'.repeat(WIDTH - filled);
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { addAttach } from './attach.ts';
+import { Aws, type AwsOptions } from './clients.ts';
+import type { Context } from './context.ts';
+import { addCreate } from './create.ts';
+import { addDoctor } from './doctor.ts';
+import { EXIT } from './exit-codes.ts';
+import { asCommandError } from './failures.ts';
+import { addNow } from './now.ts';
+import type { Runner } from './options.ts';
+import { Output } from './output.ts';
+import { Prompts } from './prompts.ts';
+import { addStatus } from './status.ts';
+
+const AFTER = `
+Exit codes:
+  0  done, and nothing is wrong
+  1  AWS refused a call or could not be reached
+  2  the command line makes no sense
+  3  something is not well: a rotation failed, a secret is stuck, a check found something broken
+  4  refused before anything was changed
+  5  not known: watching ended first, or the new login could not be tried from here
+  130  Ctrl-C
+
+Credentials, region and endpoint come from where the AWS CLI has them. No password is ever an argument or shown.`;
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const { version = '' }: { readonly version?: string } = JSON.parse(text);
+  return version;
+}
+
+/** Runs the command. @returns its exit code. @param signal is aborted by Ctrl-C. */
+export async function runRotation(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  let exitCode: number = EXIT.done;
+  const program = new Command('rotation');
+  const contextOf = (): Context => {
+    const { json = false, ...aws } = program.opts<AwsOptions & { json?: true }>();
+    return { aws: new Aws(aws), output: new Output(json), prompts: new Prompts(signal, json), signal };
+  };
+  const run: Runner = (work) => async (argument, options) => {
+    const context = contextOf();
+    Object.assign(process.env, context.aws.environment);
+    try {
+      exitCode = await work(context, argument, options);
+    } finally {
+      context.output.busy(undefined);
+    }
+  };
+
+  program
+    .description('Creates, attaches, rotates and examines PostgreSQL secrets in AWS Secrets Manager.')
+    .version(version())
+    .option('--region <region>', 'AWS region')
+    .option('--profile <profile>', 'profile of the AWS configuration files')
+    .option('--endpoint-url <url>', 'where every AWS service is asked, such as a lab')
+    .option('--json', 'the result as JSON on stdout, for programs')
+    .addHelpText('after', AFTER)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride();
+  for (const add of [addCreate, addAttach, addNow, addStatus, addDoctor]) add(program, run);
+  for (const command of program.commands) command.exitOverride();
+
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    const failure = asCommandError(error);
+    new Output(argv.includes('--json')).error(failure);
+    return failure.exitCode;
+  }
+}

@@ -1,0 +1,103 @@
+import {
+  DescribeSecretCommand,
+  type DescribeSecretCommandOutput,
+  type Filter,
+  GetSecretValueCommand,
+  ListSecretVersionIdsCommand,
+  paginateListSecrets,
+  type SecretListEntry,
+  type SecretVersionsListEntry,
+} from '@aws-sdk/client-secrets-manager';
+import { type VersionStages, versionWith } from '../../shared/rotation/version-stage.ts';
+import type { StoredVersion } from '../../shared/secrets/secret-store.ts';
+import type { Context } from './context.ts';
+import { asking, awsError, usage } from './failures.ts';
+
+export interface Secret extends DescribeSecretCommandOutput {
+  readonly ARN: string;
+  readonly Name: string;
+  readonly stages: VersionStages;
+}
+
+/** @param id name or ARN. */
+export async function describeSecret({ aws }: Context, id: string): Promise<Secret> {
+  const call = aws.secretsManager.send(new DescribeSecretCommand({ SecretId: id }));
+  const answer = await asking(`secretsmanager:DescribeSecret of ${id}`, call);
+  return { ...answer, ARN: answer.ARN ?? id, Name: answer.Name ?? id, stages: answer.VersionIdsToStages ?? {} };
+}
+
+/** The version that a rotation is making; undefined where none is under way or was left behind. */
+export function pendingVersion({ stages }: Pick<Secret, 'stages'>): string | undefined {
+  const pending = versionWith(stages, 'AWSPENDING');
+  return pending === versionWith(stages, 'AWSCURRENT') ? undefined : pending;
+}
+
+/** @returns undefined where the secret has no such version, or one without a value. */
+export async function readVersion(
+  { aws }: Context,
+  secretId: string,
+  which: { readonly VersionStage: string } | { readonly VersionId: string },
+): Promise<StoredVersion | undefined> {
+  try {
+    const answer = await aws.secretsManager.send(new GetSecretValueCommand({ SecretId: secretId, ...which }));
+    return { versionId: answer.VersionId ?? '', text: answer.SecretString };
+  } catch (error) {
+    if (error instanceof Error && error.name === 'ResourceNotFoundException') return undefined;
+    throw awsError(`secretsmanager:GetSecretValue of ${secretId}`, error);
+  }
+}
+
+/** When a version was made, by the service's clock. Undefined where it is not (any more) among the labelled ones. */
+export async function versionCreated({ aws }: Context, secretId: string, versionId: string): Promise<Date | undefined> {
+  let NextToken: string | undefined;
+  do {
+    const command = new ListSecretVersionIdsCommand({ SecretId: secretId, ...(NextToken ? { NextToken } : {}) });
+    const answer = await asking(`secretsmanager:ListSecretVersionIds of ${secretId}`, aws.secretsManager.send(command));
+    const found = answer.Versions?.find((version: SecretVersionsListEntry) => version.VersionId === versionId);
+    if (found !== undefined) return found.CreatedDate;
+    NextToken = answer.NextToken;
+  } while (NextToken !== undefined);
+  return undefined;
+}
+
+/** Such as `tag:team=payments`, `tag:team` or `name:prod/`. */
+export type SecretFilter =
+  | { readonly kind: 'tag'; readonly key: string; readonly value: string | undefined }
+  | { readonly kind: 'name'; readonly prefix: string };
+
+/** @throws CommandError where it is none of the forms. */
+export function parseFilter(text: string): SecretFilter {
+  const tag = /^tag:([^=]+)(?:=(.*))?$/s.exec(text);
+  if (tag !== null) return { kind: 'tag', key: tag[1] ?? '', value: tag[2] };
+  const name = /^name:(.+)$/s.exec(text)?.[1];
+  if (name !== undefined) return { kind: 'name', prefix: name };
+  throw usage(`A filter is tag:KEY=VALUE, tag:KEY or name:PREFIX, found "${text}".`);
+}
+
+/** Pure; the service's own filters take every value for a prefix. */
+export function passes({ Name = '', Tags = [] }: SecretListEntry, filters: readonly SecretFilter[]): boolean {
+  return filters.every((filter) =>
+    filter.kind === 'name'
+      ? Name.startsWith(filter.prefix)
+      : Tags.some(({ Key, Value }) => Key === filter.key && (filter.value ?? Value) === Value),
+  );
+}
+
+/** The ARNs of all secrets that have a rotation function and pass every filter, by name. */
+export async function rotatedSecrets({ aws }: Context, filters: readonly SecretFilter[]): Promise<string[]> {
+  const found: SecretListEntry[] = [];
+  const pages = paginateListSecrets({ client: aws.secretsManager }, { Filters: filters.map(serviceFilter) });
+  try {
+    for await (const { SecretList = [] } of pages) found.push(...SecretList);
+  } catch (error) {
+    throw awsError('secretsmanager:ListSecrets', error);
+  }
+  return found
+    .filter((secret) => secret.RotationLambdaARN !== undefined && passes(secret, filters))
+    .sort((a, b) => (a.Name ?? '').localeCompare(b.Name ?? ''))
+    .flatMap(({ ARN }) => ARN ?? []);
+}
+
+function serviceFilter(filter: SecretFilter): Filter {
+  return filter.kind === 'name' ? { Key: 'name', Values: [filter.prefix] } : { Key: 'tag-key', Values: [filter.key] };
+}

@@ -1,0 +1,87 @@
+/** Gathers what `rotation status` and `rotation doctor` judge. */
+import { parseDatabaseSecret } from '../../shared/secrets/database-secret.ts';
+import type { Context } from './context.ts';
+import { asCommandError, CommandError } from './failures.ts';
+import { FunctionLog } from './function-log.ts';
+import { describeFunction, functionName, strategyOf } from './functions.ts';
+import type { StepFailure } from './log-lines.ts';
+import type { PendingVersion, StatusFacts } from './secret-status.ts';
+import { describeSecret, pendingVersion, readVersion, type Secret, versionCreated } from './secrets.ts';
+
+export async function gatherStatus(context: Context, id: string): Promise<StatusFacts> {
+  const secret = await describeSecret(context, id);
+  const deleted = secret.DeletedDate;
+  const [current, pending]: [Current, PendingVersion | undefined] = await Promise.all([
+    deleted === undefined ? readCurrent(context, secret) : { unreadable: 'the secret is marked for deletion' },
+    findPending(context, secret),
+  ]);
+  return {
+    name: secret.Name,
+    arn: secret.ARN,
+    functionArn: secret.RotationLambdaARN,
+    enabled: secret.RotationEnabled === true,
+    strategy:
+      secret.RotationLambdaARN === undefined ? undefined : (strategyOf(secret.RotationLambdaARN) ?? current.strategy),
+    username: current.username,
+    unreadable: current.unreadable,
+    lastRotated: secret.LastRotatedDate,
+    nextRotation: secret.NextRotationDate,
+    deleted,
+    pending,
+    failure: pending && (await lastFailure(context, secret, pending)),
+    replicas: (secret.ReplicationStatus ?? []).map(({ Region = '', Status = '', StatusMessage }) => ({
+      ...{ region: Region, status: Status, message: StatusMessage },
+    })),
+  };
+}
+
+interface Current {
+  readonly username?: string;
+  /** By what the secret needs; the function's name comes first. */
+  readonly strategy?: StatusFacts['strategy'];
+  readonly unreadable?: string;
+}
+
+async function readCurrent(context: Context, { ARN }: Secret): Promise<Current> {
+  try {
+    const version = await readVersion(context, ARN, { VersionStage: 'AWSCURRENT' });
+    if (version === undefined) return { unreadable: 'it has no current value' };
+    const { username, superuserSecretArn } = parseDatabaseSecret(version.text);
+    return { username, strategy: superuserSecretArn === undefined ? 'single-user' : 'alternating-users' };
+  } catch (error) {
+    return { unreadable: asCommandError(error).message };
+  }
+}
+
+export async function findPending(context: Context, secret: Secret): Promise<PendingVersion | undefined> {
+  const versionId = pendingVersion(secret);
+  if (versionId === undefined) return undefined;
+  const [since, version] = await Promise.all([
+    versionCreated(context, secret.ARN, versionId),
+    readVersion(context, secret.ARN, { VersionId: versionId }).catch((error: unknown) => {
+      // Not allowed, or not decrypted: then it has a value.
+      if (error instanceof CommandError) return 'unreadable' as const;
+      throw error;
+    }),
+  ]);
+  return { versionId, since, hasValue: version !== undefined };
+}
+
+/** What the function's log says of the pending version; nothing where the log can't be read. */
+export async function lastFailure(
+  context: Context,
+  { RotationLambdaARN: arn }: Secret,
+  { versionId, since }: PendingVersion,
+): Promise<StepFailure | undefined> {
+  if (arn === undefined || since === undefined) return undefined;
+  try {
+    const { logGroup } = await describeFunction(context, arn).catch(() => ({
+      logGroup: `/aws/lambda/${functionName(arn)}`,
+    }));
+    const lines = await new FunctionLog(context, { arn, logGroup }).read(since, versionId);
+    return lines.at(-1)?.step?.end?.failure;
+  } catch (error) {
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
+}
