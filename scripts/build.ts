@@ -2,60 +2,52 @@
  * Builds each function for Lambda's nodejs24.x: functions/<name>.ts → dist/<name>/index.mjs, `export const handler`,
  * minified, with a source map beside it. `--analyze` prints what is in each file, by package.
  */
-import { readdir, rm } from 'node:fs/promises';
-import { builtinModules } from 'node:module';
-import { basename, join, relative } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readdir, rename, rm } from 'node:fs/promises';
+import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { type Beside, buildBeside, leaveOutUnused, requireBuiltins, settingsFromEnvironment } from './build/plugins.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const dist = join(root, 'dist');
 
-/** Packages that are imported only when needed, each by the file beside index.mjs that it is built into. */
-const LOADED_WHEN_NEEDED: ReadonlyMap<string, string> = new Map([['@aws-sdk/client-rds', 'rds-client.mjs']]);
+/** What makes a function start sooner. `npm run bench -- cold` measures each by building without it. */
+export const LEVERS = [
+  'minified',
+  'ES modules',
+  'built-ins by require()',
+  'credentials from the environment only',
+  'settings from the environment only',
+  'RDS client beside',
+  'unused parts left out',
+] as const;
+export type Lever = (typeof LEVERS)[number];
 
-/**
- * Node's own modules come through require(): an ESM import of, say, node:http runs the module's lazy getters, and with
- * them loads what is never used (BENCHMARKS.md, cold start).
- */
-const requireBuiltins: Plugin = {
-  name: 'require-builtins',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: new RegExp(`^(node:.*|${builtinModules.join('|')})$`) }, ({ path, kind, namespace }) =>
-      kind === 'import-statement' && namespace !== 'builtin'
-        ? { path: path.replace(/^(node:)?/, 'node:'), namespace: 'builtin' }
-        : { path: path.replace(/^(node:)?/, 'node:'), external: true },
-    );
-    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports = require('${path}');`,
-    }));
-  },
-};
+export interface BuildChoice {
+  /** The folder to build to, which is emptied. Default: dist. */
+  readonly folder?: string;
+  /** Levers not to pull. Default: none. */
+  readonly without?: readonly Lever[];
+}
 
 const OPTIONS = {
   bundle: true,
   platform: 'node',
   target: 'node24',
-  format: 'esm',
-  mainFields: ['module', 'main'],
-  minify: true,
   sourcemap: true,
   sourcesContent: false,
   legalComments: 'none',
-  alias: { '@aws-sdk/credential-provider-node': join(root, 'scripts/build/lambda-credentials.ts') },
-  // pg and its parts are CommonJS and call require() for Node's own modules.
-  banner: {
-    js: "import{createRequire as rotationRequire}from'node:module';const require=rotationRequire(import.meta.url);",
-  },
-  // pg's optional C binding, which is never loaded.
-  external: ['pg-native'],
   metafile: true,
   logLevel: 'warning',
 } as const satisfies BuildOptions;
 
-/** What one file of dist/ holds. */
+/** For CommonJS in an ES module; nothing but Node's own modules is left to require. */
+const REQUIRE = 'const require=id=>process.getBuiltinModule(id);';
+
+/** What one built file holds. */
 export interface BuiltFile {
-  /** Path below dist/. */
+  /** Path below the folder. */
   readonly path: string;
   readonly bytes: number;
   /** Bytes by npm package, largest first; "(own)" is this project. */
@@ -63,48 +55,77 @@ export interface BuiltFile {
 }
 
 /** Builds every function of functions/. */
-export async function buildFunctions(): Promise<readonly BuiltFile[]> {
+export async function buildFunctions(choice: BuildChoice = {}): Promise<readonly BuiltFile[]> {
+  const { folder = join(root, 'dist'), without = [] } = choice;
   const sources = (await readdir(join(root, 'functions'))).filter((file) => file.endsWith('.ts'));
-  await rm(dist, { recursive: true, force: true });
-  return (await Promise.all(sources.map((file) => buildFunction(basename(file, '.ts'))))).flat();
+  // Built beside and put in place at once, for whoever runs the functions meanwhile.
+  const fresh = `${folder}.${randomUUID()}`;
+  const built = await Promise.all(sources.map((file) => buildFunction(basename(file, '.ts'), fresh, without)));
+  const stale = `${fresh}.old`;
+  if (existsSync(folder)) await rename(folder, stale);
+  await rename(fresh, folder);
+  await rm(stale, { recursive: true, force: true });
+  return built.flat();
 }
 
-async function buildFunction(name: string): Promise<readonly BuiltFile[]> {
-  const met = new Map<string, string>();
+async function buildFunction(name: string, folder: string, without: readonly Lever[]): Promise<readonly BuiltFile[]> {
+  const met = new Map<string, Beside>();
+  const common = optionsFor(without);
+  const beside = without.includes('RDS client beside') ? [] : [buildBeside(met)];
   const index = await build({
-    ...OPTIONS,
+    ...common,
+    ...formatFor('handler', without),
+    plugins: [...common.plugins, ...beside],
     entryPoints: [join(root, 'functions', `${name}.ts`)],
-    outfile: join(dist, name, 'index.mjs'),
-    plugins: [requireBuiltins, leaveOut(met)],
+    outfile: join(folder, name, 'index.mjs'),
   });
-  const beside = Array.from(met, ([packageName, file]) =>
+  const others = Array.from(met, ([packageName, { file, names }]) =>
     build({
-      ...OPTIONS,
-      stdin: { contents: `export * from '${packageName}';`, resolveDir: root },
-      outfile: join(dist, name, file),
-      plugins: [requireBuiltins],
+      ...common,
+      ...formatFor(names, without),
+      stdin: { contents: `export { ${names} } from '${packageName}';`, resolveDir: root },
+      outfile: join(folder, name, file),
     }),
   );
-  return [index, ...(await Promise.all(beside))].map(({ metafile }) => builtFile(metafile));
+  return [index, ...(await Promise.all(others))].map(({ metafile }) => builtFile(metafile, folder));
 }
 
-/** Makes imports of those packages imports of the files beside, and notes which were met. */
-function leaveOut(met: Map<string, string>): Plugin {
+/**
+ * CommonJS in the shell of an ES module, so that Node's own modules come by require(): an ESM import of, say, node:http
+ * runs all of the module's lazy getters, and with them loads undici, which nothing here uses (BENCHMARKS.md, cold start).
+ */
+function formatFor(names: string, without: readonly Lever[]): BuildOptions {
+  if (without.includes('built-ins by require()')) return { format: 'esm', banner: { js: REQUIRE } };
+  // Names of their own, so that they meet none of the bundle's.
+  const exported = names.split(',').map((name) => ({ name, as: `exported_${name}` }));
+  const picked = exported.map(({ name, as }) => `${name}:${as}`);
+  const given = exported.map(({ name, as }) => `${as} as ${name}`);
   return {
-    name: 'leave-out',
-    setup({ onResolve }) {
-      for (const [packageName, file] of LOADED_WHEN_NEEDED) {
-        onResolve({ filter: new RegExp(`^${packageName}$`) }, () => {
-          met.set(packageName, file);
-          return { path: `./${file}`, external: true };
-        });
-      }
-    },
+    format: 'cjs',
+    banner: { js: `${REQUIRE}const module={};` },
+    footer: { js: `const{${picked}}=module.exports;export{${given}};` },
   };
 }
 
-function builtFile({ outputs }: Metafile): BuiltFile {
-  const [path, output] = Object.entries(outputs).find(([file]) => file.endsWith('.mjs')) ?? [];
+function optionsFor(without: readonly Lever[]) {
+  const pull = (lever: Lever) => !without.includes(lever);
+  return {
+    ...OPTIONS,
+    minify: pull('minified'),
+    mainFields: pull('ES modules') ? ['module', 'main'] : ['main', 'module'],
+    alias: pull('credentials from the environment only')
+      ? { '@aws-sdk/credential-provider-node': join(root, 'scripts/build/lambda-credentials.ts') }
+      : {},
+    plugins: [
+      ...(pull('built-ins by require()') ? [requireBuiltins] : []),
+      ...(pull('settings from the environment only') ? [settingsFromEnvironment] : []),
+      ...(pull('unused parts left out') ? [leaveOutUnused] : []),
+    ],
+  };
+}
+
+function builtFile(metafile: Metafile | undefined, folder: string): BuiltFile {
+  const [path, output] = Object.entries(metafile?.outputs ?? {}).find(([file]) => file.endsWith('.mjs')) ?? [];
   if (path === undefined || output === undefined) throw new Error('esbuild was expected to write an .mjs file');
   const packages = new Map<string, number>();
   for (const [source, { bytesInOutput }] of Object.entries(output.inputs)) {
@@ -112,7 +133,7 @@ function builtFile({ outputs }: Metafile): BuiltFile {
     packages.set(name, (packages.get(name) ?? 0) + bytesInOutput);
   }
   const largestFirst = Array.from(packages).sort(([, a], [, b]) => b - a);
-  return { path: relative('dist', path), bytes: output.bytes, packages: new Map(largestFirst) };
+  return { path: relative(folder, resolve(path)), bytes: output.bytes, packages: new Map(largestFirst) };
 }
 
 if (import.meta.main) {

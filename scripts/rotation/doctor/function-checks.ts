@@ -34,7 +34,11 @@ function judgeRuntime(name: string, runtime = 'a container image'): Finding {
   const major = Number(/^nodejs(\d+)\.x$/.exec(runtime)?.[1]);
   const what = `${name} runs on ${runtime}`;
   if (Number.isNaN(major)) {
-    return warning('function', `${what}, so it is none of this project's functions`, 'See the README, "Migrating".');
+    return warning(
+      'function',
+      `${what}, so it is none of this project's functions`,
+      'See docs/deploy.md, "From AWS\'s functions to these, and back".',
+    );
   }
   if (major <= NEWEST_DEPRECATED) {
     return broken('function', `${what}, which Lambda no longer supports`, `Deploy it on nodejs${BUILT_FOR}.x.`);

@@ -1,0 +1,223 @@
+/** Cold starts: fresh processes of the pinned Node, from their start to their first answers. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { StrategyName } from '../../shared/rotation/strategy.ts';
+import { buildFunctions, LEVERS, type Lever } from '../build.ts';
+import type { Arena } from './arena.ts';
+import { bundleOf, Contender, type Implementation } from './contender.ts';
+import { median, rotated, type Summary, summarise } from './statistics.ts';
+
+export interface ColdResult {
+  readonly name: string;
+  readonly strategy: StrategyName | undefined;
+  /** Process start → bundle loaded, in ms. Not known of another implementation. */
+  readonly loaded: Summary | null;
+  /** Process start → createSecret answered, in ms; of a bare Node: → its end. */
+  readonly created: Summary;
+  /** Process start → setSecret answered, in ms. */
+  readonly set: Summary | null;
+  /** CPU time until createSecret is answered, in ms: what the noise of other processes changes least. */
+  readonly cpu: Summary | null;
+  /** Peak resident memory, in MB. Not known of another implementation. */
+  readonly peakMemory: number | null;
+  /** Size of index.mjs. */
+  readonly bytes: number | null;
+  /** Median of `created`'s ratio to the first one's in the same block. */
+  readonly ratio: number;
+}
+
+export interface ColdPlan {
+  readonly strategies: readonly StrategyName[];
+  readonly against: Implementation | undefined;
+  /** To build without, one at a time. */
+  readonly levers: readonly Lever[];
+  readonly tls: boolean;
+  readonly blocks: number;
+  readonly progress?: (done: number, all: number) => void;
+}
+
+/** One start. */
+interface Start {
+  readonly loaded?: number;
+  readonly created: number;
+  readonly set?: number;
+  readonly cpu?: number;
+  /** MB. */
+  readonly peakMemory?: number;
+}
+
+interface Subject {
+  readonly name: string;
+  readonly bytes: number | null;
+  start(): Promise<Start>;
+}
+
+const run = promisify(execFile);
+
+export async function benchCold(arena: Arena, plan: ColdPlan): Promise<readonly ColdResult[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'rotation-bundles-'));
+  try {
+    const results: ColdResult[] = [];
+    for (const [index, strategy] of plan.strategies.entries()) {
+      const subjects = await subjectsOf(arena, plan, strategy, folder);
+      const starts = await startAll(subjects, plan.blocks, (done) =>
+        plan.progress?.(index * plan.blocks + done, plan.strategies.length * plan.blocks),
+      );
+      results.push(...subjects.map((subject) => resultOf(subject, strategy, starts, subjects[0]?.name ?? '')));
+    }
+    return results;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function subjectsOf(
+  arena: Arena,
+  plan: ColdPlan,
+  strategy: StrategyName,
+  folder: string,
+): Promise<readonly Subject[]> {
+  const built = async (name: string, without: readonly Lever[], { compileCache = false } = {}): Promise<Subject> => {
+    const own = join(folder, `${name.replaceAll(/\W+/g, '-')}-${strategy}`);
+    const files = await buildFunctions({ folder: own, without });
+    const bytes = files.find(({ path }) => path === join(strategy, 'index.mjs'))?.bytes ?? null;
+    const environment = {
+      ...arena.environment(),
+      ...(compileCache ? { NODE_COMPILE_CACHE: join(own, 'cache') } : {}),
+    };
+    return { name, bytes, start: () => startOurs(arena, plan.tls, strategy, own, environment) };
+  };
+  const { against } = plan;
+  return [
+    await built('ours', []),
+    { name: 'node -e 0', bytes: null, start: startNode },
+    { name: 'an empty function', bytes: null, start: await emptyFunction(arena, plan.tls, strategy, folder) },
+    ...(against === undefined
+      ? []
+      : [{ name: 'against', bytes: null, start: () => startOther(arena, plan.tls, strategy, against) }]),
+    ...(plan.levers.length > 0
+      ? [
+          ...(await Promise.all(plan.levers.map((lever) => built(`without ${lever}`, [lever])))),
+          await built('without any lever', LEVERS),
+          await built('with a compile cache', [], { compileCache: true }),
+        ]
+      : []),
+  ];
+}
+
+async function startAll(
+  subjects: readonly Subject[],
+  blocks: number,
+  progress: (done: number) => void,
+): Promise<ReadonlyMap<string, readonly Start[]>> {
+  const starts = new Map(subjects.map(({ name }) => [name, [] as Start[]]));
+  // The first block fills the caches of the disk (and the compile cache) and is not kept.
+  for (let block = 0; block <= blocks; block++) {
+    for (const subject of rotated(subjects, block)) {
+      const start = await subject.start();
+      if (block > 0) starts.get(subject.name)?.push(start);
+    }
+    progress(block);
+  }
+  return starts;
+}
+
+function resultOf(
+  { name, bytes }: Subject,
+  strategy: StrategyName,
+  starts: ReadonlyMap<string, readonly Start[]>,
+  reference: string,
+): ColdResult {
+  const own = starts.get(name) ?? [];
+  const first = starts.get(reference) ?? [];
+  const of = (key: keyof Start) => {
+    const values = own.flatMap((start) => start[key] ?? []);
+    return values.length === 0 ? null : values;
+  };
+  const [loaded, set, cpu, memory] = [of('loaded'), of('set'), of('cpu'), of('peakMemory')];
+  return {
+    name,
+    strategy,
+    bytes,
+    loaded: loaded && summarise(loaded),
+    created: summarise(own.map(({ created }) => created)),
+    set: set && summarise(set),
+    cpu: cpu && summarise(cpu),
+    peakMemory: memory && median(memory),
+    ratio: median(own.map(({ created }, block) => created / (first[block]?.created ?? Number.NaN))),
+  };
+}
+
+/** The bare minimum: a Node that does nothing. */
+async function startNode(): Promise<Start> {
+  const from = performance.now();
+  await run(process.execPath, ['-e', '0']);
+  const created = performance.now() - from;
+  const { stdout } = await run(process.execPath, ['-e', 'console.log(JSON.stringify(process.resourceUsage()))']);
+  const { maxRSS, userCPUTime, systemCPUTime } = JSON.parse(stdout);
+  return { created, cpu: (userCPUTime + systemCPUTime) / 1000, peakMemory: maxRSS / 1024 };
+}
+
+/** What Node, its module loader and this harness cost whatever the function does. */
+async function emptyFunction(arena: Arena, tls: boolean, strategy: StrategyName, folder: string) {
+  const own = join(folder, `empty-${strategy}`);
+  await mkdir(join(own, strategy), { recursive: true });
+  await writeFile(bundleOf(strategy, own), 'export const handler = async () => {};');
+  return () => startOurs(arena, tls, strategy, own, arena.environment());
+}
+
+const SCRIPT = `
+  const [bundle, ...events] = process.argv.slice(1);
+  const deadline = Date.now() + 30_000;
+  const context = { getRemainingTimeInMillis: () => deadline - Date.now() };
+  const { handler } = await import(bundle);
+  process.send(process.resourceUsage());
+  for (const event of events) {
+    await handler(JSON.parse(event), context);
+    process.send(process.resourceUsage());
+  }
+  process.disconnect();
+`;
+
+async function startOurs(
+  arena: Arena,
+  tls: boolean,
+  strategy: StrategyName,
+  folder: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<Start> {
+  const version = await (await arena.newSecret({ strategy, tls })).begin();
+  const events = ['createSecret', 'setSecret'].map((Step) => JSON.stringify({ ...version, Step }));
+  const from = performance.now();
+  const child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT, bundleOf(strategy, folder), ...events], {
+    env: environment,
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+  const marks: (NodeJS.ResourceUsage & { at: number })[] = [];
+  child.on('message', (usage: NodeJS.ResourceUsage) => marks.push({ ...usage, at: performance.now() - from }));
+  await once(child, 'close');
+  const [loaded, created, set] = marks;
+  if (loaded === undefined || created === undefined || set === undefined) {
+    throw new Error(`The function in ${folder} was to answer createSecret and setSecret, and did not.`);
+  }
+  return {
+    loaded: loaded.at,
+    created: created.at,
+    set: set.at,
+    cpu: (created.userCPUTime + created.systemCPUTime) / 1000,
+    peakMemory: set.maxRSS / 1024,
+  };
+}
+
+async function startOther(arena: Arena, tls: boolean, strategy: StrategyName, other: Implementation): Promise<Start> {
+  const version = await (await arena.newSecret({ strategy, tls })).begin();
+  await using contender = new Contender(other, strategy, arena.environment());
+  await contender.run({ ...version, Step: 'createSecret' });
+  const created = contender.age;
+  await contender.run({ ...version, Step: 'setSecret' });
+  return { created, set: contender.age };
+}

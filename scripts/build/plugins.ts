@@ -1,0 +1,102 @@
+import { builtinModules } from 'node:module';
+import type { Plugin } from 'esbuild';
+
+/** What is built into a file of its own beside index.mjs. */
+export interface Beside {
+  readonly file: string;
+  /** What of the package our code uses, separated by commas. */
+  readonly names: string;
+}
+
+/** Packages that are imported only when needed. */
+const LOADED_WHEN_NEEDED: ReadonlyMap<string, Beside> = new Map([
+  [
+    '@aws-sdk/client-rds',
+    { file: 'rds-client.mjs', names: 'RDSClient,DescribeDBInstancesCommand,DescribeDBClustersCommand' },
+  ],
+]);
+
+const BUILTINS = new RegExp(`^(node:.*|${builtinModules.join('|')})$`);
+
+/** Leaves Node's own modules out of the bundle; esbuild calls require() for them in CommonJS. */
+export const requireBuiltins: Plugin = {
+  name: 'require-builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: BUILTINS }, ({ path, kind }) => {
+      const id = path.replace(/^(node:)?/, 'node:');
+      return kind === 'dynamic-import' ? { path: id, namespace: 'builtin' } : { path: id, external: true };
+    });
+    // import() would stay as it is, and load more than require() does.
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = require('${path}');`,
+    }));
+  },
+};
+
+/** Makes imports of those packages imports of the files beside, and notes which were met. */
+export function buildBeside(met: Map<string, Beside>): Plugin {
+  return {
+    name: 'build-beside',
+    setup({ onResolve }) {
+      for (const [packageName, beside] of LOADED_WHEN_NEEDED) {
+        onResolve({ filter: new RegExp(`^${packageName}$`) }, () => {
+          met.set(packageName, beside);
+          return { path: `./${beside.file}`, external: true };
+        });
+      }
+    },
+  };
+}
+
+/** On Lambda the SDK's settings are in the environment and there is no ~/.aws/config to look for. */
+export const settingsFromEnvironment: Plugin = {
+  name: 'settings-from-environment',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/shared-ini-file-loader\/loadSharedConfigFiles$/ }, ({ path }) => ({
+      path,
+      namespace: 'no-files',
+    }));
+    onLoad({ filter: /.*/, namespace: 'no-files' }, () => ({
+      contents: 'export const loadSharedConfigFiles = async () => ({ configFile: {}, credentialsFile: {} });',
+    }));
+  },
+};
+
+/** A part of a package that our code can't reach, though the package names it. */
+interface UnusedPart {
+  readonly path: RegExp;
+  /** Where the import stands; default: anywhere. */
+  readonly importer?: RegExp;
+}
+
+/** Each is replaced by a class whose construction throws, so that a wrong guess would be heard of. */
+const UNUSED: readonly UnusedPart[] = [
+  // pg: we open one connection at a time, by its members, with a password; never a pool, a URL, ~/.pgpass or libpq.
+  { path: /^pg-pool$/ },
+  { path: /^pg-connection-string$/ },
+  { path: /^pgpass$/ },
+  { path: /^\.\/native$/, importer: /[\\/]pg[\\/]lib[\\/]/ },
+  // SDK: no operation of Secrets Manager streams events.
+  { path: /^@smithy\/core\/event-streams$/ },
+  // SDK: a hash in JavaScript for a Node without OpenSSL.
+  { path: /^\.\/Sha256Js$/, importer: /Sha256Node\.js$/ },
+];
+
+export const leaveOutUnused: Plugin = {
+  name: 'leave-out-unused',
+  setup({ onResolve, onLoad }) {
+    for (const { path, importer = /./ } of UNUSED) {
+      onResolve({ filter: path }, (found) =>
+        importer.test(found.importer) ? { path: found.path, namespace: 'unused' } : undefined,
+      );
+    }
+    onLoad({ filter: /.*/, namespace: 'unused' }, ({ path }) => ({
+      contents: `module.exports = class { constructor() { throw new Error('${path} is not in this bundle.'); } };`,
+    }));
+    // Of its whole package.json an SDK client uses the version.
+    onLoad({ filter: /@aws-sdk[\\/]client-[^\\/]+[\\/]package\.json$/ }, async ({ path }) => {
+      const { default: description } = await import(path, { with: { type: 'json' } });
+      return { contents: JSON.stringify({ version: description.version }), loader: 'json' };
+    });
+  },
+};
