@@ -13,8 +13,8 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { escapeIdentifier } from 'pg';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
-import { CertificateAuthority } from '../../test/support/tls.ts';
 import { createAppRole } from '../lab/database/app-role.ts';
+import { CertificateAuthority } from '../lab/database/certificate-authority.ts';
 import { type PostgresServer, startPostgres } from '../lab/database/server.ts';
 import { type SecretsLab, type SecretsLabOptions, startSecretsManager } from '../lab/secrets-lab.ts';
 import type { StepEvent } from './contender.ts';

@@ -1,5 +1,6 @@
 import { CancelRotateSecretCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { attachTo, type DeployOptions, deploy } from '../../support/attached.ts';
@@ -7,7 +8,6 @@ import { RotationCommand } from '../../support/command.ts';
 import { expectWorking } from '../../support/login-proof.ts';
 import { postgresVersions, roleScope, sharedServer, startTestServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
-import { CertificateAuthority } from '../../support/tls.ts';
 import { toolIsHere } from '../../support/tools.ts';
 import { twins } from '../../support/twins.ts';
 

@@ -2,12 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { expectWorking } from '../../support/login-proof.ts';
 import { countLogins, followLog, postgresVersions, sharedServer, startTestServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
-import { CertificateAuthority } from '../../support/tls.ts';
 
 /** Members of this role may not connect in plain text. */
 const TLS_ONLY = 'tls_only';

@@ -1,5 +1,6 @@
 import type { DatabaseError } from 'pg';
 import { describe, expect, test } from 'vitest';
+import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
 import {
   canLogin,
   countLogins,
@@ -10,7 +11,6 @@ import {
   startTestServer,
 } from '../../support/postgres.ts';
 import { RoleScope } from '../../support/role-scope.ts';
-import { CertificateAuthority } from '../../support/tls.ts';
 
 const NEWEST = Math.max(...postgresVersions());
 

@@ -2,7 +2,7 @@ import { generateKeyPair, randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
 import { promisify } from 'node:util';
 import forge from 'node-forge';
-import type { ServerCertificate } from '../../scripts/lab/database/instance.ts';
+import type { ServerCertificate } from './instance.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -11,7 +11,7 @@ export interface CertificateOptions {
   readonly expired?: boolean;
 }
 
-/** A certificate authority for tests. Each is an authority of its own: what one has signed, the others don't trust. */
+/** A certificate authority for tests and benchmarks. Each is an authority of its own: what one has signed, the others don't trust. */
 export class CertificateAuthority {
   /** PEM: what a client that trusts this authority has among its roots. */
   readonly certificate: string;
