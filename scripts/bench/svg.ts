@@ -36,7 +36,7 @@ const WIDTH = 900;
 
 /** Horizontal bars. */
 export function barChart({ title, unit, legend = [], bars }: BarChart): string {
-  const [left, right, top, step] = [310, 160, legend.length > 0 ? 72 : 48, 30];
+  const [left, right, top, step] = [340, 160, legend.length > 0 ? 72 : 48, 30];
   const bottom = top + bars.length * step;
   const total = (bar: Bar) => bar.parts.reduce((sum, part) => sum + part, 0);
   const scale = axis(Math.max(...bars.map(total)));

@@ -71,7 +71,9 @@ test('a small fleet that is throttled finishes every rotation', async () => {
     ...['--strategy', 'single-user', '--tls', 'off'],
   );
   const [run] = fleet.results.runs;
-  expect(run).toMatchObject({ secrets: 8, concurrency: 4, finished: 8, failed: 0, peakInvocations: 4 });
+  expect(run).toMatchObject({ secrets: 8, concurrency: 4, finished: 8, failed: 0 });
+  expect(run.peakInvocations).toBeGreaterThan(0);
+  expect(run.peakInvocations).toBeLessThanOrEqual(4);
   expect(run.throttledCalls).toBeGreaterThan(0);
   expect(run.curve.at(-1)).toBe(8);
   expect(fleet.results.needs.map(({ secrets }: { secrets: number }) => secrets)).toEqual([10_000, 100_000]);
