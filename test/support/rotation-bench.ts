@@ -4,6 +4,7 @@ import { CreateSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-
 import type { PostgresServer } from '../../scripts/lab/database/server.ts';
 import { type SecretsLab, startSecretsManager } from '../../scripts/lab/secrets-lab.ts';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
+import { callsBeyondTheRole } from './function-calls.ts';
 import { FunctionOutput } from './function-output.ts';
 import { type LeakWatch, watchLeaks } from './leaks.ts';
 import { clientOf } from './secrets-lab-client.ts';
@@ -40,7 +41,8 @@ const REGISTERS_ONLY = fileURLToPath(new URL('./functions/registers-only.mjs', i
 
 /**
  * A small AWS account for the tests of one file: the lab's Secrets Manager and the built functions, each in processes
- * of its own. When it is closed it fails if anything that the functions wrote contains a secret's password.
+ * of its own. When it is closed it fails if anything that the functions wrote contains a secret's password, or if they
+ * called what the roles of template.yaml would not allow.
  */
 export class RotationBench implements AsyncDisposable {
   readonly lab: SecretsLab;
@@ -99,6 +101,9 @@ export class RotationBench implements AsyncDisposable {
       const shown = texts.filter((text) => this.output.contains(text));
       if (shown.length > 0) throw new Error(`The functions should write no secret, and wrote ${shown.length} of them.`);
       this.leaks.verify();
+      const rotated = this.#secrets.map(({ arn }) => arn);
+      const beyond = callsBeyondTheRole(this.lab.requests.all(), rotated);
+      if (beyond.length > 0) throw new Error(`The functions' roles would not allow these calls: ${beyond.join(', ')}.`);
     } finally {
       await this.lab.close();
       this.client.destroy();

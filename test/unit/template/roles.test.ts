@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Parameters } from '../../support/cloudformation.ts';
+import { ON_A_SUPERUSER_SECRET, ON_THE_ROTATED_SECRET } from '../../support/function-calls.ts';
 import { type Call, isAllowed, policiesOfRole, policyDocument } from '../../support/iam.ts';
 import { samStacks, samTranslatorIsHere } from '../../support/sam.ts';
 import {
@@ -35,13 +36,6 @@ const functions = [
 ];
 const cases = combinations.flatMap((combination) => functions.map((each) => ({ ...combination, ...each })));
 
-const ROTATION_ACTIONS = [
-  'DescribeSecret',
-  'GetSecretValue',
-  'ListSecretVersionIds',
-  'PutSecretValue',
-  'UpdateSecretVersionStage',
-];
 const NETWORK_ACTIONS = [
   'CreateNetworkInterface',
   'DeleteNetworkInterface',
@@ -81,7 +75,7 @@ describe.skipIf(!samTranslatorIsHere).each(cases)("$id's role, $name", ({ name, 
   });
 
   it('may rotate the secrets attached to its function', () => {
-    for (const operation of ROTATION_ACTIONS) {
+    for (const operation of ON_THE_ROTATED_SECRET) {
       expect(may(onSecret(operation, APP_SECRET, own())), operation).toBe(true);
     }
   });
@@ -89,7 +83,7 @@ describe.skipIf(!samTranslatorIsHere).each(cases)("$id's role, $name", ({ name, 
   it('may touch no secret attached to another function or to none', () => {
     const others = [stack(name).arn(`${other}Function`), `${own()}-2`, `${own()}:1`, undefined];
     for (const attachedTo of others) {
-      for (const operation of ROTATION_ACTIONS) {
+      for (const operation of ON_THE_ROTATED_SECRET) {
         expect(may(onSecret(operation, OTHER_SECRET, attachedTo)), `${operation} ${attachedTo}`).toBe(false);
       }
     }
@@ -129,7 +123,7 @@ describe.skipIf(!samTranslatorIsHere).each(cases)("$id's role, $name", ({ name, 
   it('may read the superuser secrets that are named if it is for alternating users, and never write them', () => {
     const reads = id === 'AlternatingUsers' && superusers;
     for (const secret of [SUPERUSER_SECRET, RDS_SUPERUSER_SECRET]) {
-      for (const operation of ['DescribeSecret', 'GetSecretValue']) {
+      for (const operation of ON_A_SUPERUSER_SECRET) {
         expect(may(onSecret(operation, secret)), operation).toBe(reads);
       }
       for (const operation of ['PutSecretValue', 'UpdateSecretVersionStage', 'UpdateSecret', 'ListSecretVersionIds']) {
