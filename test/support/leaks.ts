@@ -53,9 +53,14 @@ export class LeakWatch {
     if (found.length > 0) throw new Error(`No output should show a secret, but: ${found.join('; ')}.`);
   }
 
+  /** Every password that the lab's secrets hold or held, and what was kept besides. */
+  passwords(): ReadonlySet<string> {
+    return new Set([...this.#needles, ...this.#lab.storedValues().flatMap(secretsIn)]);
+  }
+
   /** @returns one sentence for each kind of secret in each output. */
   search(outputs: NamedOutputs): string[] {
-    const secrets = new Set([...this.#needles, ...this.#lab.storedValues().flatMap(secretsIn)]);
+    const secrets = this.passwords();
     return Object.entries(outputs).flatMap(([name, output]) => {
       const kinds = Object.entries(PATTERNS).filter(([, pattern]) => pattern.test(output));
       const isShown = (secret: string) => disguises(secret).some((text) => output.includes(text));
@@ -74,6 +79,13 @@ export function secretsIn(text: string): string[] {
     plain(value),
   );
   return (passwords.length > 0 ? passwords : [text]).filter((secret) => secret.length >= SHORTEST_NEEDLE);
+}
+
+/** How many of the passwords are in a long text. Those of the usual alphabet are looked up word by word, which is fast. */
+export function passwordsIn(text: string, passwords: ReadonlySet<string>): number {
+  const words = new Set(Array.from(text.matchAll(/[\w.~-]{8,}/g), ([word]) => word));
+  const isShown = (password: string) => (/^[\w.~-]+$/.test(password) ? words.has(password) : text.includes(password));
+  return [...passwords].filter(isShown).length;
 }
 
 function plain(json: string): string {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { CreateSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { inject } from 'vitest';
 import type { PostgresServer } from '../../scripts/lab/database/server.ts';
 import { type SecretsLab, startSecretsManager } from '../../scripts/lab/secrets-lab.ts';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
@@ -8,6 +9,7 @@ import { callsBeyondTheRole } from './function-calls.ts';
 import { FunctionOutput } from './function-output.ts';
 import { type LeakWatch, watchLeaks } from './leaks.ts';
 import { clientOf } from './secrets-lab-client.ts';
+import { searchSharedLogsFor } from './shared-servers.ts';
 import { TestSecret } from './test-secret.ts';
 
 /** A rotation function as a test wants it. Those that want the same share its warm instances. */
@@ -52,6 +54,8 @@ export class RotationBench implements AsyncDisposable {
   /** Knows every password in the lab; when the bench is closed it searches what the functions and the lab have said. */
   readonly leaks: LeakWatch;
   readonly #secrets: TestSecret[] = [];
+  /** ARNs of the secrets that a function was called for. */
+  readonly #rotated = new Set<string>();
   readonly #functions = new Map<string, string>();
 
   static async open({ retries = 0 }: BenchOptions = {}): Promise<RotationBench> {
@@ -63,6 +67,9 @@ export class RotationBench implements AsyncDisposable {
     this.client = clientOf(lab);
     this.output = new FunctionOutput(lab);
     this.leaks = watchLeaks(lab);
+    lab.on((event) => {
+      if (event.type === 'step-started') this.#rotated.add(event.secretArn);
+    });
   }
 
   /** @returns the ARN of the built function. */
@@ -101,8 +108,9 @@ export class RotationBench implements AsyncDisposable {
       const shown = texts.filter((text) => this.output.contains(text));
       if (shown.length > 0) throw new Error(`The functions should write no secret, and wrote ${shown.length} of them.`);
       this.leaks.verify();
-      const rotated = this.#secrets.map(({ arn }) => arn);
-      const beyond = callsBeyondTheRole(this.lab.requests.all(), rotated);
+      await searchSharedLogsFor(inject('postgres').sharedServers, [...this.leaks.passwords()]);
+      for (const { arn } of this.#secrets) this.#rotated.add(arn);
+      const beyond = callsBeyondTheRole(this.lab.requests.all(), [...this.#rotated]);
       if (beyond.length > 0) throw new Error(`The functions' roles would not allow these calls: ${beyond.join(', ')}.`);
     } finally {
       await this.lab.close();

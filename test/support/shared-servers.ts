@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import type { Credentials, ServerInstance } from '../../scripts/lab/database/instance.ts';
 import { PostgresServer, startPostgres } from '../../scripts/lab/database/server.ts';
+import { passwordsIn } from './leaks.ts';
 import type { ServerPlan } from './server-plan.ts';
 
 /** What a test worker needs to use a server that Vitest's main process runs. */
@@ -14,8 +16,13 @@ interface SharedServer {
   readonly superuser: Credentials;
 }
 
-/** Settings that all tests share; a test that needs others starts a server of its own. */
-const SETTINGS = { log_connections: 'on', max_connections: '200' };
+/** Settings that all tests share; a test that needs others starts a server of its own. Everything is logged. */
+const SETTINGS = {
+  log_connections: 'on',
+  max_connections: '200',
+  log_statement: 'all',
+  log_min_duration_statement: '0',
+};
 
 /**
  * Runs one plain server per version for all test files, each started when the first test asks for it. Tests run in
@@ -24,6 +31,8 @@ const SETTINGS = { log_connections: 'on', max_connections: '200' };
 export class SharedServers {
   readonly #plan: ServerPlan;
   readonly #started = new Map<number, Promise<PostgresServer>>();
+  /** Passwords of all tests, for which the servers' logs are searched at the end. */
+  readonly #passwords = new Set<string>();
   readonly #path = `/${randomUUID()}`;
   readonly #http: Server = createServer((request, response) => void this.#respond(request, response));
 
@@ -43,14 +52,26 @@ export class SharedServers {
     return `http://127.0.0.1:${port}${this.#path}`;
   }
 
+  /** @throws Error if a server's log shows a password of any test. */
   async close(): Promise<void> {
     this.#http.closeAllConnections();
     this.#http.close();
-    const servers = await Promise.allSettled(this.#started.values());
-    await Promise.all(servers.map((server) => server.status === 'fulfilled' && server.value.close()));
+    const started = await Promise.allSettled(this.#started.values());
+    const servers = started.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+    const logs = await Promise.all(servers.map((server) => server.log()));
+    await Promise.all(servers.map((server) => server.close()));
+    const shown = logs.reduce((count, log) => count + passwordsIn(log, this.#passwords), 0);
+    if (shown > 0) throw new Error(`No server's log should show a password of the tests, but ${shown} are shown.`);
+    const searched = `${logs.length} server logs, log_statement=all, searched for ${this.#passwords.size} passwords`;
+    process.stdout.write(`${searched}: none found\n`);
   }
 
   async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'POST' && request.url === `${this.#path}/passwords`) {
+      for (const password of (await json(request)) as string[]) this.#passwords.add(password);
+      response.end();
+      return;
+    }
     const [, version, log] = new RegExp(`^${this.#path}/(\\d+)(/log)?$`).exec(request.url ?? '') ?? [];
     if (version === undefined || !this.#plan.versions.includes(Number(version))) {
       response.writeHead(404).end();
@@ -70,6 +91,11 @@ export class SharedServers {
     this.#started.set(version, started);
     return started;
   }
+}
+
+/** In a test worker: hands over passwords that no shared server's log may show. */
+export async function searchSharedLogsFor(url: string, passwords: readonly string[]): Promise<void> {
+  await fetch(`${url}/passwords`, { method: 'POST', body: JSON.stringify(passwords) });
 }
 
 /** In a test worker: the server of this version, started if need be. */

@@ -98,6 +98,12 @@ export class PostgresServer implements AsyncDisposable {
     return this.#instance.superuser;
   }
 
+  /** Our own statements set passwords: they stay out of the log, whatever it is to show of others. */
+  #unlogged(): string {
+    if (this.kind === 'url') return ''; // somebody else's server, whose administrator may not set these
+    return '-c log_statement=none -c log_min_duration_statement=-1 -c log_min_error_statement=panic';
+  }
+
   /** Opens a session, as the superuser unless told otherwise. The caller ends it: `withClient` does so by itself. */
   async connect(options: ConnectOptions = {}): Promise<Client> {
     const { user = this.superuser.username, password = this.superuser.password } = options;
@@ -108,7 +114,7 @@ export class PostgresServer implements AsyncDisposable {
       password,
       database: options.database ?? this.#defaults.database,
       ssl: options.ssl ?? this.#defaults.ssl ?? false,
-      ...(options.user === undefined ? { application_name: ADMINISTRATION } : {}),
+      ...(options.user === undefined ? { application_name: ADMINISTRATION, options: this.#unlogged() } : {}),
       connectionTimeoutMillis: 30_000,
     });
     client.on('error', () => undefined); // the server may be stopped under a session; queries still fail

@@ -71,8 +71,8 @@ test('a scope removes what it made or adopted, and fails a test that left a role
 test('setting up a role shows its password to no log, also at log_statement=all', async () => {
   await using server = await startTestServer({ settings: { log_statement: 'all' } });
   await using scope = roleScope(server);
-  const { password } = await scope.createAppRole();
-  await server.query(`SELECT 'a needle in the log'`);
+  const { name, password, database } = await scope.createAppRole();
+  await server.query(`SELECT 'a needle in the log'`, undefined, { user: name, password, database });
   expect(await searchLog(server, { password, needle: 'a needle in the log' })).toEqual(['needle']);
 });
 
