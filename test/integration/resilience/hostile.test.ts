@@ -24,6 +24,8 @@ import { newestVersion, twins } from '../../support/twins.ts';
 const seed = process.env.FC_SEED === undefined ? Date.now() % 2 ** 31 : Number(process.env.FC_SEED);
 /** More of each in the soak run. */
 const RUNS = process.env.SOAK_MINUTES === undefined ? 1 : 20;
+// Of one test, in ms: a soak's runs take their time.
+vi.setConfig({ testTimeout: 120_000 * RUNS });
 
 let server: PostgresServer;
 let bench: RotationBench;
