@@ -1,6 +1,6 @@
 import { isSameServer } from '../secrets/database-secret.ts';
+import { credentialFacts, passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
 import { RotationError } from './errors.ts';
-import { pendingMismatch } from './pending-mismatch.ts';
 import type { Credential, RoleSession, RotationStrategy, StrategyContext, UserFacts } from './strategy.ts';
 
 /** AWS's rule for the name of the second login. */
@@ -40,7 +40,7 @@ export const alternatingUsers: RotationStrategy = {
     if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
     const outcome = await context.withLogin(superuser, (roles) => roles.applyTwin({ base, twin, username, password }));
     if (!outcome.accepted)
-      throw notAccepted(superuser, 'Rotate or correct the superuser secret that "masterarn" names.');
+      throw passwordNotAccepted(superuser, 'Rotate or correct the superuser secret that "masterarn" names.');
     return 'superuser';
   },
 
@@ -59,7 +59,7 @@ export const alternatingUsers: RotationStrategy = {
 async function proveCurrent(current: Credential, context: StrategyContext): Promise<UserFacts> {
   const outcome = await context.withLogin(current, (roles) => roles.describeUser());
   if (!outcome.accepted) {
-    throw notAccepted(
+    throw passwordNotAccepted(
       current,
       "As an administrator set the password that AWSCURRENT holds (in psql: \\password {role}), check the role's VALID UNTIL (\\du), then rotate again.",
     );
@@ -96,26 +96,13 @@ async function verifyTwin(roles: RoleSession, user: UserFacts, pending: Credenti
   if (user.setToNamesake) throw twinDiffers(pending, base, 0);
 }
 
-function facts({ label, secret: { host, port, username } }: Credential) {
-  return { credential: label, host, port, username };
-}
-
-function notAccepted(credential: Credential, remedy: string): RotationError {
-  const { host, port, username } = credential.secret;
-  return new RotationError(
-    'PASSWORD_NOT_ACCEPTED',
-    `The server at ${host}:${port} must accept the ${credential.label} password of ${username}, and it refused it.`,
-    { remedy, ...facts(credential) },
-  );
-}
-
 function isSuperuser(current: Credential): RotationError {
   return new RotationError(
     'APPLICATION_USER_IS_SUPERUSER',
     `An application user that is no superuser was needed, and ${current.secret.username} is one.`,
     {
       remedy: 'Rotate a superuser with the single-user strategy, or ALTER ROLE {role} NOSUPERUSER;',
-      ...facts(current),
+      ...credentialFacts(current),
     },
   );
 }
@@ -124,7 +111,7 @@ function superuserIsApplicationUser(superuser: Credential): RotationError {
   return new RotationError(
     'SUPERUSER_IS_APPLICATION_USER',
     `The superuser secret must be for a user other than the application's two logins, and it is for ${superuser.secret.username}.`,
-    { remedy: 'Put the ARN of an administrator\'s secret into "masterarn".', ...facts(superuser) },
+    { remedy: 'Put the ARN of an administrator\'s secret into "masterarn".', ...credentialFacts(superuser) },
   );
 }
 
@@ -134,7 +121,7 @@ function nameTooLong(current: Credential, bytes: number): RotationError {
     `A twin's name (${SUFFIX} appended) of at most ${MAX_NAME_BYTES} bytes was needed, and it would have ${bytes}.`,
     {
       remedy: `Rename the user to at most ${MAX_NAME_BYTES - SUFFIX.length} bytes, or use the single-user strategy.`,
-      ...facts(current),
+      ...credentialFacts(current),
     },
   );
 }
@@ -144,7 +131,7 @@ function membershipRevoked(credential: Credential, user: UserFacts): RotationErr
   return new RotationError(
     'TWIN_NOT_LINKED',
     `${username} is set to act as ${user.namesake} and must be a member of it, and it is not.`,
-    { remedy: `GRANT "${user.namesake}" TO {role};`, ...facts(credential) },
+    { remedy: `GRANT "${user.namesake}" TO {role};`, ...credentialFacts(credential) },
   );
 }
 
@@ -153,6 +140,6 @@ function twinDiffers(pending: Credential, base: string, missing: number): Rotati
   const found = missing > 0 ? `it lacks ${missing} privileges on tables or schemas` : 'it acts as another role';
   return new RotationError('TWIN_DIFFERS', `${username} must be able to do what ${base} can, and ${found}.`, {
     remedy: `GRANT "${base}" TO {role}; then rotate again; AWSCURRENT still stands.`,
-    ...facts(pending),
+    ...credentialFacts(pending),
   });
 }

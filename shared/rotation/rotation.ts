@@ -14,6 +14,7 @@ import type { Deadline } from '../deadline.ts';
 import { parseDatabaseSecret } from '../secrets/database-secret.ts';
 import type { Password } from '../secrets/password.ts';
 import type { SecretStore, StoredVersion, WhichVersion } from '../secrets/secret-store.ts';
+import { passwordNotAccepted } from './credential-errors.ts';
 import { type CredentialLabel, RotationError } from './errors.ts';
 import type { RotationEvent, Step } from './event.ts';
 import type { RecentLogins } from './recent-logins.ts';
@@ -52,6 +53,10 @@ const REPLICATION_PAUSE = 500;
 
 /** At most this many versions without a label are tried as passwords. */
 const UNLABELLED_TO_TRY = 5;
+
+/** Of the pending password. */
+const LET_IT_TRY_AGAIN =
+  "Nothing is lost, AWSCURRENT still stands: let the service try again, and check the role's VALID UNTIL (\\du in psql) if it comes back.";
 
 type StepWork = (rotation: Rotation, stages: VersionStages) => Promise<StepReport>;
 
@@ -146,7 +151,7 @@ async function testPending(rotation: Rotation): Promise<void> {
       outcome = await login();
     }
   }
-  if (!outcome.accepted) throw passwordNotAccepted(pending);
+  if (!outcome.accepted) throw passwordNotAccepted(pending, LET_IT_TRY_AGAIN);
   logins.add(event.secretId, event.token);
 }
 
@@ -207,20 +212,4 @@ function noValue(label: CredentialLabel): RotationError {
         : 'createSecret has not run: start again with `aws secretsmanager rotate-secret --secret-id {secretArn}`.',
     credential: label,
   });
-}
-
-function passwordNotAccepted(pending: Credential): RotationError {
-  const { host, port, username } = pending.secret;
-  return new RotationError(
-    'PASSWORD_NOT_ACCEPTED',
-    `The server at ${host}:${port} must accept the pending password of ${username}, and it refused it.`,
-    {
-      remedy:
-        "Nothing is lost, AWSCURRENT still stands: let the service try again, and check the role's VALID UNTIL (\\du in psql) if it comes back.",
-      credential: 'pending',
-      host,
-      port,
-      username,
-    },
-  );
 }

@@ -1,6 +1,6 @@
 import { isSameServer } from '../secrets/database-secret.ts';
+import { pendingMismatch } from './credential-errors.ts';
 import { RotationError } from './errors.ts';
-import { pendingMismatch } from './pending-mismatch.ts';
 import type { Credential, RotationStrategy, SetSecretContext } from './strategy.ts';
 
 /**

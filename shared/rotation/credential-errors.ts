@@ -10,10 +10,22 @@ export function pendingMismatch(pending: Credential, neededUsername: string): Ro
     {
       remedy:
         'Take the label off and rotate again: aws secretsmanager update-secret-version-stage --secret-id {secretArn} --version-stage AWSPENDING --remove-from-version-id {versionId}',
-      credential: 'pending',
-      host,
-      port,
-      username,
+      ...credentialFacts(pending),
     },
   );
+}
+
+/** The server said "wrong password", and nothing else is wrong. */
+export function passwordNotAccepted(credential: Credential, remedy: string): RotationError {
+  const { host, port, username } = credential.secret;
+  return new RotationError(
+    'PASSWORD_NOT_ACCEPTED',
+    `The server at ${host}:${port} must accept the ${credential.label} password of ${username}, and it refused it.`,
+    { remedy, ...credentialFacts(credential) },
+  );
+}
+
+/** What an error may tell of a credential. */
+export function credentialFacts({ label, secret: { host, port, username } }: Credential) {
+  return { credential: label, host, port, username };
 }
