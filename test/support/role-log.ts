@@ -1,8 +1,10 @@
-/** What a server's log says in a role's sessions: tests share servers, so that a log has others' lines too. */
-export function linesOf(log: string, role: string): string {
+/** What a server's log says in these roles' sessions: tests share servers, so that a log has others' lines too. */
+export function linesOf(log: string, ...roles: readonly string[]): string {
   const lines = log.split('\n');
   const sessions = new Set(
-    lines.filter((line) => line.includes(`connection authorized: user=${role} `)).map((line) => processOf(line)),
+    lines
+      .filter((line) => roles.some((role) => line.includes(`connection authorized: user=${role} `)))
+      .map((line) => processOf(line)),
   );
   // What a message adds on lines of its own has no process id, and belongs to the line before.
   let ours = false;

@@ -4,6 +4,7 @@ import { type PostgresServer, startPostgres } from '../../../scripts/lab/databas
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
 import { GreedyServer } from '../../support/greedy-server.ts';
 import { hostsEnvironment } from '../../support/hosts.ts';
+import { TcpProxy } from '../../support/network.ts';
 import { countLogins, roleScope, sharedServer } from '../../support/postgres.ts';
 import { RotationBench, type SecretMembers } from '../../support/rotation-bench.ts';
 import type { StepResult, TestSecret } from '../../support/test-secret.ts';
@@ -219,7 +220,9 @@ async function resist(strategy: StrategyName, { by, code, environment = {} }: Ro
   await using greedy = await GreedyServer.start();
   const region = { AWS_ENDPOINT_URL_RDS: bench.lab.endpoint };
   const app = await twins(bench, scope, { environment: { ...region, ...environment } });
-  const secret = strategy === 'alternating-users' ? app.secret : await bench.secretFor(server, app.base, { strategy });
+  // A single user's server is at the greedy one's address, wherever containers are: only the ports differ.
+  await using here = await TcpProxy.start(server);
+  const secret = strategy === 'alternating-users' ? app.secret : await bench.secretFor(here, app.base, { strategy });
   const victim = scope.name('victim');
   await createLogin(scope, victim, newPassword());
   const original = await secret.password();

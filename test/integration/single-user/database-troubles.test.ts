@@ -150,14 +150,15 @@ describe('a server that falls silent ends the step a second before its deadline'
     const server = await sharedServer(NEWEST);
     await using proxy = await TcpProxy.start(server);
     const choice = { ...SINGLE_USER, timeoutMs: TIMEOUT_MS };
-    await using here = await arrange(bench, server, choice, { members: { port: proxy.port } });
+    await using here = await arrange(bench, server, choice, { members: { host: proxy.host, port: proxy.port } });
     const { role, secret } = here;
     const token = await secret.begin();
     await secret.step('createSecret', token);
 
     await using hold = await holdRole(server, role);
     const step = secret.step('setSecret', token);
-    await hold.waiting();
+    // A step that ends without waiting says why below.
+    await Promise.race([hold.waiting(), step]);
     proxy.mode = 'stall';
     await hold.release();
     expectTimely(await step);
