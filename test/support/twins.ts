@@ -40,10 +40,6 @@ export function outermostVersions(): readonly number[] {
   return [...new Set([Math.min(...versions), Math.max(...versions)])];
 }
 
-export function newestVersion(): number {
-  return Math.max(...postgresVersions());
-}
-
 /** A base role with its secret, and an administrator with the superuser secret. Roles end with the scope. */
 export async function twins(bench: RotationBench, scope: RoleScope, options: TwinOptions = {}): Promise<Twins> {
   const { admin: kind = 'superuser', adminName = 'admin', adminAttributes = '' } = options;

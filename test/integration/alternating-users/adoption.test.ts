@@ -7,14 +7,7 @@ import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { codeBlocks } from '../../support/documents.ts';
 import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
-import {
-  createLogin,
-  newestVersion,
-  outermostVersions,
-  type TwinOptions,
-  type Twins,
-  twins,
-} from '../../support/twins.ts';
+import { createLogin, outermostVersions, type TwinOptions, type Twins, twins } from '../../support/twins.ts';
 
 const run = promisify(execFile);
 const COMMAND = fileURLToPath(new URL('../../../scripts/adopt-clone.ts', import.meta.url));
@@ -140,10 +133,8 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 });
 
 describe('npm run adopt-clone', () => {
-  const newestServer = () => sharedServer(newestVersion());
-
   test('without --apply it shows the SQL for every database and changes nothing', async () => {
-    const server = await newestServer();
+    const server = await sharedServer();
     await using scope = roleScope(server);
     const app = await cloned(scope);
     const database = await scope.createDatabase(`it's "one"`);
@@ -167,7 +158,7 @@ describe('npm run adopt-clone', () => {
   });
 
   test('with --apply it hands over everything in every database, keeps privileges, and then finds nothing to do', async () => {
-    const server = await newestServer();
+    const server = await sharedServer();
     await using scope = roleScope(server);
     const app = await cloned(scope);
     const database = await scope.createDatabase();
@@ -199,7 +190,7 @@ describe('npm run adopt-clone', () => {
     ['a role that is no member', '', 'must be a member of'],
     ['a superuser', 'SUPERUSER', 'superuser'],
   ])('refuses %s', async (_, attributes, said) => {
-    const server = await newestServer();
+    const server = await sharedServer();
     await using scope = roleScope(server);
     const app = await twins(bench, scope);
     await createLogin(scope, app.twin, CLONE_PASSWORD, attributes);
@@ -210,13 +201,13 @@ describe('npm run adopt-clone', () => {
   });
 
   test('explains itself', async () => {
-    const help = (await adoptClone(await newestServer(), '--help')).join('\n');
+    const help = (await adoptClone(await sharedServer(), '--help')).join('\n');
     expect(help).toContain('--apply');
-    await expect(adoptClone(await newestServer())).rejects.toMatchObject({
+    await expect(adoptClone(await sharedServer())).rejects.toMatchObject({
       code: 1,
       stderr: expect.stringContaining('--base is needed'),
     });
-    await expect(adoptClone(await newestServer(), '--base', 'nobody-of-that-name')).rejects.toMatchObject({
+    await expect(adoptClone(await sharedServer(), '--base', 'nobody-of-that-name')).rejects.toMatchObject({
       stderr: expect.stringContaining('must exist'),
     });
   });

@@ -4,7 +4,7 @@ import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { canLogin, countLogins, type Login, roleScope, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
-import { newestVersion, twins } from '../../support/twins.ts';
+import { twins } from '../../support/twins.ts';
 
 const ROTATIONS = 20;
 
@@ -49,7 +49,7 @@ class Load implements AsyncDisposable {
 }
 
 test(`over ${ROTATIONS} rotations of alternating users, no login with AWSCURRENT or with what was AWSCURRENT a rotation ago is refused`, async () => {
-  const server = await sharedServer(newestVersion());
+  const server = await sharedServer();
   await using scope = roleScope(server);
   const app = await twins(bench, scope);
   const logins = await countLogins(server);
@@ -77,7 +77,7 @@ test(`over ${ROTATIONS} rotations of alternating users, no login with AWSCURRENT
 }, 120_000);
 
 test('of single user the same probe sees the gap between setSecret and finishSecret', async () => {
-  const server = await sharedServer(newestVersion());
+  const server = await sharedServer();
   await using scope = roleScope(server);
   const app = await scope.createAppRole();
   const secret = await bench.secretFor(server, app, { strategy: 'single-user' });

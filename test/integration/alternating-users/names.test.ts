@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
-import { newestVersion, twins } from '../../support/twins.ts';
+import { twins } from '../../support/twins.ts';
 
 let bench: RotationBench;
 beforeAll(async () => {
@@ -29,7 +29,7 @@ describe('on the newest PostgreSQL', () => {
     'percent_clon_',
     'group',
   ])('a user named %s has a twin and takes turns with it', async (text) => {
-    await using scope = roleScope(await sharedServer(newestVersion()));
+    await using scope = roleScope(await sharedServer());
     const app = await twins(bench, scope, { name: scope.name(text) });
 
     await app.rotate();
@@ -39,7 +39,7 @@ describe('on the newest PostgreSQL', () => {
   });
 
   test.each(['a', 'é', '火'])('a name of 57 bytes ending in %s has a twin of 63', async (last) => {
-    await using scope = roleScope(await sharedServer(newestVersion()));
+    await using scope = roleScope(await sharedServer());
     const name = `${scope.prefix}${filled(scope.prefix, 57, 'n', last)}${last}`;
     expect(Buffer.byteLength(name)).toBe(57);
     const app = await twins(bench, scope, { name });
@@ -55,7 +55,7 @@ describe('on the newest PostgreSQL', () => {
     [58, 'é'],
     [63, '火'],
   ])('a name of %i bytes ending in %s has none, and says so before a version is stored', async (bytes, last) => {
-    await using scope = roleScope(await sharedServer(newestVersion()));
+    await using scope = roleScope(await sharedServer());
     const name = `${scope.prefix}${filled(scope.prefix, bytes, 'n', last)}${last}`;
     expect(Buffer.byteLength(name)).toBe(bytes);
     const app = await twins(bench, scope, { name });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostsEnvironment } from '../../support/hosts.ts';
 import { canLogin, countLogins, roleScope, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
-import { newestVersion, twins } from '../../support/twins.ts';
+import { twins } from '../../support/twins.ts';
 
 let bench: RotationBench;
 beforeAll(async () => {
@@ -11,14 +11,13 @@ beforeAll(async () => {
 });
 afterAll(() => bench[Symbol.asyncDispose]());
 
-const newestServer = () => sharedServer(newestVersion());
 const rdsCalls = () =>
   ['DescribeDBInstances', 'DescribeDBClusters'].map((name) => bench.lab.resources.calls(`rds:${name}`));
 const rdsEnvironment = () => ({ AWS_ENDPOINT_URL_RDS: bench.lab.endpoint });
 
 describe('a superuser secret that is of no use is told apart, and nothing changes', () => {
   test('none named', async () => {
-    await using scope = roleScope(await newestServer());
+    await using scope = roleScope(await sharedServer());
     const app = await twins(bench, scope, { members: { masterarn: undefined } });
     expect(await app.refused('SUPERUSER_SECRET_MISSING')).toMatchObject({ step: 'setSecret', key: 'masterarn' });
   });
@@ -32,7 +31,7 @@ describe('a superuser secret that is of no use is told apart, and nothing change
       `arn:aws:secretsmanager:us-east-1:123456789012:secret:none-a1B2c3`,
     ],
   ])('%s', async (_, code, masterarn) => {
-    await using scope = roleScope(await newestServer());
+    await using scope = roleScope(await sharedServer());
     const app = await twins(bench, scope, { members: { masterarn } });
     expect((await app.refused(code)).error_message).not.toContain(app.base.password);
   });
@@ -45,7 +44,7 @@ describe('a superuser secret that is of no use is told apart, and nothing change
       JSON.stringify({ engine: 'mysql', host: '127.0.0.1', username: 'root', password: 'hunter2hunter2' }),
     ],
   ])('a value that is %s', async (_, text) => {
-    await using scope = roleScope(await newestServer());
+    await using scope = roleScope(await sharedServer());
     const app = await twins(bench, scope);
     await app.superuserSecret.putText(text);
     const failure = await app.refused('SECRET_MALFORMED');
@@ -54,7 +53,7 @@ describe('a superuser secret that is of no use is told apart, and nothing change
   });
 
   test("another server's", async () => {
-    const server = await newestServer();
+    const server = await sharedServer();
     await using scope = roleScope(server);
     const app = await twins(bench, scope, { environment: rdsEnvironment() });
     const logins = await countLogins(server);
@@ -68,7 +67,7 @@ describe('a superuser secret that is of no use is told apart, and nothing change
   });
 
   test('a wrong password', async () => {
-    await using scope = roleScope(await newestServer());
+    await using scope = roleScope(await sharedServer());
     const app = await twins(bench, scope, { superuserMembers: { password: randomBytes(12).toString('hex') } });
     expect(await app.refused('PASSWORD_NOT_ACCEPTED')).toMatchObject({
       step: 'setSecret',
@@ -78,7 +77,7 @@ describe('a superuser secret that is of no use is told apart, and nothing change
   });
 
   test('a host and a server without either of the tags that RDS puts on its own', async () => {
-    await using scope = roleScope(await newestServer());
+    await using scope = roleScope(await sharedServer());
     const app = await twins(bench, scope, { environment: rdsEnvironment() });
     await app.superuserSecret.putText(JSON.stringify({ username: app.admin.name, password: app.admin.password }));
     expect(await app.refused('SUPERUSER_SECRET_UNUSABLE')).toMatchObject({ step: 'setSecret', key: 'masterarn' });
@@ -107,7 +106,7 @@ describe('a superuser secret that RDS manages', () => {
     ['aws:rds:primaryDBInstanceArn', 'db', 'instance'],
     ['aws:rds:primarydbclusterarn', 'cluster', 'cluster'],
   ])('is completed by its tag %s', async (tag, type, kind) => {
-    const server = await newestServer();
+    const server = await sharedServer();
     await using scope = roleScope(server);
     const id = `orders-${randomUUID()}`;
     const host = `${id}.c1a2b3.us-east-1.rds.amazonaws.com`;
@@ -126,7 +125,7 @@ describe('a superuser secret that RDS manages', () => {
   });
 
   test('for a server that is gone, or of another endpoint, is refused', async () => {
-    const server = await newestServer();
+    const server = await sharedServer();
     await using scope = roleScope(server);
     const id = `orders-${randomUUID()}`;
     const host = `${id}.c1a2b3.us-east-1.rds.amazonaws.com`;
@@ -138,7 +137,7 @@ describe('a superuser secret that RDS manages', () => {
   });
 
   test('is told to be unusable, with the permission that is missing, where the function may not ask RDS', async () => {
-    await using scope = roleScope(await newestServer());
+    await using scope = roleScope(await sharedServer());
     const app = await managed(scope, 'aws:rds:primarydbinstancearn', `${INSTANCE}:db:x`, 'x.rds.amazonaws.com');
     const allow = bench.lab.resources.refuse('rds:DescribeDBInstances');
     try {
@@ -159,7 +158,7 @@ describe('a claim to be a replica', () => {
   const stranger = 'strange.c1a2b3.us-east-1.rds.amazonaws.com';
 
   beforeAll(async () => {
-    const { port } = await newestServer();
+    const { port } = await sharedServer();
     bench.lab.resources.databases.push(
       { id: 'orders', host: primary, port },
       { id: 'orders-replica', host: replica, port, replicaOf: 'orders' },
@@ -181,7 +180,7 @@ describe('a claim to be a replica', () => {
     ['an instance of the cluster', member, cluster],
     ['a read replica in capitals', replica.toUpperCase(), primary],
   ])('is believed for %s', async (_, host, of) => {
-    await using scope = roleScope(await newestServer());
+    await using scope = roleScope(await sharedServer());
     const app = await twins(bench, scope, {
       environment: { ...environment(), ...hostsEnvironment({ [of]: '127.0.0.1', [host]: '127.0.0.1' }) },
       members: { host },
@@ -199,7 +198,7 @@ describe('a claim to be a replica', () => {
     ['an IP address', '127.0.0.1', primary],
     ['a host that RDS does not know', 'localhost', primary],
   ])('is not believed for %s', async (_, host, of) => {
-    const server = await newestServer();
+    const server = await sharedServer();
     await using scope = roleScope(server);
     const app = await twins(bench, scope, {
       environment: environment(),
@@ -213,7 +212,7 @@ describe('a claim to be a replica', () => {
 });
 
 test('a rotation whose superuser secret names the same server asks RDS nothing', async () => {
-  const server = await newestServer();
+  const server = await sharedServer();
   await using scope = roleScope(server);
   const app = await twins(bench, scope, { environment: rdsEnvironment() });
   const alone = await scope.createAppRole({ name: scope.name('alone') });

@@ -1,36 +1,21 @@
 import { DescribeSecretCommand, UpdateSecretCommand } from '@aws-sdk/client-secrets-manager';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
+import { expect, it } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { deploy } from '../../support/attached.ts';
-import { RotationCommand } from '../../support/command.ts';
 import { expectWorking } from '../../support/login-proof.ts';
-import { postgresVersions, roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { operator } from '../../support/operator.ts';
+import { roleScope } from '../../support/postgres.ts';
 import { toolIsHere } from '../../support/tools.ts';
 import { twins } from '../../support/twins.ts';
 
 const hasTerminal = toolIsHere("util-linux's script", ['script', '--version'], 'REQUIRE_TERMINAL');
 
-let bench: RotationBench;
-let command: RotationCommand;
-let server: PostgresServer;
-let single: string;
-let alternating: string;
-beforeAll(async () => {
-  bench = await RotationBench.open();
-  command = new RotationCommand(bench.lab);
-  server = await sharedServer(Math.max(...postgresVersions()));
-  single = deploy(bench, 'single-user');
-  alternating = deploy(bench, 'alternating-users');
-  const outputs = { SingleUserFunctionArn: single, AlternatingUsersFunctionArn: alternating };
-  bench.lab.resources.stacks.set('my-rotation', { name: 'my-rotation', outputs });
-  bench.lab.resources.stacks.set('other', { name: 'other', outputs: {} });
-});
-afterAll(async () => {
-  await command[Symbol.asyncDispose]();
-  await bench[Symbol.asyncDispose]();
-});
+const { bench, command, server } = await operator();
+const single = deploy(bench, 'single-user');
+const alternating = deploy(bench, 'alternating-users');
+const outputs = { SingleUserFunctionArn: single, AlternatingUsersFunctionArn: alternating };
+bench.lab.resources.stacks.set('my-rotation', { name: 'my-rotation', outputs });
+bench.lab.resources.stacks.set('other', { name: 'other', outputs: {} });
 
 const unattached = () => arrange(bench, server, { strategy: 'single-user' });
 const describeSecret = (SecretId: string) => bench.client.send(new DescribeSecretCommand({ SecretId }));

@@ -1,26 +1,13 @@
 import { DescribeSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
-import { RotationCommand } from '../../support/command.ts';
-import { postgresVersions, roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { expect, it } from 'vitest';
+import { operator } from '../../support/operator.ts';
+import { roleScope } from '../../support/postgres.ts';
 import { freshName } from '../../support/secrets-lab-client.ts';
 import { toolIsHere } from '../../support/tools.ts';
 
 const hasTerminal = toolIsHere("util-linux's script", ['script', '--version'], 'REQUIRE_TERMINAL');
 
-let bench: RotationBench;
-let command: RotationCommand;
-let server: PostgresServer;
-beforeAll(async () => {
-  bench = await RotationBench.open();
-  command = new RotationCommand(bench.lab);
-  server = await sharedServer(Math.max(...postgresVersions()));
-});
-afterAll(async () => {
-  await command[Symbol.asyncDispose]();
-  await bench[Symbol.asyncDispose]();
-});
+const { bench, command, server } = await operator();
 
 const read = async (SecretId: string) =>
   JSON.parse((await bench.client.send(new GetSecretValueCommand({ SecretId }))).SecretString ?? '');

@@ -1,30 +1,17 @@
 import { CancelRotateSecretCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
-import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { attachTo, type DeployOptions, deploy } from '../../support/attached.ts';
-import { RotationCommand } from '../../support/command.ts';
 import { expectWorking } from '../../support/login-proof.ts';
-import { postgresVersions, roleScope, sharedServer, startTestServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { operator } from '../../support/operator.ts';
+import { roleScope, startTestServer } from '../../support/postgres.ts';
 import { toolIsHere } from '../../support/tools.ts';
 import { twins } from '../../support/twins.ts';
 
 const hasTerminal = toolIsHere("util-linux's script", ['script', '--version'], 'REQUIRE_TERMINAL');
 
-let bench: RotationBench;
-let command: RotationCommand;
-let server: PostgresServer;
-beforeAll(async () => {
-  bench = await RotationBench.open();
-  command = new RotationCommand(bench.lab);
-  server = await sharedServer(Math.max(...postgresVersions()));
-});
-afterAll(async () => {
-  await command[Symbol.asyncDispose]();
-  await bench[Symbol.asyncDispose]();
-});
+const { bench, command, server } = await operator();
 
 let functions = 0;
 const newFunction = (options: DeployOptions = {}) =>

@@ -1,39 +1,20 @@
 import { CancelRotateSecretCommand } from '@aws-sdk/client-secrets-manager';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
-import { type Arrangement, type ArrangementOptions, arrange } from '../../support/arrangement.ts';
+import { describe, expect, it } from 'vitest';
+import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { attachTo, deploy, tag } from '../../support/attached.ts';
-import { RotationCommand } from '../../support/command.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
-import { postgresVersions, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { operator } from '../../support/operator.ts';
 import { toolIsHere } from '../../support/tools.ts';
 
 const hasTerminal = toolIsHere("util-linux's script", ['script', '--version'], 'REQUIRE_TERMINAL');
 
-let bench: RotationBench;
-let command: RotationCommand;
-let server: PostgresServer;
-beforeAll(async () => {
-  bench = await RotationBench.open();
-  command = new RotationCommand(bench.lab);
-  server = await sharedServer(Math.max(...postgresVersions()));
-});
-afterAll(async () => {
-  await command[Symbol.asyncDispose]();
-  await bench[Symbol.asyncDispose]();
-});
+const { bench, command, server } = await operator();
 
-/** A secret attached to the single-user function. Nothing that the command writes may show a password of it. */
+/** A secret attached to the single-user function. */
 async function attached(options: ArrangementOptions = {}, functionArn = deploy(bench, 'single-user')) {
   const here = await arrange(bench, server, { strategy: 'single-user' }, options);
   await attachTo(bench, here.secret.arn, functionArn);
   return here;
-}
-
-async function expectSecrecy({ secret, role }: Arrangement): Promise<void> {
-  const texts = [...(await secret.secretTexts()), role.password];
-  expect(texts.filter((text) => command.written.includes(text))).toEqual([]);
 }
 
 describe('rotation now', () => {
@@ -52,7 +33,6 @@ describe('rotation now', () => {
     expect(stdout).toContain(`The new login works: ${here.role.name}@${server.host}:${server.port}/`);
     expect(await accepted(server, here.role, [here.role.password])).toEqual([false]);
     await expectWorking(here);
-    await expectSecrecy(here);
   });
 
   it('answers one JSON object, and nothing else, with --json', async () => {
@@ -84,7 +64,6 @@ describe('rotation now', () => {
     expect(stdout).toContain(`A password of ${here.role.name} was needed`);
     expect(stdout).toContain(`ALTER ROLE "${here.role.name}" PASSWORD`);
     expect(stdout).toContain('AWSCURRENT of');
-    await expectSecrecy(here);
   });
 
   it('tells a failure with --json too', async () => {
@@ -237,7 +216,6 @@ describe.skipIf(!hasTerminal)('rotation now on a terminal', () => {
     expect(exitCode).toBe(0);
     expect(stdout).toContain(`${COLOUR}Rotated`);
     expect(stdout).toMatch(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/);
-    await expectSecrecy(here);
   });
 
   it('uses no colour with NO_COLOR', async () => {

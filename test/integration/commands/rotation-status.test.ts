@@ -1,27 +1,13 @@
 import { CancelRotateSecretCommand, ReplicateSecretToRegionsCommand } from '@aws-sdk/client-secrets-manager';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
+import { expect, it } from 'vitest';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { attachTo, deploy, tag } from '../../support/attached.ts';
-import { RotationCommand } from '../../support/command.ts';
-import { postgresVersions, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { operator } from '../../support/operator.ts';
 import { toolIsHere } from '../../support/tools.ts';
 
 const hasTerminal = toolIsHere("util-linux's script", ['script', '--version'], 'REQUIRE_TERMINAL');
 
-let bench: RotationBench;
-let command: RotationCommand;
-let server: PostgresServer;
-beforeAll(async () => {
-  bench = await RotationBench.open();
-  command = new RotationCommand(bench.lab);
-  server = await sharedServer(Math.max(...postgresVersions()));
-});
-afterAll(async () => {
-  await command[Symbol.asyncDispose]();
-  await bench[Symbol.asyncDispose]();
-});
+const { bench, command, server } = await operator();
 
 async function attached(options: ArrangementOptions = {}) {
   const here = await arrange(bench, server, { strategy: 'single-user' }, options);

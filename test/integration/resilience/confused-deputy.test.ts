@@ -8,7 +8,7 @@ import { TcpProxy } from '../../support/network.ts';
 import { countLogins, roleScope, sharedServer } from '../../support/postgres.ts';
 import { RotationBench, type SecretMembers } from '../../support/rotation-bench.ts';
 import type { StepResult, TestSecret } from '../../support/test-secret.ts';
-import { createLogin, newestVersion, rolesNamed, twins } from '../../support/twins.ts';
+import { createLogin, rolesNamed, twins } from '../../support/twins.ts';
 
 /**
  * Somebody who may write secrets, but does not know the passwords of the database, tries to have the function use what
@@ -21,7 +21,7 @@ let server: PostgresServer;
 let theirs: PostgresServer;
 beforeAll(async () => {
   bench = await RotationBench.open();
-  server = await sharedServer(newestVersion());
+  server = await sharedServer();
   theirs = await startPostgres({ source: 'embedded' });
 });
 afterAll(async () => {

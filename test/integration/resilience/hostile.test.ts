@@ -18,7 +18,7 @@ import { followLog, roleScope, startTestServer } from '../../support/postgres.ts
 import { membersFor, RotationBench } from '../../support/rotation-bench.ts';
 import { sqlShape } from '../../support/sql-shape.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
-import { newestVersion, twins } from '../../support/twins.ts';
+import { twins } from '../../support/twins.ts';
 
 /** FC_SEED replays a failure: the seed is in its message. */
 const seed = process.env.FC_SEED === undefined ? Date.now() % 2 ** 31 : Number(process.env.FC_SEED);
@@ -35,7 +35,6 @@ const contacted = new Set<string>();
 
 beforeAll(async () => {
   server = await startTestServer({
-    version: newestVersion(),
     settings: { log_statement: 'all', log_line_prefix: '%m [%p] <%a> ' },
   });
   bench = await RotationBench.open();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
-import { newestVersion, twins } from '../../support/twins.ts';
+import { twins } from '../../support/twins.ts';
 
 let bench: RotationBench;
 beforeAll(async () => {
@@ -13,7 +13,7 @@ test.each([
   'single-user',
   'alternating-users',
 ] as const)('%s: a version that was tested is not promoted once another rotation has set another password', async (strategy) => {
-  const server = await sharedServer(newestVersion());
+  const server = await sharedServer();
   await using scope = roleScope(server);
   const app = await twins(bench, scope);
   const secret = strategy === 'single-user' ? await bench.secretFor(server, app.base, { strategy }) : app.secret;

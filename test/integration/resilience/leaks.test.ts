@@ -17,7 +17,7 @@ import { LeakWatch, secretsIn, watchLeaks } from '../../support/leaks.ts';
 import { followLog, roleScope, startTestServer } from '../../support/postgres.ts';
 import { membersFor, RotationBench } from '../../support/rotation-bench.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
-import { newestVersion, twins } from '../../support/twins.ts';
+import { twins } from '../../support/twins.ts';
 
 /** A server that says everything it can. */
 const TALKATIVE = {
@@ -35,7 +35,7 @@ let leaks: LeakWatch;
 let reports: string;
 let logged: () => Promise<string>;
 beforeAll(async () => {
-  server = await startTestServer({ version: newestVersion(), settings: TALKATIVE });
+  server = await startTestServer({ settings: TALKATIVE });
   await server.query('CREATE EXTENSION pg_stat_statements');
   bench = await RotationBench.open();
   leaks = watchLeaks(bench.lab);
@@ -180,7 +180,6 @@ async function blockedRole(name: string): Promise<AsyncDisposable> {
 
 test('where pg_stat_statements tracks nested statements too, it has the verifier, and never the password', async () => {
   await using talkative = await startTestServer({
-    version: newestVersion(),
     settings: { ...TALKATIVE, 'pg_stat_statements.track': 'all' },
   });
   await talkative.query('CREATE EXTENSION pg_stat_statements');

@@ -5,7 +5,7 @@ import type { StrategyName } from '../../../shared/rotation/strategy.ts';
 import { type Command, histories, inWords } from '../../support/model/commands.ts';
 import { History } from '../../support/model/history.ts';
 import { World } from '../../support/model/world.ts';
-import { postgresVersions, startTestServer } from '../../support/postgres.ts';
+import { startTestServer } from '../../support/postgres.ts';
 
 /** Minutes that the soak run has for both strategies. */
 const SOAK_MINUTES = process.env.SOAK_MINUTES === undefined ? undefined : Number(process.env.SOAK_MINUTES);
@@ -19,7 +19,7 @@ const path = process.env.FC_PATH;
 
 let server: PostgresServer;
 beforeAll(async () => {
-  server = await startTestServer({ version: Math.max(...postgresVersions()) });
+  server = await startTestServer();
 });
 afterAll(() => server?.close());
 

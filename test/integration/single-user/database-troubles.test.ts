@@ -6,12 +6,11 @@ import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { closedPort, SilentServer, TcpProxy } from '../../support/network.ts';
-import { postgresVersions, sharedServer, startTestServer } from '../../support/postgres.ts';
+import { sharedServer, startTestServer } from '../../support/postgres.ts';
 import { holdRole } from '../../support/role-hold.ts';
 import { membersFor, RotationBench, type SecretMembers } from '../../support/rotation-bench.ts';
 import type { StepResult } from '../../support/test-secret.ts';
 
-const NEWEST = Math.max(...postgresVersions());
 /** Of a function that waits in vain: its step must end a second before. */
 const TIMEOUT_MS = 10_000;
 const SINGLE_USER = { strategy: 'single-user' } as const;
@@ -31,7 +30,7 @@ async function setSecretAt(members: SecretMembers, timeoutMs = 30_000): Promise<
 }
 
 const arrangeWith = async (options: ArrangementOptions) =>
-  await arrange(bench, await sharedServer(NEWEST), SINGLE_USER, options);
+  await arrange(bench, await sharedServer(), SINGLE_USER, options);
 
 const failure = (code: string, remedy: RegExp, facts: object = {}) => ({
   ...{ step: 'setSecret', outcome: 'failed', error_code: code, credential: 'current' },
@@ -52,7 +51,7 @@ describe('each trouble on the way to the database has its own code and remedy', 
   });
 
   test('a server that hangs up', async () => {
-    await using proxy = await TcpProxy.start(await sharedServer(NEWEST), 'cut');
+    await using proxy = await TcpProxy.start(await sharedServer(), 'cut');
     expect(await setSecretAt({ port: proxy.port })).toMatchObject(
       failure('DATABASE_CONNECTION_LOST', /tries .* again/),
     );
@@ -147,7 +146,7 @@ describe('a server that falls silent ends the step a second before its deadline'
   });
 
   test.concurrent('while it changes the password, which a retry then finds changed', async () => {
-    const server = await sharedServer(NEWEST);
+    const server = await sharedServer();
     await using proxy = await TcpProxy.start(server);
     const choice = { ...SINGLE_USER, timeoutMs: TIMEOUT_MS };
     await using here = await arrange(bench, server, choice, { members: { host: proxy.host, port: proxy.port } });

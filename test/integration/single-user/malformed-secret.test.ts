@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { accepted } from '../../support/login-proof.ts';
 import { SilentServer } from '../../support/network.ts';
-import { countLogins, postgresVersions, sharedServer } from '../../support/postgres.ts';
+import { countLogins, sharedServer } from '../../support/postgres.ts';
 import { membersFor, RotationBench } from '../../support/rotation-bench.ts';
 
 const SINGLE_USER = { strategy: 'single-user' } as const;
@@ -69,7 +69,7 @@ async function expectRefused(value: string | Uint8Array, key: string): Promise<v
 }
 
 test('a pending version that was spoilt by hand is refused before any login', async () => {
-  const server = await sharedServer(Math.max(...postgresVersions()));
+  const server = await sharedServer();
   await using here = await arrange(bench, server, SINGLE_USER);
   const { role, secret } = here;
   const token = await secret.begin();
@@ -88,7 +88,7 @@ test('a pending version that was spoilt by hand is refused before any login', as
 });
 
 test('a database name that looks like a connection string sends the password nowhere else', async () => {
-  const server = await sharedServer(Math.max(...postgresVersions()));
+  const server = await sharedServer();
   const dbname = `host=${database.host} port=${database.port} dbname=postgres`;
   await using here = await arrange(bench, server, SINGLE_USER, { members: { dbname } });
 

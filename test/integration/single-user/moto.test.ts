@@ -13,7 +13,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { containerEngineAnswers } from '../../../scripts/lab/database/container.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import { accepted } from '../../support/login-proof.ts';
-import { postgresVersions, roleScope, sharedServer } from '../../support/postgres.ts';
+import { roleScope, sharedServer } from '../../support/postgres.ts';
 import { membersFor, RotationBench } from '../../support/rotation-bench.ts';
 import { clientOf } from '../../support/secrets-lab-client.ts';
 
@@ -40,7 +40,7 @@ test("the four steps, twice over, on moto's Secrets Manager", async (context) =>
   const endpoint = `http://${moto.getHost()}:${moto.getMappedPort(PORT)}`;
   const client = clientOf({ endpoint });
   await using bench = await RotationBench.open();
-  const server = await sharedServer(Math.max(...postgresVersions()));
+  const server = await sharedServer();
   await using scope = roleScope(server);
   const app = await scope.createAppRole();
   const SecretString = JSON.stringify({ ...membersFor(server, app), id: 1 });

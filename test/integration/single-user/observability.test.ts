@@ -2,10 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import type { StepLine } from '../../support/function-output.ts';
-import { postgresVersions, sharedServer } from '../../support/postgres.ts';
+import { sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 
-const NEWEST = Math.max(...postgresVersions());
 const STRATEGY = 'single-user';
 const STEP_NAMES = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'];
 
@@ -30,7 +29,7 @@ function metricsIn(objects: readonly StepLine[]) {
 }
 
 test('a step says when it starts and when it ends, as JSON', async () => {
-  await using here = await arrange(bench, await sharedServer(NEWEST), { strategy: STRATEGY });
+  await using here = await arrange(bench, await sharedServer(), { strategy: STRATEGY });
 
   const { lines, objects } = await outputOf(async () => await here.secret.rotate());
 
@@ -50,7 +49,7 @@ test('a step says when it starts and when it ends, as JSON', async () => {
 });
 
 test('a rotation is measured by step, and counted', async () => {
-  await using here = await arrange(bench, await sharedServer(NEWEST), { strategy: STRATEGY });
+  await using here = await arrange(bench, await sharedServer(), { strategy: STRATEGY });
 
   const { objects } = await outputOf(async () => await here.secret.rotate());
 
@@ -66,7 +65,7 @@ test('a rotation is measured by step, and counted', async () => {
 
 test('a failure is logged with its facts and counted by step and code', async () => {
   const members = { dbname: 'nowhere' };
-  await using here = await arrange(bench, await sharedServer(NEWEST), { strategy: STRATEGY }, { members });
+  await using here = await arrange(bench, await sharedServer(), { strategy: STRATEGY }, { members });
   const { server, role, secret } = here;
 
   const { objects } = await outputOf(async () => await secret.rotate());
@@ -89,7 +88,7 @@ test('a failure is logged with its facts and counted by step and code', async ()
 
 test('POWERTOOLS_LOG_LEVEL=ERROR leaves only failures', async () => {
   const environment = { POWERTOOLS_LOG_LEVEL: 'ERROR' };
-  await using here = await arrange(bench, await sharedServer(NEWEST), { strategy: STRATEGY, environment });
+  await using here = await arrange(bench, await sharedServer(), { strategy: STRATEGY, environment });
   const { objects } = await outputOf(async () => expect((await here.secret.rotate()).outcome).toBe('succeeded'));
   expect(objects.filter((line) => Object.hasOwn(line, 'level'))).toEqual([]);
 });
@@ -114,7 +113,7 @@ describe('what can go wrong before a step begins', () => {
   });
 
   test('a variable that cannot be read fails the step with its name, and no call is made', async () => {
-    await using here = await arrange(bench, await sharedServer(NEWEST), {
+    await using here = await arrange(bench, await sharedServer(), {
       strategy: STRATEGY,
       environment: { PASSWORD_LENGTH: 'long' },
     });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange, quoted } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { SilentServer } from '../../support/network.ts';
-import { countLogins, postgresVersions, sharedServer } from '../../support/postgres.ts';
+import { countLogins, newestVersion, postgresVersions, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 import type { RotationResult } from '../../support/test-secret.ts';
 
@@ -83,7 +83,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 });
 
 describe('whatever the version', () => {
-  const newest = Math.max(...postgresVersions());
+  const newest = newestVersion();
 
   test.each([
     ['the fifth newest version without a label is tried', 6, 'succeeded'],

@@ -14,11 +14,9 @@ import { arrange } from '../../support/arrangement.ts';
 import { EndpointRecorder } from '../../support/endpoint-recorder.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { closedPort, SilentServer } from '../../support/network.ts';
-import { countLogins, postgresVersions, sharedServer } from '../../support/postgres.ts';
+import { countLogins, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 import { clientOf } from '../../support/secrets-lab-client.ts';
-
-const NEWEST = Math.max(...postgresVersions());
 
 let bench: RotationBench;
 beforeAll(async () => {
@@ -28,7 +26,7 @@ afterEach(() => bench.lab.faults.clear());
 afterAll(() => bench[Symbol.asyncDispose]());
 
 const arrangeWith = async (environment: Readonly<Record<string, string>> = {}, timeoutMs = 30_000) =>
-  await arrange(bench, await sharedServer(NEWEST), { strategy: 'single-user', environment, timeoutMs });
+  await arrange(bench, await sharedServer(), { strategy: 'single-user', environment, timeoutMs });
 
 describe('what Secrets Manager is told', () => {
   test('goes to SECRETS_MANAGER_ENDPOINT, with the RotationToken where the contract wants it and nowhere else', async () => {

@@ -6,7 +6,7 @@ import { CertificateAuthority } from '../../../scripts/lab/database/certificate-
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { expectWorking } from '../../support/login-proof.ts';
-import { countLogins, followLog, postgresVersions, sharedServer, startTestServer } from '../../support/postgres.ts';
+import { countLogins, followLog, sharedServer, startTestServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 
 /** Members of this role may not connect in plain text. */
@@ -26,7 +26,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'stranger.pem'), stranger.certificate);
   trusting = { DB_CA_FILE: join(folder, 'authority.pem') };
   bench = await RotationBench.open();
-  plainServer = await sharedServer(Math.max(...postgresVersions()));
+  plainServer = await sharedServer();
   server = await startTestServer({
     tls: (host) => authority.issue([host]),
     hba: [`hostnossl all +${TLS_ONLY} all reject`, 'host all all all scram-sha-256'],

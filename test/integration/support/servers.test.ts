@@ -12,8 +12,6 @@ import {
 } from '../../support/postgres.ts';
 import { RoleScope } from '../../support/role-scope.ts';
 
-const NEWEST = Math.max(...postgresVersions());
-
 describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   test('the shared server is of this version', async () => {
     expect((await sharedServer(version)).version).toBe(version);
@@ -49,7 +47,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 });
 
 test('a scope removes what it made or adopted, and fails a test that left a role, a database or a session', async () => {
-  const server = await sharedServer(NEWEST);
+  const server = await sharedServer();
   const scope = new RoleScope(server, 500);
   const app = await scope.createAppRole();
   scope.adopt(scope.name('twin'));

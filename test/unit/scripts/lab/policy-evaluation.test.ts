@@ -1,16 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { Json } from '../../support/cloudformation.ts';
-import { type Call, isAllowed } from '../../support/iam.ts';
+import { type Call, evaluate } from '../../../../scripts/lab/services/policy-evaluation.ts';
 
 const read: Call = { action: 'secretsmanager:GetSecretValue', resource: 'arn:aws:secretsmanager:eu-west-1:1:secret:a' };
 
-function allowed(statements: Json, call: Call): boolean {
-  return isAllowed([{ Version: '2012-10-17', Statement: statements }], call);
+function allowed(statements: unknown, call: Call): boolean {
+  return evaluate([{ Statement: statements }], call) === 'allowed';
 }
 
-describe('the IAM evaluator of the template tests', () => {
+describe("the lab's IAM", () => {
   it('denies what no statement allows', () => {
-    expect(isAllowed([], read)).toBe(false);
+    expect(evaluate([], read)).toBe('implicitDeny');
     expect(allowed([{ Effect: 'Allow', Action: 's3:*', Resource: '*' }], read)).toBe(false);
     expect(allowed([{ Effect: 'Allow', Action: 'secretsmanager:Get*', Resource: '*:secret:b' }], read)).toBe(false);
   });
@@ -24,12 +23,11 @@ describe('the IAM evaluator of the template tests', () => {
   });
 
   it('lets an explicit Deny win, in whichever document it stands', () => {
-    const Version = '2012-10-17';
-    const allow = { Version, Statement: { Effect: 'Allow', Action: '*', Resource: '*' } };
-    const deny = { Version, Statement: [{ Effect: 'Deny', Action: 'secretsmanager:*', Resource: '*' }] };
-    expect(isAllowed([allow], read)).toBe(true);
-    expect(isAllowed([allow, deny], read)).toBe(false);
-    expect(isAllowed([deny, allow], read)).toBe(false);
+    const allow = { Statement: { Effect: 'Allow', Action: '*', Resource: '*' } };
+    const deny = { Statement: [{ Effect: 'Deny', Action: 'secretsmanager:*', Resource: '*' }] };
+    expect(evaluate([allow], read)).toBe('allowed');
+    expect(evaluate([allow, deny], read)).toBe('explicitDeny');
+    expect(evaluate([deny, allow], read)).toBe('explicitDeny');
   });
 
   it('needs every condition, and a key that the request lacks does not hold', () => {
