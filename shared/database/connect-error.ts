@@ -212,6 +212,11 @@ export function databaseError(
   );
 }
 
+/** For who asked and was told that the server is a standby, before a write would have failed. */
+export function readOnlyError({ host, port, username, database }: SessionFacts): RotationError {
+  return databaseError(MEANINGS.readOnly, undefined, { host, port, username, database }, (text) => text);
+}
+
 function codeOf(error: unknown): string {
   const code = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined;
   return typeof code === 'string' ? code : '';

@@ -3,6 +3,7 @@ import { escapeLiteral } from 'pg';
 import type { PasswordHashing } from '../config.ts';
 import { RotationError } from '../rotation/errors.ts';
 import type { Password } from '../secrets/password.ts';
+import { readOnlyError } from './connect-error.ts';
 import { DEFAULT_SCRAM_ITERATIONS, isAscii, type PasswordEncryption, passwordVerifier } from './password-hash.ts';
 import type { SqlSession } from './session.ts';
 
@@ -44,7 +45,7 @@ async function inspectServer(session: SqlSession): Promise<ServerTraits> {
                           WHERE lanname = 'plpgsql' AND pg_catalog.has_language_privilege(session_user, oid, 'USAGE'))
              AND NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger
                               WHERE evtevent LIKE 'ddl%' AND evtenabled <> 'D') AS copy`);
-  if (row === undefined || row.standby) throw readOnly(session);
+  if (row === undefined || row.standby) throw readOnlyError(session.login);
   return {
     encryption:
       row.method === 'md5'
@@ -151,18 +152,4 @@ export async function whileRoleBusy<T>(session: SqlSession, work: () => Promise<
 /** COPY's text format escapes these four (PostgreSQL manual, COPY, "Text Format"). */
 function copyEscape(character: string): string {
   return { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character] ?? character;
-}
-
-function readOnly({ login: { host, port, username } }: SqlSession): RotationError {
-  return new RotationError(
-    'DATABASE_READ_ONLY',
-    `A server that can write was needed, and ${host}:${port} is a standby.`,
-    {
-      remedy:
-        'Put the writer\'s host name into "host"; if a failover is under way, the service tries the rotation again.',
-      host,
-      port,
-      username,
-    },
-  );
 }

@@ -127,6 +127,13 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** What kind of JSON value something is, for messages that must not quote it: "nothing", "null", "an array", "a number". */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
 /**
  * Makes anything thrown a RotationError. An unknown error's message is left behind, because no one can promise that
  * it quotes no secret; its name and the places in the code it came from are kept.

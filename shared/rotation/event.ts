@@ -1,4 +1,4 @@
-import { RotationError } from './errors.ts';
+import { kindOf, RotationError } from './errors.ts';
 
 /** The four steps of a rotation, in the order in which Secrets Manager calls them. */
 export const STEPS = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const;
@@ -47,11 +47,6 @@ function text(fields: Record<string, unknown>, key: string, min: number, max: nu
     throw invalid(key, `${min} to ${max} characters were needed, found ${value.length}`);
   }
   return value;
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  return value === undefined ? 'nothing' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
 }
 
 function invalid(key: string, found: string): RotationError {

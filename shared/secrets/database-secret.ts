@@ -1,4 +1,4 @@
-import { RotationError } from '../rotation/errors.ts';
+import { kindOf, RotationError } from '../rotation/errors.ts';
 import { replaceMembers } from './json-text.ts';
 import { Password } from './password.ts';
 
@@ -138,12 +138,6 @@ function requiredText(members: Members, key: string): string {
 /** Own members only, so that a secret's `__proto__` can't add any. */
 function own(members: Members, key: string): unknown {
   return Object.hasOwn(members, key) ? members[key] : undefined;
-}
-
-function kindOf(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 
 function malformed(key: string, found: string): RotationError {
