@@ -1,12 +1,14 @@
 import type { SecretsLab } from '../../scripts/lab/secrets-lab.ts';
 
+/** What PostgreSQL stores of a password, by SCRAM or by md5. */
+const VERIFIER = /SCRAM-SHA-256\$\d+:|\bmd5[0-9a-f]{32}\b/;
+
 /**
  * What looks like a verifier or a RotationToken, whoever made it. Outputs are searched for these besides the passwords
  * that the lab's secrets hold, because verifiers are made where no test can see them.
  */
 const PATTERNS: Readonly<Record<string, RegExp>> = {
-  'a SCRAM verifier': /SCRAM-SHA-256\$\d+:/,
-  'an md5 verifier': /\bmd5[0-9a-f]{32}\b/,
+  'a verifier': VERIFIER,
   'a RotationToken': /rotation-token-[0-9a-f-]{36}|"RotationToken"/i,
 };
 
@@ -86,6 +88,10 @@ export function passwordsIn(text: string, passwords: ReadonlySet<string>): numbe
   const words = new Set(Array.from(text.matchAll(/[\w.~-]{8,}/g), ([word]) => word));
   const isShown = (password: string) => (/^[\w.~-]+$/.test(password) ? words.has(password) : text.includes(password));
   return [...passwords].filter(isShown).length;
+}
+
+export function verifiersIn(text: string): number {
+  return text.match(new RegExp(VERIFIER, 'g'))?.length ?? 0;
 }
 
 function plain(json: string): string {

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import type { Credentials, ServerInstance } from '../../scripts/lab/database/instance.ts';
 import { PostgresServer, startPostgres } from '../../scripts/lab/database/server.ts';
-import { passwordsIn } from './leaks.ts';
+import { passwordsIn, verifiersIn } from './leaks.ts';
+import { linesWithoutVerifiers } from './role-log.ts';
 import type { ServerPlan } from './server-plan.ts';
 
 /** What a test worker needs to use a server that Vitest's main process runs. */
@@ -52,7 +53,7 @@ export class SharedServers {
     return `http://127.0.0.1:${port}${this.#path}`;
   }
 
-  /** @throws Error if a server's log shows a password of any test. */
+  /** @throws Error if a server's log shows a password of any test, or anybody's verifier. */
   async close(): Promise<void> {
     this.#http.closeAllConnections();
     this.#http.close();
@@ -62,7 +63,10 @@ export class SharedServers {
     await Promise.all(servers.map((server) => server.close()));
     const shown = logs.reduce((count, log) => count + passwordsIn(log, this.#passwords), 0);
     if (shown > 0) throw new Error(`No server's log should show a password of the tests, but ${shown} are shown.`);
-    const searched = `${logs.length} server logs, log_statement=all, searched for ${this.#passwords.size} passwords`;
+    const verifiers = logs.reduce((count, log) => count + verifiersIn(linesWithoutVerifiers(log)), 0);
+    if (verifiers > 0) throw new Error(`No server's log should show a verifier, but ${verifiers} are shown.`);
+    const sought = `${this.#passwords.size} passwords and for verifiers`;
+    const searched = `${logs.length} server logs, log_statement=all, searched for ${sought}`;
     process.stdout.write(`${searched}: none found\n`);
   }
 

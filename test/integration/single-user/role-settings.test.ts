@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { postgresVersions, sharedServer } from '../../support/postgres.ts';
+import { VERIFIER_IS_LOGGED } from '../../support/role-log.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 
 let bench: RotationBench;
@@ -10,53 +11,57 @@ beforeAll(async () => {
 });
 afterAll(() => bench[Symbol.asyncDispose]());
 
-interface Preparation {
-  /** Given the role's name as a quoted identifier. */
-  readonly sql: (role: string) => string;
-  /** Whether this changes the role's database. */
-  readonly ownDatabase?: true;
-}
-
 const IN_THIS_DATABASE = (sql: string) => `DO $$ BEGIN EXECUTE format('${sql}', current_database()); END $$`;
 
 const arrangeOn = async (version: number, options: ArrangementOptions) =>
   await arrange(bench, await sharedServer(version), { strategy: 'single-user' }, options);
 
 describe.each(postgresVersions())('PostgreSQL %i', (version) => {
-  test.each<[string, Preparation]>([
-    ['is read-only by default', { sql: (role) => `ALTER ROLE ${role} SET default_transaction_read_only = on` }],
+  test.each<[string, ArrangementOptions]>([
+    ['is read-only by default', { prepare: (role) => `ALTER ROLE ${role} SET default_transaction_read_only = on` }],
     [
       'has a database that is read-only by default',
-      { sql: () => IN_THIS_DATABASE('ALTER DATABASE %I SET default_transaction_read_only = on'), ownDatabase: true },
+      {
+        prepare: () => IN_THIS_DATABASE('ALTER DATABASE %I SET default_transaction_read_only = on'),
+        ownDatabase: true,
+      },
     ],
     [
       'has serializable, deferrable transactions',
       {
-        sql: (role) => `ALTER ROLE ${role} SET default_transaction_isolation = serializable;
+        prepare: (role) => `ALTER ROLE ${role} SET default_transaction_isolation = serializable;
           ALTER ROLE ${role} SET default_transaction_deferrable = on`,
       },
     ],
-    ['takes backslashes for escapes', { sql: (role) => `ALTER ROLE ${role} SET standard_conforming_strings = off` }],
-    ['has no search_path', { sql: (role) => `ALTER ROLE ${role} SET search_path = ''` }],
-    ['has another encoding', { sql: (role) => `ALTER ROLE ${role} SET client_encoding = 'LATIN1'` }],
-    ['has no plpgsql', { sql: () => 'DROP EXTENSION plpgsql', ownDatabase: true }],
+    [
+      'takes backslashes for escapes',
+      { prepare: (role) => `ALTER ROLE ${role} SET standard_conforming_strings = off` },
+    ],
+    ['has no search_path', { prepare: (role) => `ALTER ROLE ${role} SET search_path = ''` }],
+    ['has another encoding', { prepare: (role) => `ALTER ROLE ${role} SET client_encoding = 'LATIN1'` }],
+    ['has no plpgsql', { prepare: () => 'DROP EXTENSION plpgsql', ownDatabase: true, named: VERIFIER_IS_LOGGED }],
     [
       'may not make temporary tables',
-      { sql: () => IN_THIS_DATABASE('REVOKE TEMP ON DATABASE %I FROM PUBLIC'), ownDatabase: true },
+      {
+        prepare: () => IN_THIS_DATABASE('REVOKE TEMP ON DATABASE %I FROM PUBLIC'),
+        ownDatabase: true,
+        named: VERIFIER_IS_LOGGED,
+      },
     ],
     [
       'is watched by an event trigger that forbids tables',
       {
-        sql: () => `
+        prepare: () => `
           CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no DDL here'; END $$;
           CREATE EVENT TRIGGER forbid ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION forbid()`,
         ownDatabase: true,
+        named: VERIFIER_IS_LOGGED,
       },
     ],
-    ['inherits nothing', { sql: (role) => `ALTER ROLE ${role} NOINHERIT` }],
-    ['is a superuser', { sql: (role) => `ALTER ROLE ${role} SUPERUSER` }],
-  ])('rotates a role that %s', async (_, { sql, ownDatabase = false }) => {
-    await using here = await arrangeOn(version, { prepare: sql, ownDatabase });
+    ['inherits nothing', { prepare: (role) => `ALTER ROLE ${role} NOINHERIT` }],
+    ['is a superuser', { prepare: (role) => `ALTER ROLE ${role} SUPERUSER` }],
+  ])('rotates a role that %s', async (_, options) => {
+    await using here = await arrangeOn(version, options);
     const { server, role, secret } = here;
 
     expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });

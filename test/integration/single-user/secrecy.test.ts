@@ -4,7 +4,7 @@ import { type Arrangement, arrange } from '../../support/arrangement.ts';
 import { expectWorking } from '../../support/login-proof.ts';
 import { followLog, postgresVersions, searchLog, sharedServer } from '../../support/postgres.ts';
 import { holdRole } from '../../support/role-hold.ts';
-import { linesOf } from '../../support/role-log.ts';
+import { linesOf, VERIFIER_IS_LOGGED } from '../../support/role-log.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 
 let bench: RotationBench;
@@ -40,7 +40,8 @@ async function arrangeLogged(version: number, environment: Readonly<Record<strin
 
 async function arrangeLoggedWithoutTemp(version: number) {
   const prepare = (role: string) => `${logEverything(role)}; ${NO_TEMP}`;
-  return await arrange(bench, await sharedServer(version), { strategy: 'single-user' }, { ownDatabase: true, prepare });
+  const options = { named: VERIFIER_IS_LOGGED, ownDatabase: true, prepare };
+  return await arrange(bench, await sharedServer(version), { strategy: 'single-user' }, options);
 }
 
 /** What the server stores of the role's password, and who has it can impersonate the server or guess on. */
