@@ -1,14 +1,15 @@
 import type { SecretsLab } from '../../scripts/lab/secrets-lab.ts';
+import { linesWithoutVerifiers } from './role-log.ts';
 
-/** What PostgreSQL stores of a password, by SCRAM or by md5. */
-const VERIFIER = /SCRAM-SHA-256\$\d+:|\bmd5[0-9a-f]{32}\b/;
+/** What PostgreSQL stores of a password. */
+const VERIFIERS = { 'a SCRAM verifier': /SCRAM-SHA-256\$\d+:/, 'an md5 verifier': /\bmd5[0-9a-f]{32}\b/ };
 
 /**
  * What looks like a verifier or a RotationToken, whoever made it. Outputs are searched for these besides the passwords
  * that the lab's secrets hold, because verifiers are made where no test can see them.
  */
 const PATTERNS: Readonly<Record<string, RegExp>> = {
-  'a verifier': VERIFIER,
+  ...VERIFIERS,
   'a RotationToken': /rotation-token-[0-9a-f-]{36}|"RotationToken"/i,
 };
 
@@ -42,6 +43,11 @@ export class LeakWatch {
     for (const text of texts) if (text.length >= SHORTEST_NEEDLE) this.#needles.add(text);
   }
 
+  /** What a function wrote that the lab did not start. */
+  hear(line: string): void {
+    this.#events.push(line);
+  }
+
   /**
    * Searches what the lab and its functions have said, and `others`.
    * @throws Error that says where something was found and what kind of thing, but not the thing.
@@ -55,6 +61,12 @@ export class LeakWatch {
     if (found.length > 0) throw new Error(`No output should show a secret, but: ${found.join('; ')}.`);
   }
 
+  /** @throws Error if the log shows a password of the lab's secrets, or anybody's verifier. */
+  verifyServerLog(log: string): void {
+    const found = shownInServerLog(log, this.passwords());
+    if (found.length > 0) throw new Error(`No server's log should show a secret, but it shows ${found.join(' and ')}.`);
+  }
+
   /** Every password that the lab's secrets hold or held, and what was kept besides. */
   passwords(): ReadonlySet<string> {
     return new Set([...this.#needles, ...this.#lab.storedValues().flatMap(secretsIn)]);
@@ -64,11 +76,11 @@ export class LeakWatch {
   search(outputs: NamedOutputs): string[] {
     const secrets = this.passwords();
     return Object.entries(outputs).flatMap(([name, output]) => {
-      const kinds = Object.entries(PATTERNS).filter(([, pattern]) => pattern.test(output));
+      const kinds = kindsIn(output, PATTERNS);
       const isShown = (secret: string) => disguises(secret).some((text) => output.includes(text));
       const passwords = [...secrets].filter(isShown).length;
       return [
-        ...kinds.map(([kind]) => `${kind} in ${name}`),
+        ...kinds.map((kind) => `${kind} in ${name}`),
         ...(passwords === 0 ? [] : [`${passwords} passwords in ${name}`]),
       ];
     });
@@ -83,15 +95,19 @@ export function secretsIn(text: string): string[] {
   return (passwords.length > 0 ? passwords : [text]).filter((secret) => secret.length >= SHORTEST_NEEDLE);
 }
 
-/** How many of the passwords are in a long text. Those of the usual alphabet are looked up word by word, which is fast. */
-export function passwordsIn(text: string, passwords: ReadonlySet<string>): number {
-  const words = new Set(Array.from(text.matchAll(/[\w.~-]{8,}/g), ([word]) => word));
-  const isShown = (password: string) => (/^[\w.~-]+$/.test(password) ? words.has(password) : text.includes(password));
-  return [...passwords].filter(isShown).length;
+/**
+ * What a server's log shows of these passwords and of any verifier, in words; it may be long, so passwords of the usual
+ * alphabet are looked up word by word.
+ */
+export function shownInServerLog(log: string, passwords: ReadonlySet<string>): string[] {
+  const words = new Set(Array.from(log.matchAll(/[\w.~-]{8,}/g), ([word]) => word));
+  const isShown = (password: string) => (/^[\w.~-]+$/.test(password) ? words.has(password) : log.includes(password));
+  const shown = [...passwords].filter(isShown).length;
+  return [...(shown === 0 ? [] : [`${shown} passwords`]), ...kindsIn(linesWithoutVerifiers(log), VERIFIERS)];
 }
 
-export function verifiersIn(text: string): number {
-  return text.match(new RegExp(VERIFIER, 'g'))?.length ?? 0;
+function kindsIn(output: string, patterns: Readonly<Record<string, RegExp>>): string[] {
+  return Object.keys(patterns).filter((kind) => patterns[kind]?.test(output));
 }
 
 function plain(json: string): string {

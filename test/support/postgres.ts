@@ -9,7 +9,7 @@ import {
 import type {} from './global-setup.ts';
 import { RoleScope } from './role-scope.ts';
 import { redactedTail } from './server-log.ts';
-import { reachSharedServer } from './shared-servers.ts';
+import { LOG_ALL, reachSharedServer } from './shared-servers.ts';
 
 /** The major versions to run on, for `describe.each(postgresVersions())`. */
 export function postgresVersions(): readonly number[] {
@@ -31,7 +31,7 @@ export type TestServerOptions = Omit<StartOptions, 'source'>;
 export async function startTestServer(options: TestServerOptions = {}): Promise<PostgresServer> {
   const { source } = inject('postgres');
   const version = options.version ?? newestVersion();
-  const settings = { log_connections: 'on', ...options.settings };
+  const settings = { ...LOG_ALL, ...options.settings };
   const server = await startPostgres({ ...options, source, version, settings });
   reportOnFailure(server, () => []);
   return server;

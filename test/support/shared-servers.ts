@@ -5,8 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import type { Credentials, ServerInstance } from '../../scripts/lab/database/instance.ts';
 import { PostgresServer, startPostgres } from '../../scripts/lab/database/server.ts';
-import { passwordsIn, verifiersIn } from './leaks.ts';
-import { linesWithoutVerifiers } from './role-log.ts';
+import { shownInServerLog } from './leaks.ts';
 import type { ServerPlan } from './server-plan.ts';
 
 /** What a test worker needs to use a server that Vitest's main process runs. */
@@ -17,13 +16,11 @@ interface SharedServer {
   readonly superuser: Credentials;
 }
 
-/** Settings that all tests share; a test that needs others starts a server of its own. Everything is logged. */
-const SETTINGS = {
-  log_connections: 'on',
-  max_connections: '200',
-  log_statement: 'all',
-  log_min_duration_statement: '0',
-};
+/** Of all test servers: what they log is searched for secrets. */
+export const LOG_ALL = { log_connections: 'on', log_statement: 'all', log_min_duration_statement: '0' };
+
+/** Settings that all tests share; a test that needs others starts a server of its own. */
+const SETTINGS = { ...LOG_ALL, max_connections: '200' };
 
 /**
  * Runs one plain server per version for all test files, each started when the first test asks for it. Tests run in
@@ -61,10 +58,9 @@ export class SharedServers {
     const servers = started.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
     const logs = await Promise.all(servers.map((server) => server.log()));
     await Promise.all(servers.map((server) => server.close()));
-    const shown = logs.reduce((count, log) => count + passwordsIn(log, this.#passwords), 0);
-    if (shown > 0) throw new Error(`No server's log should show a password of the tests, but ${shown} are shown.`);
-    const verifiers = logs.reduce((count, log) => count + verifiersIn(linesWithoutVerifiers(log)), 0);
-    if (verifiers > 0) throw new Error(`No server's log should show a verifier, but ${verifiers} are shown.`);
+    const shown = logs.flatMap((log) => shownInServerLog(log, this.#passwords));
+    if (shown.length > 0)
+      throw new Error(`No server's log should show a secret, but they show ${shown.join(' and ')}.`);
     const sought = `${this.#passwords.size} passwords and for verifiers`;
     const searched = `${logs.length} server logs, log_statement=all, searched for ${sought}`;
     process.stdout.write(`${searched}: none found\n`);

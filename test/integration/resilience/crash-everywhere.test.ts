@@ -5,6 +5,7 @@ import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secre
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
 import { crashAt, recordPoints, type Start, VARIANTS, type Variant } from '../../support/crash/crash-run.ts';
 import { Lane } from '../../support/crash/lane.ts';
+import { type LeakWatch, watchLeaks } from '../../support/leaks.ts';
 import { postgresVersions, startTestServer } from '../../support/postgres.ts';
 import { clientOf } from '../../support/secrets-lab-client.ts';
 
@@ -22,12 +23,16 @@ describe.each(versions)('PostgreSQL %i', (version) => {
   let server: PostgresServer;
   let lab: SecretsLab;
   let client: SecretsManagerClient;
+  let leaks: LeakWatch;
   beforeAll(async () => {
     server = await startTestServer({ version });
     lab = await startSecretsManager({ retries: 0 });
     client = clientOf(lab);
+    leaks = watchLeaks(lab);
   });
   afterAll(async () => {
+    leaks?.verify();
+    leaks?.verifyServerLog(await server.log());
     client?.destroy();
     await lab?.close();
     await server?.close();
@@ -42,7 +47,7 @@ describe.each(versions)('PostgreSQL %i', (version) => {
     { timeout: 1_800_000 },
     async (name, strategy, start) => {
       const lanes = await Promise.all(
-        Array.from({ length: LANES }, () => Lane.open(strategy, { lab, client, server }, { spare: true })),
+        Array.from({ length: LANES }, () => Lane.open(strategy, { lab, client, server, leaks }, { spare: true })),
       );
       try {
         const points = await recordTwice(lanes, start);

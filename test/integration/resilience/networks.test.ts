@@ -15,6 +15,7 @@ import { type Gate, OPEN, Trap } from '../../support/crash/gate.ts';
 import { violations, violationsAtEnd } from '../../support/crash/invariants.ts';
 import { Lane, type LaneOptions, type Surroundings } from '../../support/crash/lane.ts';
 import type { Subject } from '../../support/crash/subject.ts';
+import { type LeakWatch, watchLeaks } from '../../support/leaks.ts';
 import { startTestServer } from '../../support/postgres.ts';
 import { clientOf } from '../../support/secrets-lab-client.ts';
 
@@ -24,12 +25,15 @@ const TIMEOUT_MS = 6_000;
 
 let lab: SecretsLab;
 let client: SecretsManagerClient;
+let leaks: LeakWatch;
 beforeAll(async () => {
   lab = await startSecretsManager({ retries: 0 });
   client = clientOf(lab);
+  leaks = watchLeaks(lab);
 });
 afterEach(() => lab.faults.clear());
 afterAll(async () => {
+  leaks?.verify();
   client?.destroy();
   await lab?.close();
 });
@@ -75,9 +79,12 @@ describe.each(STRATEGIES)('%s', (strategy) => {
   let around: Surroundings;
   beforeAll(async () => {
     server = await startTestServer({ settings: { max_connections: '40', superuser_reserved_connections: '3' } });
-    around = { lab, client, server };
+    around = { lab, client, server, leaks };
   });
-  afterAll(() => server?.close());
+  afterAll(async () => {
+    leaks.verifyServerLog(await server.log());
+    await server.close();
+  });
 
   const open = (options: LaneOptions = { timeoutMs: TIMEOUT_MS }) => Lane.open(strategy, around, options);
 
@@ -211,7 +218,7 @@ describe.each(STRATEGIES)('%s', (strategy) => {
   test('a failover that leads to a standby ends as read-only, until the way leads to the writer again', async () => {
     await using primary = await startPostgres({ source: 'embedded' });
     await using replica = await startReplica(primary);
-    await using lane = await Lane.open(strategy, { lab, client, server: primary });
+    await using lane = await Lane.open(strategy, { lab, client, server: primary, leaks });
     const gate = new Trap('setSecret: GetSecretValue AWSCURRENT, answer', lane.step, async () => {
       lane.database.target = replica;
       return 'pass';

@@ -7,6 +7,7 @@ import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import type { SecretsLab } from '../../../scripts/lab/secrets-lab.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
+import type { LeakWatch } from '../leaks.ts';
 import { ApiProxy } from './api-proxy.ts';
 import { type Gate, OPEN } from './gate.ts';
 import { PostgresProxy } from './postgres-proxy.ts';
@@ -30,6 +31,8 @@ export interface Surroundings {
   readonly lab: SecretsLab;
   readonly client: SecretsManagerClient;
   readonly server: PostgresServer;
+  /** Of the lab; hears what the lane's function writes. */
+  readonly leaks: LeakWatch;
 }
 
 /** What ended a run through the steps early; undefined where all four succeeded. */
@@ -72,7 +75,10 @@ export class Lane implements AsyncDisposable {
     this.#api = api;
     this.#functions = new FunctionStock({
       ...{ strategy, endpoint: api.endpoint, environment, timeoutMs, spare },
-      onLog: ({ line }) => this.log.push(line),
+      onLog: ({ line }) => {
+        this.log.push(line);
+        around.leaks.hear(line);
+      },
     });
     this.#registersOnly = around.lab.functions.register({
       name: `registers-only-${randomUUID()}`,

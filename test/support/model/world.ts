@@ -83,6 +83,7 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       this.#leaks.verify();
+      this.#leaks.verifyServerLog(await this.#server.log());
     } finally {
       await this.lab.close();
       this.client.destroy();
