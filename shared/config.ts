@@ -16,8 +16,8 @@ export type PasswordHashing = 'client' | 'server';
 export interface Config {
   /** SECRETS_MANAGER_ENDPOINT; undefined leaves the choice to the AWS SDK. */
   readonly secretsManagerEndpoint: string | undefined;
-  /** Tries of one API call, the first included; undefined where AWS_MAX_ATTEMPTS speaks. */
-  readonly maxAttempts: number | undefined;
+  /** Tries of one API call, the first included. */
+  readonly maxAttempts: number;
   readonly passwordPolicy: PasswordPolicy;
   readonly passwordHashing: PasswordHashing;
   /** Whether a secret without an `ssl` key may fall back to plain text where the server has no TLS. */
@@ -47,7 +47,7 @@ export function readConfig(environment: Environment = process.env): Config {
   const caFile = environment.DB_CA_FILE;
   return Object.freeze({
     secretsManagerEndpoint: readUrl(environment, 'SECRETS_MANAGER_ENDPOINT'),
-    maxAttempts: environment.AWS_MAX_ATTEMPTS === undefined ? MAX_ATTEMPTS : undefined,
+    maxAttempts: readInteger(environment, 'AWS_MAX_ATTEMPTS', MAX_ATTEMPTS, 1, 100),
     passwordPolicy: readPasswordPolicy(environment),
     passwordHashing: readChoice(environment, 'PASSWORD_HASHING', ['client', 'server']),
     tlsFallback: readChoice(environment, 'TLS_FALLBACK', ['deny', 'allow']) === 'allow',

@@ -42,6 +42,10 @@ function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): 
     }
     if (state === '42501') return MEANINGS.noConnectPrivilege;
   }
+  // Password rules raise it too (credcheck); of a session that is logged in, nothing else is judged by it.
+  if (phase === 'working' && state === '28000') return MEANINGS.refusedByPolicy;
+  // By the part of the server that judges settings, whatever the server's language.
+  if (error.file === 'guc.c' && (state === '22023' || state === '42704')) return MEANINGS.settingRefused;
   if (state === '53300') return error.routine === 'InitializeSessionUserId' ? MEANINGS.roleLimit : MEANINGS.full;
   if (state === 'XX000' && /concurrently/.test(error.message)) return MEANINGS.busy;
   return BY_STATE[state] ?? BY_STATE[state.slice(0, 2)] ?? MEANINGS.other;
@@ -155,6 +159,12 @@ const MEANINGS = {
     what: 'the server refused the new password',
     remedy:
       "Match PASSWORD_LENGTH and EXCLUDE_* to the server's password rules; where it checks the clear text (passwordcheck, credcheck) set PASSWORD_HASHING=server.",
+  },
+  settingRefused: {
+    code: 'DATABASE_ERROR',
+    what: 'the server refused a setting that the base role has and its twin should have',
+    remedy:
+      'Take the setting that the message names off the base role: ALTER ROLE … RESET …; (\\drds in psql lists them).',
   },
   other: {
     code: 'DATABASE_ERROR',

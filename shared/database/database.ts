@@ -23,7 +23,10 @@ export function roleDatabase(config: Config, trust: () => Promise<SecureContext>
       try {
         return await withSession(login, { deadline, trust }, (session) => work(DIALECTS[engine](session, config)));
       } catch (error) {
-        throw error instanceof RotationError ? error.with({ credential: label }) : error;
+        if (!(error instanceof RotationError)) throw error;
+        // Some errors are about another role than the one that is logged in.
+        const aboutAnother = error.facts.username !== undefined && error.facts.username !== username;
+        throw error.with({ host, port, ...(aboutAnother ? {} : { credential: label }) });
       }
     },
   };

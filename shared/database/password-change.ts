@@ -17,10 +17,15 @@ const USUAL_ENCRYPTION = { method: 'scram-sha-256', iterations: DEFAULT_SCRAM_IT
 /** What the server says about storing passwords, and whether a password can reach it without being logged. */
 export interface ServerTraits {
   readonly encryption: PasswordEncryption;
+  /** Whether the server itself would store another form, where it is the one to hash. */
+  readonly encryptsOtherwise: boolean;
   /** Major version, such as 16. */
   readonly version: number;
   readonly copyAllowed: boolean;
 }
+
+/** Whose password is changed: the session's user's own, with no role set; or another's, by the role that the session acts as. */
+export type ChangedPassword = 'own' | "another's";
 
 /**
  * Asks for the server's password settings and for what the silent way needs: TEMP and plpgsql, and no event trigger
@@ -28,7 +33,8 @@ export interface ServerTraits {
  *
  * @throws RotationError DATABASE_READ_ONLY
  */
-async function inspectServer(session: SqlSession): Promise<ServerTraits> {
+async function inspectServer(session: SqlSession, whose: ChangedPassword): Promise<ServerTraits> {
+  const actor = whose === 'own' ? 'session_user' : 'current_user';
   const [row] = await session.query<{
     method: string;
     iterations: string | null;
@@ -40,39 +46,45 @@ async function inspectServer(session: SqlSession): Promise<ServerTraits> {
            pg_catalog.current_setting('scram_iterations', true) AS iterations,
            pg_catalog.current_setting('server_version_num')::int / 10000 AS version,
            pg_catalog.pg_is_in_recovery() AS standby,
-           pg_catalog.has_database_privilege(session_user, pg_catalog.current_database(), 'TEMP')
+           pg_catalog.has_database_privilege(${actor}, pg_catalog.current_database(), 'TEMP')
              AND EXISTS (SELECT FROM pg_catalog.pg_language
-                          WHERE lanname = 'plpgsql' AND pg_catalog.has_language_privilege(session_user, oid, 'USAGE'))
+                          WHERE lanname = 'plpgsql' AND pg_catalog.has_language_privilege(${actor}, oid, 'USAGE'))
              AND NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger
                               WHERE evtevent LIKE 'ddl%' AND evtenabled <> 'D') AS copy`);
   if (row === undefined || row.standby) throw readOnlyError(session.login);
+  // Who has just logged in by SCRAM may be let in by nothing else, whatever the server says of new passwords.
+  const staysScram = whose === 'own' && session.scram;
   return {
     encryption:
-      row.method === 'md5'
+      row.method === 'md5' && !staysScram
         ? { method: 'md5' }
         : { method: 'scram-sha-256', iterations: Number(row.iterations ?? DEFAULT_SCRAM_ITERATIONS) },
+    encryptsOtherwise: row.method === 'md5' && staysScram,
     version: row.version,
     copyAllowed: row.copy,
   };
 }
 
 /**
- * Inspects the server, and makes what it is to store as `username`'s password: the verifier; or the clear text, where
+ * Inspects the server, and makes what it is to store as the password of `username`: the verifier; or the clear text, where
  * the server is to hash it or where only the server knows how to (text that is not ASCII).
  */
 export async function prepareChange(
   session: SqlSession,
   hashing: PasswordHashing,
-  username: string,
-  password: Password,
+  {
+    whose,
+    username,
+    password,
+  }: { readonly whose: ChangedPassword; readonly username: string; readonly password: Password },
 ): Promise<{ readonly server: ServerTraits; readonly stored: string }> {
   const clear = password.reveal();
   session.keepSecret(clear);
-  if (hashing === 'server' || !isAscii(clear)) return { server: await inspectServer(session), stored: clear };
+  if (hashing === 'server' || !isAscii(clear)) return { server: await inspectServer(session, whose), stored: clear };
 
   // What nearly every server wants is computed while this one is asked.
   const usual = passwordVerifier(USUAL_ENCRYPTION, username, clear);
-  const server = await inspectServer(session);
+  const server = await inspectServer(session, whose);
   const stored = isUsual(server.encryption) ? await usual : await passwordVerifier(server.encryption, username, clear);
   session.keepSecret(stored);
   return { server, stored };
@@ -84,16 +96,18 @@ function isUsual(encryption: PasswordEncryption): boolean {
 
 /**
  * Opens a transaction under an advisory lock keyed by the role, because PostgreSQL answers concurrent changes of one
- * role with "tuple concurrently updated".
+ * role with "tuple concurrently updated". What is read under the lock is what the last holder committed, whatever the
+ * isolation that the role has by default.
  *
  * @param role SQL expression of the role's name.
  */
 export function beginRoleChange(session: SqlSession, server: ServerTraits, role: string): string {
   return `
-    BEGIN READ WRITE;
+    BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
     SET LOCAL search_path = pg_catalog, pg_temp;
     SET LOCAL lock_timeout = ${LOCK_TIMEOUT};
     SET LOCAL statement_timeout = ${session.deadline.remaining()};
+    ${server.encryptsOtherwise ? "SET LOCAL password_encryption = 'scram-sha-256';" : ''}
     ${server.version >= 18 ? 'SET LOCAL md5_password_warnings = off;' : ''}
     SET LOCAL debug_print_parse = off; SET LOCAL debug_print_rewritten = off; SET LOCAL debug_print_plan = off;
     SELECT pg_advisory_xact_lock(hashtextextended('postgres-secret-rotation:' || ${role}, 0));`;

@@ -34,7 +34,7 @@ async function describeUser(session: SqlSession): Promise<UserFacts> {
            current_user::text AS "actsAs",
            me.rolsuper AS superuser,
            base.rolname::text AS "namesake",
-           coalesce((SELECT pg_catalog.substr(setting, 6)
+           coalesce((SELECT nullif(pg_catalog.substr(setting, 6), 'none')
                        FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS setting
                       WHERE s.setrole = base.oid AND setting LIKE 'role=%' AND (s.setdatabase = 0 OR s.setdatabase =
                             (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
@@ -54,7 +54,11 @@ async function describeUser(session: SqlSession): Promise<UserFacts> {
 }
 
 async function setOwnPassword(session: SqlSession, config: Config, password: Password): Promise<void> {
-  const { server, stored } = await prepareChange(session, config.passwordHashing, session.login.username, password);
+  const { server, stored } = await prepareChange(session, config.passwordHashing, {
+    whose: 'own',
+    username: session.login.username,
+    password,
+  });
   await whileRoleBusy(session, () =>
     changePassword(session, server, {
       // With no role set, a user may always change its own password; and so no name needs quoting.
@@ -67,7 +71,7 @@ async function setOwnPassword(session: SqlSession, config: Config, password: Pas
 
 /** One transaction: look under the lock, refuse or plan, then all changes at once. */
 async function applyTwin(session: SqlSession, config: Config, change: TwinChange): Promise<void> {
-  const { server, stored } = await prepareChange(session, config.passwordHashing, change.username, change.password);
+  const { server, stored } = await prepareChange(session, config.passwordHashing, { whose: "another's", ...change });
   await whileRoleBusy(session, async () => {
     await session.query(beginRoleChange(session, server, escapeLiteral(change.base)));
     const state = await readTwinState(session, change.base, change.twin, server.version);

@@ -22,9 +22,16 @@ const FOLDED = ['search_path', 'temp_tablespaces'];
  * @param role the role that it acts as from login on, unless the base role itself acts as another.
  */
 export function wantedSettings(base: RoleSettings, role: string | undefined): RoleSettings {
-  const everywhere = base[''] ?? [];
-  if (role === undefined || everywhere.some((setting) => setting.startsWith('role='))) return base;
-  return { ...base, '': [...everywhere, `role=${role}`] };
+  if (role === undefined) return base;
+  const own = `role=${role}`;
+  const settings = Object.entries(base).map(([database, all]) => [
+    database,
+    // To the base role this means itself; the twin would be cut off from it.
+    all.map((setting) => (setting === 'role=none' ? own : setting)),
+  ]);
+  const wanted: RoleSettings = Object.fromEntries(settings);
+  const everywhere = wanted[''] ?? [];
+  return everywhere.some((setting) => setting.startsWith('role=')) ? wanted : { ...wanted, '': [...everywhere, own] };
 }
 
 /** One difference between two roles' settings; without a value it is to be reset. */

@@ -8,7 +8,7 @@ import type { Password } from '../secrets/password.ts';
 import { databaseError, meaningOf, type Phase, TIMED_OUT } from './connect-error.ts';
 import type { TlsPolicy } from './tls.ts';
 
-/** Everything that a login needs; nothing is taken from the environment or from a connection string. */
+/** Who logs in, where and how; none of it is taken from the environment or from a connection string. */
 export interface Login {
   readonly host: string;
   readonly port: number;
@@ -21,6 +21,8 @@ export interface Login {
 /** What an open session can do. Every wait ends by the step's deadline; every error is a RotationError. */
 export interface SqlSession {
   readonly login: Login;
+  /** Whether the login was by SCRAM: clients of this user must know it, and pg_hba.conf may ask for it. */
+  readonly scram: boolean;
   readonly deadline: Deadline;
   /** One statement; `Row` is what the caller's SELECT list makes it. */
   query<Row extends object = never>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
@@ -69,6 +71,10 @@ async function openSession<T>(
   const client = new Client(clientConfig(login, encrypted ? await trust() : undefined, socket));
   // A socket that breaks between two statements is reported by the next one; without a listener it would end the process.
   client.on('error', () => {});
+  let scram = false;
+  client.connection.once('authenticationSASL', () => {
+    scram = true;
+  });
 
   const secrets = [login.password.reveal()];
   const redact = (text: string) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
@@ -95,6 +101,7 @@ async function openSession<T>(
     }
     const value = await work({
       login,
+      scram,
       deadline,
       query: (text, values = []) => run(async () => (await client.query(text, [...values])).rows),
       copyInto: (text, data) => run(() => copyQuery(client, text, data)),

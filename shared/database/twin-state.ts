@@ -11,7 +11,7 @@ export interface RoleState {
   readonly bypassRls: boolean;
   /** −1 is no limit. */
   readonly connectionLimit: number;
-  /** As PostgreSQL prints it; null where there is none. */
+  /** ISO 8601, whatever the session's DateStyle, or 'infinity'; null where there is none. */
   readonly validUntil: string | null;
   readonly expired: boolean;
   /** Settings as `name=value`, by database; the key '' is for all databases. */
@@ -95,7 +95,7 @@ function roleQuery(name: string): string {
             'superuser', r.rolsuper, 'canLogin', r.rolcanlogin, 'inherit', r.rolinherit,
             'replication', r.rolreplication, 'createDb', r.rolcreatedb, 'createRole', r.rolcreaterole,
             'bypassRls', r.rolbypassrls, 'connectionLimit', r.rolconnlimit,
-            'validUntil', r.rolvaliduntil::text, 'expired', coalesce(r.rolvaliduntil <= now(), false),
+            'validUntil', r.rolvaliduntil, 'expired', coalesce(r.rolvaliduntil <= now(), false),
             'settings', (SELECT coalesce(json_object_agg(coalesce(db.datname, ''), d.setconfig), '{}')
                            FROM pg_db_role_setting d LEFT JOIN pg_database db ON db.oid = d.setdatabase
                           WHERE d.setrole = r.oid),

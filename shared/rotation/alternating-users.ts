@@ -1,6 +1,6 @@
 import { isSameServer } from '../secrets/database-secret.ts';
 import { credentialFacts, passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
-import { RotationError } from './errors.ts';
+import { quotedName, RotationError } from './errors.ts';
 import type { Credential, RoleSession, RotationStrategy, StrategyContext, UserFacts } from './strategy.ts';
 
 /** AWS's rule for the name of the second login. */
@@ -43,6 +43,9 @@ export const alternatingUsers: RotationStrategy = {
       throw passwordNotAccepted(superuser, 'Rotate or correct the superuser secret that "masterarn" names.');
     return 'superuser';
   },
+
+  whenPendingIsRefused:
+    "Nothing is lost, AWSCURRENT still works: let the service try again; if it comes back, check the role's VALID UNTIL (\\du in psql), and that pg_hba.conf lets in what password_encryption makes.",
 
   async verify(roles, pending) {
     const user = await roles.describeUser();
@@ -128,10 +131,14 @@ function nameTooLong(current: Credential, bytes: number): RotationError {
 
 function membershipRevoked(credential: Credential, user: UserFacts): RotationError {
   const { username } = credential.secret;
+  const base = quotedName(user.namesake ?? '');
   return new RotationError(
     'TWIN_NOT_LINKED',
-    `${username} is set to act as ${user.namesake} and must be a member of it, and it is not.`,
-    { remedy: `GRANT "${user.namesake}" TO {role};`, ...credentialFacts(credential) },
+    `${username} is set to act as ${user.namesake} and must have been made a member of it by an administrator, and it was not.`,
+    {
+      remedy: `As an administrator: REVOKE ${base} FROM {role}; GRANT ${base} TO {role};`,
+      ...credentialFacts(credential),
+    },
   );
 }
 
@@ -139,7 +146,7 @@ function twinDiffers(pending: Credential, base: string, missing: number): Rotati
   const { username } = pending.secret;
   const found = missing > 0 ? `it lacks ${missing} privileges on tables or schemas` : 'it acts as another role';
   return new RotationError('TWIN_DIFFERS', `${username} must be able to do what ${base} can, and ${found}.`, {
-    remedy: `GRANT "${base}" TO {role}; then rotate again; AWSCURRENT still stands.`,
+    remedy: `GRANT ${quotedName(base)} TO {role}; then rotate again; AWSCURRENT still stands.`,
     ...credentialFacts(pending),
   });
 }

@@ -116,14 +116,20 @@ export class RotationError extends Error {
 
 /** Puts facts, as soon as they are known, where a remedy names them: `{secretArn}`, `{versionId}`, and names as SQL. */
 function fillIn({ remedy, secretArn, versionId, username, database }: RotationErrorFacts): string {
-  const known = { secretArn, versionId, role: username && quoted(username), database: database && quoted(database) };
+  const known = {
+    secretArn,
+    versionId,
+    role: username && quotedName(username),
+    database: database && quotedName(database),
+  };
   return Object.entries(known).reduce(
     (text, [key, value]) => (value ? text.replaceAll(`{${key}}`, () => value) : text),
     remedy,
   );
 }
 
-function quoted(name: string): string {
+/** A role's name for SQL that a person will paste. */
+export function quotedName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 

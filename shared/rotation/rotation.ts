@@ -18,13 +18,14 @@ import { passwordNotAccepted } from './credential-errors.ts';
 import { type CredentialLabel, RotationError } from './errors.ts';
 import type { RotationEvent, Step } from './event.ts';
 import type { RecentLogins } from './recent-logins.ts';
-import type {
-  Credential,
-  LoginOutcome,
-  RoleDatabase,
-  RotationStrategy,
-  StrategyContext,
-  SuperuserSecrets,
+import {
+  type Credential,
+  type LoginOutcome,
+  type RoleDatabase,
+  type RotationStrategy,
+  type StrategyContext,
+  type SuperuserSecrets,
+  UNLABELLED_TO_TRY,
 } from './strategy.ts';
 import { decide, type VersionStages, versionWith } from './version-stage.ts';
 
@@ -50,13 +51,6 @@ export interface StepReport {
 
 /** How long to wait, in ms, before a password that is on its way to a replica is tried again. */
 const REPLICATION_PAUSE = 500;
-
-/** At most this many versions without a label are tried as passwords. */
-const UNLABELLED_TO_TRY = 5;
-
-/** Of the pending password. */
-const LET_IT_TRY_AGAIN =
-  "Nothing is lost, AWSCURRENT still stands: let the service try again, and check the role's VALID UNTIL (\\du in psql) if it comes back.";
 
 type StepWork = (rotation: Rotation, stages: VersionStages) => Promise<StepReport>;
 
@@ -151,7 +145,7 @@ async function testPending(rotation: Rotation): Promise<void> {
       outcome = await login();
     }
   }
-  if (!outcome.accepted) throw passwordNotAccepted(pending, LET_IT_TRY_AGAIN);
+  if (!outcome.accepted) throw passwordNotAccepted(pending, strategy.whenPendingIsRefused);
   logins.add(event.secretId, event.token);
 }
 

@@ -1,7 +1,7 @@
 import { isSameServer } from '../secrets/database-secret.ts';
 import { pendingMismatch } from './credential-errors.ts';
 import { RotationError } from './errors.ts';
-import type { Credential, RotationStrategy, SetSecretContext } from './strategy.ts';
+import { type Credential, type RotationStrategy, type SetSecretContext, UNLABELLED_TO_TRY } from './strategy.ts';
 
 /**
  * Single user: the user's own password is replaced, by the user itself.
@@ -28,6 +28,9 @@ export const singleUser: RotationStrategy = {
     return await recover(context);
   },
 
+  whenPendingIsRefused:
+    "Applications are refused until this is mended, as AWSCURRENT was replaced: check the role's VALID UNTIL (\\du in psql) and pg_hba.conf, or as an administrator set the password that AWSPENDING holds (\\password {role}); the service then tries again.",
+
   verify: (roles) => roles.confirmUser(),
 
   mayLag: () => Promise.resolve(false),
@@ -44,9 +47,9 @@ async function recover(context: SetSecretContext) {
   const { host, port, username } = current.secret;
   throw new RotationError(
     'NO_WORKING_PASSWORD',
-    `A password of ${username} was needed that the server at ${host}:${port} accepts, but it refused every one that the secret still has.`,
+    `A password of ${username} was needed that the server at ${host}:${port} accepts, but it refused those of AWSCURRENT, AWSPENDING, AWSPREVIOUS and the ${UNLABELLED_TO_TRY} newest versions without a label.`,
     {
-      remedy: `As an administrator of the database set the password that AWSCURRENT holds: ALTER ROLE {role} PASSWORD '…'; (or \\password {role} in psql), then rotate again.`,
+      remedy: `As an administrator of the database set the password that AWSCURRENT holds: ALTER ROLE {role} PASSWORD '…'; (or \\password {role} in psql), check that its VALID UNTIL is not past (\\du; ALTER ROLE {role} VALID UNTIL 'infinity';), then rotate again.`,
       credential: 'current',
       host,
       port,

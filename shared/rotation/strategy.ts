@@ -39,6 +39,9 @@ export interface UserFacts {
   readonly setToNamesake: boolean;
 }
 
+/** At most this many versions without a label are tried as passwords. */
+export const UNLABELLED_TO_TRY = 5;
+
 /** A new password for one of two twin logins. */
 export interface TwinChange {
   /** The role that owns the application's objects. */
@@ -98,6 +101,8 @@ export interface RotationStrategy {
   nextUsername(current: Credential, context: StrategyContext): Promise<string>;
   /** setSecret: makes the database accept the pending credential, and returns which login that took. */
   applyPending(context: SetSecretContext): Promise<CredentialLabel>;
+  /** What to do where testSecret finds that the server refuses the pending password. */
+  readonly whenPendingIsRefused: string;
   /** testSecret, and finishSecret of a version that nobody tested: checks that the pending login is worth having. */
   verify(roles: RoleSession, pending: Credential): Promise<void>;
   /** Whether a new password may reach the secret's own server later than the one it was set on (a replica). */

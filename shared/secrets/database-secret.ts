@@ -123,7 +123,9 @@ function parseSsl(members: Members): boolean | undefined {
 }
 
 function parseSuperuserSecretArn(members: Members): string | undefined {
-  return own(members, 'masterarn') === undefined ? undefined : requiredText(members, 'masterarn');
+  const value = own(members, 'masterarn');
+  // Left empty by whoever rotates with a single user, which never looks at it.
+  return value === undefined || value === null || value === '' ? undefined : requiredText(members, 'masterarn');
 }
 
 function requiredText(members: Members, key: string): string {
@@ -142,7 +144,7 @@ function own(members: Members, key: string): unknown {
 
 function malformed(key: string, found: string): RotationError {
   return new RotationError('SECRET_MALFORMED', `The secret's value can't be used: ${key}: ${found}.`, {
-    remedy: `Correct "${key}" with \`aws secretsmanager put-secret-value\`; the README lists the keys of the secret's JSON.`,
+    remedy: `Correct "${key}" with \`aws secretsmanager put-secret-value --secret-id {secretArn}\`; the README lists the keys of the secret's JSON.`,
     key,
   });
 }

@@ -70,7 +70,7 @@ export function rdsServers(deadline: Deadline): RdsServers {
       if (!same(reader.Endpoint?.Address, replica)) return false;
       if (reader.DBClusterIdentifier !== undefined)
         return same((await cluster(reader.DBClusterIdentifier))?.Endpoint, primary);
-      if (reader.ReadReplicaSourceDBInstanceIdentifier !== primaryId) return false;
+      if (!same(reader.ReadReplicaSourceDBInstanceIdentifier, primaryId)) return false;
       return same((await instance(primaryId))?.Endpoint?.Address, primary);
     },
   };
@@ -88,7 +88,7 @@ function server(host?: string, port?: number, engine?: string): RdsServer | unde
   return host === undefined || port === undefined || engine === undefined ? undefined : { host, port, engine };
 }
 
-/** Host names, in any case. */
+/** Host names and identifiers, in any case. */
 function same(found: string | undefined, wanted: string): boolean {
   return found?.toLowerCase() === wanted.toLowerCase();
 }

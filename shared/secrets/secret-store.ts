@@ -56,7 +56,7 @@ const NOT_VISIBLE_YET = [50, 100, 200, 400, 800];
 export function secretsManagerClient(config: Config): SecretsManagerClient {
   return new SecretsManagerClient({
     ...(config.secretsManagerEndpoint === undefined ? {} : { endpoint: config.secretsManagerEndpoint }),
-    ...(config.maxAttempts === undefined ? {} : { maxAttempts: config.maxAttempts }),
+    maxAttempts: config.maxAttempts,
     // A lost packet costs one retry, not the invocation.
     requestHandler: { connectionTimeout: 3_000, requestTimeout: 6_000, throwOnRequestTimeout: true },
   });

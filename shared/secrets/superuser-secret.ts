@@ -24,9 +24,9 @@ export function superuserSecrets(
       const secretId = current.secret.superuserSecretArn;
       if (secretId === undefined) throw missing();
       const store = secretStore(client, { secretId, token: '' }, deadline);
-      const version = await store.read({ stage: 'AWSCURRENT' });
-      if (version === undefined) throw unusable('it has no current value');
       try {
+        const version = await store.read({ stage: 'AWSCURRENT' });
+        if (version === undefined) throw unusable('it was not found, or has no current value');
         const text = needsServer(version.text)
           ? await withServer(version.text, await store.describe(), rds)
           : version.text;
@@ -36,7 +36,7 @@ export function superuserSecrets(
         }
         return { label: 'superuser', versionId: version.versionId, secret: asStrictAs(current, secret) };
       } catch (error) {
-        throw error instanceof RotationError ? error.with({ credential: 'superuser' }) : error;
+        throw error instanceof RotationError ? aboutSuperuserSecret(error, secretId) : error;
       }
     },
   };
@@ -68,6 +68,14 @@ async function withServer(
 function asStrictAs({ secret: { ssl } }: Credential, superuser: DatabaseSecret): DatabaseSecret {
   const strictness = (each: boolean | undefined) => [false, undefined, true].indexOf(each);
   return strictness(superuser.ssl) >= strictness(ssl) ? superuser : { ...superuser, ssl };
+}
+
+/** Its remedy speaks of that secret, where another would mean the one that is rotated. */
+function aboutSuperuserSecret({ code, message, facts, stack }: RotationError, secretId: string): RotationError {
+  const remedy = facts.remedy.replaceAll('{secretArn}', () => secretId);
+  const error = new RotationError(code, message, { ...facts, remedy, credential: 'superuser' });
+  if (stack !== undefined) error.stack = stack;
+  return error;
 }
 
 function missing(): RotationError {

@@ -29,8 +29,9 @@ describe('the environment', () => {
       expect(readConfig({ SECRETS_MANAGER_ENDPOINT: url }).secretsManagerEndpoint).toBe(url);
   });
 
-  it("leaves the SDK's own AWS_MAX_ATTEMPTS to the SDK", () => {
-    expect(readConfig({ AWS_MAX_ATTEMPTS: '2' }).maxAttempts).toBeUndefined();
+  it("reads the SDK's own AWS_MAX_ATTEMPTS, which the SDK would take for none where it is no number", () => {
+    expect(readConfig({ AWS_MAX_ATTEMPTS: '2' }).maxAttempts).toBe(2);
+    expect(() => readConfig({ AWS_MAX_ATTEMPTS: 'many' })).toThrow('AWS_MAX_ATTEMPTS');
   });
 
   it('chooses who hashes passwords', () => {

@@ -73,7 +73,10 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
     const failure = await app.refused('TWIN_NOT_LINKED');
 
-    expect(failure).toMatchObject({ step: 'createSecret', remedy: `GRANT ${app.sql.base} TO ${app.sql.twin};` });
+    expect(failure).toMatchObject({
+      step: 'createSecret',
+      remedy: expect.stringContaining(`GRANT ${app.sql.base} TO ${app.sql.twin};`),
+    });
     await app.administer(sqlOf(failure.remedy));
     await app.rotate();
     expect(await app.identity()).toEqual({ session: app.base.name, current: app.base.name });
@@ -91,7 +94,9 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
     const failure = await app.refused(code);
 
-    expect(failure).toMatchObject({ step: 'setSecret', username: app.base.name });
+    expect(failure).toMatchObject({ step: 'setSecret', username: app.base.name, host: scope.server.host });
+    // The superuser was logged in, but it is not the superuser that the error is about.
+    expect(failure.credential).toBeUndefined();
     expect(await app.identity()).toEqual(asTwin(app));
     await app.administer(sqlOf(failure.remedy));
     await app.rotate();

@@ -17,6 +17,8 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
     const app = await twins(bench, scope);
+    // A snapshot from before the lock was got would show each of them the server without the others' changes.
+    await app.administer(`ALTER ROLE ${app.sql.admin} SET default_transaction_isolation = 'repeatable read'`);
     const logins = await countLogins(server);
 
     for (const session of [app.twin, app.base.name, app.twin]) {

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { DeleteSecretCommand, RestoreSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostsEnvironment } from '../../support/hosts.ts';
 import { canLogin, countLogins, roleScope, sharedServer } from '../../support/postgres.ts';
@@ -23,7 +24,7 @@ describe('a superuser secret that is of no use is told apart, and nothing change
   });
 
   test.each([
-    ['no ARN at all', 'SECRET_MALFORMED', ''],
+    ['no ARN at all', 'SUPERUSER_SECRET_MISSING', ''],
     ['not a string', 'SECRET_MALFORMED', 7],
     [
       'a secret that does not exist',
@@ -48,8 +49,22 @@ describe('a superuser secret that is of no use is told apart, and nothing change
     const app = await twins(bench, scope);
     await app.superuserSecret.putText(text);
     const failure = await app.refused('SECRET_MALFORMED');
-    expect(failure).toMatchObject({ step: 'setSecret', credential: 'superuser' });
+    expect(failure).toMatchObject({
+      ...{ step: 'setSecret', credential: 'superuser' },
+      remedy: expect.stringContaining(`--secret-id ${app.superuserSecret.arn}`),
+    });
     expect(JSON.stringify(failure)).not.toContain('hunter2');
+  });
+
+  test('one that is marked for deletion, which the remedy names', async () => {
+    await using scope = roleScope(await sharedServer());
+    const app = await twins(bench, scope);
+    await bench.client.send(new DeleteSecretCommand({ SecretId: app.superuserSecret.arn }));
+    expect(await app.refused('SECRET_IN_WRONG_STATE')).toMatchObject({
+      ...{ step: 'setSecret', credential: 'superuser' },
+      remedy: expect.stringContaining(`--secret-id ${app.superuserSecret.arn}`),
+    });
+    await bench.client.send(new RestoreSecretCommand({ SecretId: app.superuserSecret.arn }));
   });
 
   test("another server's", async () => {

@@ -92,7 +92,10 @@ describe('each trouble on the way to the database has its own code and remedy', 
 
   test('a password that has expired', async () => {
     await using here = await arrangeWith({ attributes: `VALID UNTIL '2020-01-01'` });
-    expect((await here.secret.rotate()).steps.at(-1)).toMatchObject({ error_code: 'NO_WORKING_PASSWORD' });
+    expect((await here.secret.rotate()).steps.at(-1)).toMatchObject({
+      error_code: 'NO_WORKING_PASSWORD',
+      remedy: expect.stringContaining(`ALTER ROLE "${here.role.name}" VALID UNTIL 'infinity'`),
+    });
   });
 
   test('a server that has no connection left', async () => {

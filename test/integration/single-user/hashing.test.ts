@@ -39,6 +39,18 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     expect(await storedForm(here)).toBe('SCRAM-SHA-256$4096:');
   });
 
+  test.each([
+    'client',
+    'server',
+  ])('with PASSWORD_HASHING=%s never gives an md5 hash to who logs in by SCRAM', async (hashing) => {
+    // pg_hba.conf takes nothing but SCRAM here: an md5 hash would lock the role out for good.
+    const prepare = (role: string) => `ALTER ROLE ${role} SET password_encryption = 'md5'`;
+    const choice = { strategy: 'single-user', environment: { PASSWORD_HASHING: hashing } } as const;
+    await using here = await arrange(bench, await sharedServer(version), choice, { prepare });
+    await expectRotated(here);
+    expect(await storedForm(here)).toBe('SCRAM-SHA-256$4096:');
+  });
+
   if (version >= 16) {
     test('makes as many iterations as scram_iterations says', async () => {
       const server = await sharedServer(version);

@@ -5,11 +5,11 @@ import { databaseError, meaningOf, TIMED_OUT } from '../../../shared/database/co
 interface ServerSays {
   readonly message?: string;
   readonly routine?: string;
+  readonly file?: string;
 }
 
-function server(code: string, { message = 'said by the server', routine }: ServerSays = {}): DatabaseError {
-  const error = new DatabaseError(message, message.length, 'error');
-  return Object.assign(error, { code, ...(routine === undefined ? {} : { routine }) });
+function server(code: string, { message = 'said by the server', ...where }: ServerSays = {}): DatabaseError {
+  return Object.assign(new DatabaseError(message, message.length, 'error'), { code, ...where });
 }
 
 const system = (code: string, message = `connect ${code}`) => Object.assign(new Error(message), { code });
@@ -78,6 +78,8 @@ describe('while working', () => {
     ['DATABASE_ERROR', 'another internal error', server('XX000')],
     ['DATABASE_TIMEOUT', 'a cancelled statement', server('57014')],
     ['PASSWORD_REFUSED_BY_POLICY', 'a password check', server('22023')],
+    ['PASSWORD_REFUSED_BY_POLICY', "credcheck's rules", server('28000')],
+    ['DATABASE_ERROR', 'a setting that is not valid (any more)', server('22023', { file: 'guc.c' })],
     ['DATABASE_UNAVAILABLE', 'an administrator who ends sessions', server('57P01')],
     ['DATABASE_CONNECTION_LOST', 'a reset', system('ECONNRESET')],
     ['DATABASE_CONNECTION_LOST', 'a broken pipe', system('EPIPE')],

@@ -15,6 +15,10 @@ describe('the settings that a twin should have', () => {
 
   it('leave the role alone that the base role itself acts as', () => {
     expect(wantedSettings({ '': ['role=owner'] }, 'app')).toEqual({ '': ['role=owner'] });
+    expect(wantedSettings({ '': ['role=none'] }, 'app')).toEqual({ '': ['role=app'] });
+    expect(wantedSettings({ '': ['role=owner'], shop: ['role=none'] }, 'app')).toEqual({
+      ...{ '': ['role=owner'], shop: ['role=app'] },
+    });
   });
 });
 

@@ -120,6 +120,12 @@ describe('the next user', () => {
     for (const [code, given] of refusals) await expect(next(given)).rejects.toMatchObject({ code });
   });
 
+  it('has its name quoted in a remedy that a person will paste', async () => {
+    const user = { ...A_TWIN, namesake: 'we"ird; --', memberOfNamesake: false };
+    const refusal = next({ current: { username: 'we"ird; --_clone' }, user });
+    await expect(refusal).rejects.toMatchObject({ remedy: expect.stringContaining('GRANT "we""ird; --" TO') });
+  });
+
   it('is found by a login that setSecret need not repeat', async () => {
     const { context, proven } = world();
     await alternatingUsers.nextUsername(context.current, context);

@@ -56,6 +56,8 @@ describe('a secret', () => {
 
   it.each<[string, object, object]>([
     ['Aurora', { engine: 'aurora-postgresql' }, { engine: 'aurora-postgresql' }],
+    ['an empty masterarn', { masterarn: '' }, { superuserSecretArn: undefined }],
+    ['a masterarn of null', { masterarn: null }, { superuserSecretArn: undefined }],
     ['a port in digits', { port: '6543' }, { port: 6543 }],
     ['the lowest port', { port: 1 }, { port: 1 }],
     ['the highest port', { port: '65535' }, { port: 65_535 }],
@@ -185,8 +187,6 @@ describe('a malformed secret is one typed error', () => {
     ['ssl', 1],
     ['ssl', 'yes'],
     ['ssl', {}],
-    ['masterarn', null],
-    ['masterarn', ''],
     ['masterarn', 7],
   ])('naming %s where it is %o', (key, value) => {
     const { [key]: _, ...others } = { ...FULL } as Record<string, unknown>;
