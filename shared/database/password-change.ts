@@ -24,8 +24,15 @@ export interface ServerTraits {
   readonly copyAllowed: boolean;
 }
 
-/** Whose password is changed: the session's user's own, with no role set; or another's, by the role that the session acts as. */
-export type ChangedPassword = 'own' | "another's";
+/** A new password, before it is known how the server wants it. */
+export interface PasswordChange {
+  /** The session's user's own, with no role set; or another's, by the role that the session acts as. */
+  readonly whose: 'own' | "another's";
+  readonly username: string;
+  readonly password: Password;
+  /** Who logs in by SCRAM may be let in by nothing else: then for SCRAM, whatever the server says of new passwords. */
+  readonly scram: boolean;
+}
 
 /**
  * Asks for the server's password settings and for what the silent way needs: TEMP and plpgsql, and no event trigger
@@ -33,7 +40,7 @@ export type ChangedPassword = 'own' | "another's";
  *
  * @throws RotationError DATABASE_READ_ONLY
  */
-async function inspectServer(session: SqlSession, whose: ChangedPassword): Promise<ServerTraits> {
+async function inspectServer(session: SqlSession, { whose, scram }: PasswordChange): Promise<ServerTraits> {
   const actor = whose === 'own' ? 'session_user' : 'current_user';
   const [row] = await session.query<{
     method: string;
@@ -52,14 +59,12 @@ async function inspectServer(session: SqlSession, whose: ChangedPassword): Promi
              AND NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger
                               WHERE evtevent LIKE 'ddl%' AND evtenabled <> 'D') AS copy`);
   if (row === undefined || row.standby) throw readOnlyError(session.login);
-  // Who has just logged in by SCRAM may be let in by nothing else, whatever the server says of new passwords.
-  const staysScram = whose === 'own' && session.scram;
   return {
     encryption:
-      row.method === 'md5' && !staysScram
+      row.method === 'md5' && !scram
         ? { method: 'md5' }
         : { method: 'scram-sha-256', iterations: Number(row.iterations ?? DEFAULT_SCRAM_ITERATIONS) },
-    encryptsOtherwise: row.method === 'md5' && staysScram,
+    encryptsOtherwise: row.method === 'md5' && scram,
     version: row.version,
     copyAllowed: row.copy,
   };
@@ -72,19 +77,16 @@ async function inspectServer(session: SqlSession, whose: ChangedPassword): Promi
 export async function prepareChange(
   session: SqlSession,
   hashing: PasswordHashing,
-  {
-    whose,
-    username,
-    password,
-  }: { readonly whose: ChangedPassword; readonly username: string; readonly password: Password },
+  change: PasswordChange,
 ): Promise<{ readonly server: ServerTraits; readonly stored: string }> {
+  const { username, password } = change;
   const clear = password.reveal();
   session.keepSecret(clear);
-  if (hashing === 'server' || !isAscii(clear)) return { server: await inspectServer(session, whose), stored: clear };
+  if (hashing === 'server' || !isAscii(clear)) return { server: await inspectServer(session, change), stored: clear };
 
   // What nearly every server wants is computed while this one is asked.
   const usual = passwordVerifier(USUAL_ENCRYPTION, username, clear);
-  const server = await inspectServer(session, whose);
+  const server = await inspectServer(session, change);
   const stored = isUsual(server.encryption) ? await usual : await passwordVerifier(server.encryption, username, clear);
   session.keepSecret(stored);
   return { server, stored };

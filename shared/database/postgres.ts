@@ -29,7 +29,7 @@ async function confirmUser(session: SqlSession): Promise<void> {
  * may not have made it a member, as it can before PostgreSQL 16.
  */
 async function describeUser(session: SqlSession): Promise<UserFacts> {
-  const [row] = await session.query<UserFacts & { user: string }>(`
+  const [row] = await session.query<Omit<UserFacts, 'scram'> & { user: string }>(`
     SELECT session_user::text AS "user",
            current_user::text AS "actsAs",
            me.rolsuper AS superuser,
@@ -50,13 +50,14 @@ async function describeUser(session: SqlSession): Promise<UserFacts> {
             AND base.rolname = pg_catalog."left"(me.rolname, -6)::pg_catalog.name
      WHERE me.rolname = session_user`);
   if (row === undefined || row.user !== session.login.username) throw loggedInAsAnother(session);
-  return row;
+  return { ...row, scram: session.scram };
 }
 
 async function setOwnPassword(session: SqlSession, config: Config, password: Password): Promise<void> {
   const { server, stored } = await prepareChange(session, config.passwordHashing, {
     whose: 'own',
     username: session.login.username,
+    scram: session.scram,
     password,
   });
   await whileRoleBusy(session, () =>

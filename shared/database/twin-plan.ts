@@ -11,6 +11,9 @@ export interface TwinPlanOptions {
   readonly version: number;
 }
 
+/** Whose turn it is. */
+export type Turn = Pick<TwinChange, 'base' | 'twin' | 'username'>;
+
 type Attribute = 'replication' | 'createDb' | 'createRole' | 'bypassRls';
 
 const KEYWORDS: Readonly<Record<Attribute, string>> = {
@@ -26,7 +29,7 @@ const KEYWORDS: Readonly<Record<Attribute, string>> = {
  *
  * @throws RotationError for everything that would fail, or that would lock somebody out, before anything is changed.
  */
-export function planTwin(state: TwinState, change: TwinChange, options: TwinPlanOptions): readonly string[] {
+export function planTwin(state: TwinState, change: Turn, options: TwinPlanOptions): readonly string[] {
   const base = usableBase(state, change);
   refuseTakeover(state, change);
   if (change.username === change.base) {
@@ -49,7 +52,7 @@ export function planTwin(state: TwinState, change: TwinChange, options: TwinPlan
 }
 
 /** The base role must be one that can log in, for its twin will be as it is. */
-function usableBase({ base }: TwinState, change: TwinChange): RoleState {
+function usableBase({ base }: TwinState, change: Turn): RoleState {
   const role = escapeIdentifier(change.base);
   if (base === null) {
     throw refusal(
@@ -95,7 +98,7 @@ function usableBase({ base }: TwinState, change: TwinChange): RoleState {
 }
 
 /** A role of the twin's name is the twin only if it was made a member of the base role; any other is somebody else's. */
-function refuseTakeover({ twin, membership }: TwinState, change: TwinChange): void {
+function refuseTakeover({ twin, membership }: TwinState, change: Turn): void {
   const name = escapeIdentifier(change.twin);
   if (twin === null) {
     if (change.username === change.twin) return;
@@ -136,7 +139,7 @@ function refuseTakeover({ twin, membership }: TwinState, change: TwinChange): vo
 /** What the administrator lacks, as the GRANT that would give it. */
 function needPrivileges(
   state: TwinState,
-  change: TwinChange,
+  change: Turn,
   base: RoleState,
   attributes: readonly Attribute[],
   settings: readonly SettingChange[],
@@ -234,7 +237,7 @@ function expiry(role: RoleState | null): string {
   return role?.validUntil ?? 'infinity';
 }
 
-function membershipStatements({ membership }: TwinState, { base, twin }: TwinChange, version: number): string[] {
+function membershipStatements({ membership }: TwinState, { base, twin }: Turn, version: number): string[] {
   if (membership?.inherit && membership.set) return [];
   const options = version >= 16 ? ' WITH INHERIT TRUE, SET TRUE' : '';
   return [`GRANT ${escapeIdentifier(base)} TO ${escapeIdentifier(twin)}${options}`];

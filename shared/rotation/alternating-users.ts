@@ -34,11 +34,13 @@ export const alternatingUsers: RotationStrategy = {
     // Read meanwhile, used only after the proof.
     const reading = context.superusers.read(current);
     reading.catch(() => {});
-    if (!proven.has(current)) await proveCurrent(current, context);
+    const { scram } = proven.get(current) ?? (await proveCurrent(current, context));
     const superuser = await reading;
     const { username, password } = pending.secret;
     if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
-    const outcome = await context.withLogin(superuser, (roles) => roles.applyTwin({ base, twin, username, password }));
+    const outcome = await context.withLogin(superuser, (roles) =>
+      roles.applyTwin({ base, twin, username, password, scram }),
+    );
     if (!outcome.accepted)
       throw passwordNotAccepted(superuser, 'Rotate or correct the superuser secret that "masterarn" names.');
     return 'superuser';
@@ -68,7 +70,7 @@ async function proveCurrent(current: Credential, context: StrategyContext): Prom
     );
   }
   if (outcome.value.superuser) throw isSuperuser(current);
-  context.proven.add(current);
+  context.proven.add(current, outcome.value);
   return outcome.value;
 }
 

@@ -154,8 +154,8 @@ function contextOf({ event, database, superusers, logins }: Rotation): StrategyC
     withLogin: database.withLogin,
     superusers,
     proven: {
-      has: ({ versionId }) => logins.has(event.secretId, versionId),
-      add: ({ versionId }) => logins.add(event.secretId, versionId),
+      get: ({ versionId }) => logins.get(event.secretId, versionId),
+      add: ({ versionId }, login) => logins.add(event.secretId, versionId, login),
     },
   };
 }

@@ -28,6 +28,8 @@ export type LoginOutcome<T> = { readonly accepted: true; readonly value: T } | {
 /** The user that is logged in, as the server sees it. */
 export interface UserFacts {
   readonly superuser: boolean;
+  /** Whether it logged in by SCRAM, which its clients then know, and which may be all that pg_hba.conf lets in. */
+  readonly scram: boolean;
   /** current_user: another role where a `SET role` default makes the user act as that. */
   readonly actsAs: string;
   /** The role whose name with `_clone` appended is this user's; null where there is none. */
@@ -51,6 +53,8 @@ export interface TwinChange {
   /** Whose password is set: one of the two. */
   readonly username: string;
   readonly password: Password;
+  /** Whether it has to be stored for SCRAM, whatever the server's password_encryption. */
+  readonly scram: boolean;
 }
 
 /** What can be done with roles once logged in. */
@@ -74,8 +78,11 @@ export interface RoleDatabase {
 
 /** What the engine offers a strategy. */
 export interface StrategyContext extends RoleDatabase {
-  /** Credentials that this very instance has logged in with a moment ago. */
-  readonly proven: { has(credential: Credential): boolean; add(credential: Credential): void };
+  /** Credentials that this very instance has logged in with a moment ago, and whether by SCRAM. */
+  readonly proven: {
+    get(credential: Credential): { readonly scram: boolean } | undefined;
+    add(credential: Credential, login: { readonly scram: boolean }): void;
+  };
   /** The superuser secret that a secret names by `masterarn`. */
   readonly superusers: SuperuserSecrets;
 }

@@ -116,6 +116,17 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     expect(asBase).toEqual(asTwin);
   });
 
+  test('who logs in by SCRAM goes on doing so, whatever the server makes of new passwords', async () => {
+    await using scope = roleScope(await sharedServer(version));
+    const app = await twins(bench, scope);
+    await app.administer(`ALTER ROLE ${app.sql.admin} SET password_encryption = 'md5'`);
+    // pg_hba.conf takes nothing but SCRAM here.
+    for (const session of [app.twin, app.base.name]) {
+      await app.rotate();
+      expect(await app.identity()).toEqual({ session, current: app.base.name });
+    }
+  });
+
   test('a turn that finds nothing to mend alters the password only, and the log shows neither it nor its verifier', async () => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);

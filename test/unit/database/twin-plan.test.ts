@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { planTwin, type TwinPlanOptions } from '../../../shared/database/twin-plan.ts';
 import type { AdminState, Membership, RoleState, TwinState } from '../../../shared/database/twin-state.ts';
-import { Password } from '../../../shared/secrets/password.ts';
 
 const ROLE: RoleState = {
   superuser: false,
@@ -50,7 +49,7 @@ function plan(
     membership: membership === null || twin === null ? null : { ...LINKED, ...membership },
   };
   const change = { base: 'app', twin: 'app_clone', username: turn === 'twin' ? 'app_clone' : 'app' };
-  return planTwin(state, { ...change, password: new Password('unused') }, { setRole: true, version: 18, ...options });
+  return planTwin(state, change, { setRole: true, version: 18, ...options });
 }
 
 /** What the plan is refused with. */

@@ -19,6 +19,7 @@ function credential(label: CredentialLabel, members: Members = {}): Credential {
 
 const ALONE: UserFacts = {
   superuser: false,
+  scram: true,
   actsAs: 'app',
   namesake: null,
   namesakeActsAs: null,
@@ -27,6 +28,7 @@ const ALONE: UserFacts = {
 };
 const A_TWIN: UserFacts = {
   superuser: false,
+  scram: true,
   actsAs: 'app',
   namesake: 'app',
   namesakeActsAs: 'app',
@@ -58,11 +60,14 @@ function world(given: World = {}) {
     applyTwin: async ({ password: _, ...change }) => void changes.push(change),
     missingPrivileges: async () => given.missing ?? 0,
   };
-  const proven = new Set<Credential>(given.proven === true ? [current] : []);
+  const proven = new Map<Credential, { scram: boolean }>(given.proven === true ? [[current, { scram: true }]] : []);
   const context: SetSecretContext = {
     current,
     pending,
-    proven,
+    proven: {
+      get: (credential) => proven.get(credential),
+      add: (credential, { scram }) => void proven.set(credential, { scram }),
+    },
     async withLogin(login, work) {
       asked.push(`login ${login.label}`);
       if (given.refused?.includes(login.label)) return { accepted: false };
@@ -129,7 +134,7 @@ describe('the next user', () => {
   it('is found by a login that setSecret need not repeat', async () => {
     const { context, proven } = world();
     await alternatingUsers.nextUsername(context.current, context);
-    expect(proven.has(context.current)).toBe(true);
+    expect(proven.get(context.current)).toEqual({ scram: true });
   });
 });
 
@@ -139,7 +144,7 @@ describe('setSecret', () => {
     expect(await alternatingUsers.applyPending(context)).toBe('superuser');
     expect(asked.toSorted()).toEqual(['login current', 'login superuser', 'read superuser secret']);
     expect(asked.at(-1)).toBe('login superuser');
-    expect(changes).toEqual([{ base: 'app', twin: 'app_clone', username: 'app_clone' }]);
+    expect(changes).toEqual([{ base: 'app', twin: 'app_clone', username: 'app_clone', scram: true }]);
   });
 
   it('proves nothing twice', async () => {
@@ -155,7 +160,7 @@ describe('setSecret', () => {
       user: A_TWIN,
     });
     await alternatingUsers.applyPending(context);
-    expect(changes).toEqual([{ base: 'app', twin: 'app_clone', username: 'app' }]);
+    expect(changes).toEqual([{ base: 'app', twin: 'app_clone', username: 'app', scram: true }]);
   });
 
   it.each<[string, Members]>([

@@ -14,18 +14,25 @@ describe('the versions that an instance has tested', () => {
 
   it('are believed for five minutes and no longer', () => {
     const tested = new RecentLogins();
-    tested.add('secret', 'a', 0);
+    tested.add('secret', 'a', { now: 0 });
     expect(tested.has('secret', 'a', 5 * MINUTE)).toBe(true);
     expect(tested.has('secret', 'a', 5 * MINUTE + 1)).toBe(false);
   });
 
+  it('tell how each logged in', () => {
+    const tested = new RecentLogins();
+    tested.add('secret', 'a', { scram: true });
+    tested.add('secret', 'b');
+    expect([tested.get('secret', 'a')?.scram, tested.get('secret', 'b')?.scram]).toEqual([true, false]);
+  });
+
   it('count from their last test', () => {
     const tested = new RecentLogins();
-    tested.add('secret', 'a', 0);
-    tested.add('secret', 'b', 4 * MINUTE);
-    tested.add('secret', 'a', 4 * MINUTE);
+    tested.add('secret', 'a', { now: 0 });
+    tested.add('secret', 'b', { now: 4 * MINUTE });
+    tested.add('secret', 'a', { now: 4 * MINUTE });
     expect(tested.has('secret', 'a', 9 * MINUTE)).toBe(true);
-    tested.add('secret', 'c', 20 * MINUTE);
+    tested.add('secret', 'c', { now: 20 * MINUTE });
     expect(tested.has('secret', 'b', 20 * MINUTE)).toBe(false);
   });
 
