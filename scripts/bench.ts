@@ -15,7 +15,8 @@ const USAGE = `npm run bench -- [rotation] | cold | scale | fleet | stdio | plot
              {"SecretId","ClientRequestToken","Step"} in, {"ok":true} or {"error":"…"} out
   plots      draws docs/plots/*.svg from docs/plots/results.json
 
-  -n, --rotations N       blocks to measure: interleaved, one median over all
+  -n, --rotations N       blocks to measure: interleaved, one median over all (rotation, cold: 20; scale: 10;
+                          fleet: 10, of the rotation that its calculation is based on)
       --strategy NAME     single-user or alternating-users; default: both
       --tls on|off|both   of the sessions with PostgreSQL
       --postgres URL      postgres://superuser:password@host:port; default: an embedded server
@@ -31,17 +32,31 @@ const USAGE = `npm run bench -- [rotation] | cold | scale | fleet | stdio | plot
       --price NAME=USD    fleet: a list price or another input of its calculation, which shows them all
       --json              results as JSON on stdout
       --save              results into docs/plots/results.json as well
+
+npm prints two lines of its own on stdout: where a program reads it (--json, stdio), write npm run -s bench -- …
 `;
 
 const [first = ''] = process.argv.slice(2);
 if (first === 'stdio') {
-  const { serveStdio } = await import('./bench/stdio.ts');
-  await serveStdio(process.argv.slice(3));
+  const { serveStdio, strategyIn } = await import('./bench/stdio.ts');
+  const strategy = understood(() => strategyIn(process.argv.slice(3)));
+  if (strategy !== undefined) await serveStdio(strategy);
 } else {
   const { parseOptions } = await import('./bench/options.ts');
-  const options = parseOptions(process.argv.slice(2));
+  const options = understood(() => parseOptions(process.argv.slice(2)));
   if (options === 'help') process.stdout.write(USAGE);
-  else await run(options);
+  else if (options !== undefined) await run(options);
+}
+
+/** What `read` makes of the command line; where it can't be understood, says so and leaves exit code 2. */
+function understood<Result>(read: () => Result): Result | undefined {
+  try {
+    return read();
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\`npm run bench -- --help\` lists the options.`);
+    process.exitCode = 2;
+    return undefined;
+  }
 }
 
 async function run(options: Options): Promise<void> {

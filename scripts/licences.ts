@@ -1,6 +1,6 @@
 /**
  * Writes docs/licences.md: what is in the deployed functions besides this project, and under which licence.
- * `node scripts/licences.ts` after a dependency changed; a unit test tells when it is due.
+ * `npm run licences` after a dependency changed; a unit test tells when it is due.
  */
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -46,7 +46,7 @@ export function licencesText(packages: readonly BundledPackage[]): string {
   return `# Licences
 
 The deployed functions hold code of these npm packages, and no others (\`npm run build -- --analyze\` tells how much of
-each). Written by \`node scripts/licences.ts\`; a unit test fails when it is out of date.
+each). Written by \`npm run licences\`; a unit test fails when it is out of date.
 
 | package | version | licence | notice |
 | --- | --- | --- | --- |

@@ -8,7 +8,18 @@ import { fileURLToPath } from 'node:url';
 
 const SUITES = ['model', 'hostile', 'crash-everywhere'].map((name) => `test/integration/resilience/${name}.test.ts`);
 
-const minutes = Number(process.argv[2] ?? 30);
+const USAGE = `npm run test:soak -- [minutes]
+
+The model check for so many minutes (30), and a crash at every point of a rotation in every way, on every PostgreSQL
+there is. What the model check finds is replayed by FC_SEED and FC_PATH, which it prints.
+`;
+
+const argument = process.argv[2] ?? '30';
+if (argument === '--help' || argument === '-h') {
+  process.stdout.write(USAGE);
+  process.exit();
+}
+const minutes = Number(argument);
 if (!(minutes > 0)) {
   console.error('The minutes of the model check were needed, such as: npm run test:soak -- 30');
   process.exit(2);

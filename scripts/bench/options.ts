@@ -1,6 +1,7 @@
 /** The command line of `npm run bench`, parsed. */
 import { parseArgs } from 'node:util';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
+import { inputsWith } from './fleet-needs.ts';
 
 const COMMANDS = ['rotation', 'cold', 'scale', 'fleet', 'plots'] as const;
 export type Command = (typeof COMMANDS)[number];
@@ -72,7 +73,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     concurrency: values.concurrency.split(',').map((each) => count('--concurrency', each)),
     databases: count('--databases', values.databases),
     quota: part(values.quota),
-    prices: Object.fromEntries(values.price.map(price)),
+    prices: prices(values.price),
     json: values.json,
     save: values.save,
   };
@@ -108,6 +109,12 @@ function part(text: string): number {
   const value = Number(text);
   if (!(value > 0 && value <= 1)) throw new Error(`--quota needs a number above 0 and up to 1, found "${text}".`);
   return value;
+}
+
+function prices(texts: readonly string[]): Options['prices'] {
+  const replaced = Object.fromEntries(texts.map(price));
+  inputsWith(replaced);
+  return replaced;
 }
 
 function price(text: string): readonly [string, number] {

@@ -1,21 +1,25 @@
 /** `npm run bench -- stdio`: our own function behind the protocol that --against speaks. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { StrategyName } from '../../shared/rotation/strategy.ts';
 
 interface FunctionServer {
   serveFunction(bundle: string): Promise<void>;
 }
 
-export async function serveStdio(args: readonly string[]): Promise<void> {
-  const strategy = strategyIn(args);
+export async function serveStdio(strategy: StrategyName): Promise<void> {
   const bundle = fileURLToPath(new URL(`../../dist/${strategy}/index.mjs`, import.meta.url));
   if (!existsSync(bundle)) throw new Error(`dist/${strategy}/index.mjs is needed: npm run build`);
   const server: FunctionServer = await import(new URL('./function-server.mjs', import.meta.url).href);
   await server.serveFunction(bundle);
 }
 
-/** `{scheme}`'s words are taken too. */
-function strategyIn(args: readonly string[]): string {
+/**
+ * `{scheme}`'s words are taken too.
+ *
+ * @throws Error, in one sentence, for what can't be understood.
+ */
+export function strategyIn(args: readonly string[]): StrategyName {
   const at = args.indexOf('--strategy');
   const word = at === -1 ? undefined : args[at + 1];
   if (word === 'single-user' || word === 'single') return 'single-user';

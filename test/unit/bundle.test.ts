@@ -85,5 +85,5 @@ test('every dependency is asked for at one exact version', async () => {
 test('docs/licences.md lists what is bundled, all of it under permissive licences', async () => {
   const packages = await bundledPackages(files);
   expect(packages.filter(({ licence }) => !PERMISSIVE.includes(licence))).toEqual([]);
-  expect(await readFile(LICENCES_FILE, 'utf8'), 'node scripts/licences.ts writes it anew').toBe(licencesText(packages));
+  expect(await readFile(LICENCES_FILE, 'utf8'), 'npm run licences writes it anew').toBe(licencesText(packages));
 });

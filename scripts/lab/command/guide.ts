@@ -60,7 +60,7 @@ function commands({ endpoint, region, database, functions, seed, ssl }: Lab): st
   const get = `${aws} get-secret-value --secret-id ${second.secretName} --query SecretString --output text`;
   const sslmode = ssl ? ' PGSSLMODE=require' : '';
   return [
-    `export AWS_ENDPOINT_URL_SECRETS_MANAGER=${endpoint} AWS_DEFAULT_REGION=${region}`,
+    `export AWS_ENDPOINT_URL=${endpoint} AWS_DEFAULT_REGION=${region}`,
     'export AWS_ACCESS_KEY_ID=lab AWS_SECRET_ACCESS_KEY=lab AWS_PAGER=',
     '',
     `${aws} list-secrets --query 'SecretList[].[Name,NextRotationDate]' --output text`,
@@ -74,6 +74,14 @@ function commands({ endpoint, region, database, functions, seed, ssl }: Lab): st
       ? []
       : [`${aws} describe-secret --secret-id ${first.secretName} --query VersionIdsToStages`]),
     get,
+    ...(first === undefined
+      ? []
+      : [
+          '',
+          dim("# the operator's command"),
+          `npm run rotation -- now ${first.secretName}`,
+          `npm run rotation -- doctor ${second.secretName}`,
+        ]),
     '',
     dim(`# log in with what ${second.secretName} holds now`),
     `secret=$(${get})`,

@@ -26,7 +26,8 @@ loopback only, stays until Ctrl-C, and leaves nothing behind.
                          out of the URL. Elsewhere than on this machine TLS is verified, unless ?sslmode=disable.
   --no-seed              make no applications: nothing is created in the database
   --time-scale N         N seconds of Secrets Manager's time pass in one: 3600 shows an hour's schedule in a second
-  --json                 print one line of JSON once ready (endpoint, database, function ARNs), and nothing else
+  --json                 print one line of JSON once ready (endpoint, database, function ARNs), and nothing else;
+                         npm run -s lab -- --json keeps npm's own two lines away
   --help                 print this
 `;
 

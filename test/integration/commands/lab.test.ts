@@ -41,6 +41,12 @@ async function rotated(client: SecretsManagerClient, name: string) {
   });
 }
 
+/** The environment that the `export` lines make. */
+function exported(guide: string): Readonly<Record<string, string>> {
+  const words = Array.from(guide.matchAll(/^ *export (.*)$/gm), ([, line = '']) => line.split(' ')).flat();
+  return Object.fromEntries(words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]));
+}
+
 async function query(login: Record<string, string>, sql: string) {
   const { host, port, username: user, password, dbname: database } = login;
   const session = new Client({ host, port: Number(port), user, password, database });
@@ -93,16 +99,23 @@ describe('npm run lab', () => {
       'aws secretsmanager list-secrets',
       'aws secretsmanager rotate-secret --secret-id lab/shop',
       'aws secretsmanager get-secret-value --secret-id lab/billing',
+      'npm run rotation -- now lab/shop',
+      'npm run rotation -- doctor lab/billing',
       'psql -h 127.0.0.1 -p ',
     ]) {
       expect(guide).toContain(part);
     }
-    const endpoint = /AWS_ENDPOINT_URL_SECRETS_MANAGER=(\S+)/.exec(guide)?.[1] ?? '';
-    const client = clientOf({ endpoint });
+    const environment = exported(guide);
+    const client = clientOf({ endpoint: environment.AWS_ENDPOINT_URL ?? '' });
     const login = await rotated(client, 'lab/shop');
     await lab.printed(/lab\/shop [0-9a-f]{8} {2}rotation succeeded/);
     expect(lab.stdout).toMatch(/createSecret +\d+ m?s {2}made a new password, stored it as AWSPENDING/);
     expect(lab.stdout).toMatch(/setSecret +\d+ m?s {2}logged in with AWSCURRENT, set the new password/);
+
+    // The operator's command asks other services too, all of them the lab's.
+    await using doctor = await RunningCommand.start('scripts/rotation.ts', ['doctor', 'lab/billing'], environment);
+    expect(await doctor.exitCode(), doctor.stdout + doctor.stderr).toBe(0);
+    expect(doctor.stdout).toContain('Nothing is broken');
 
     // A password that nobody knows any more: the function says what to do, in the lab's words too.
     await query(await superuser(client), `ALTER ROLE ${login.username} PASSWORD 'lost'`);

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { PSEUDO } from '../../support/cloudformation.ts';
 import { codeBlocks, shellCommands } from '../../support/documents.ts';
 import { isAllowed } from '../../support/iam.ts';
 import { samStacks, samTranslatorIsHere } from '../../support/sam.ts';
@@ -22,7 +23,7 @@ const ENVIRONMENT = {
   REPLICA_REGION: 'eu-central-1',
   SECRET_ARN: 'arn:aws:secretsmanager:eu-west-1:111122223333:secret:app-a1B2c3',
   REPLICA_ARN: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:app-a1B2c3',
-  FUNCTION_ARN: 'arn:aws:lambda:eu-west-1:111122223333:function:rotation-SingleUserFunction-EXAMPLE',
+  FUNCTION_ARN: 'arn:aws:lambda:eu-west-1:111122223333:function:postgres-rotation-SingleUserFunction-EXAMPLE',
   VERSION_ID: '0b9e1f2a-0000-4000-8000-000000000000',
   VPC_ID: 'vpc-0a1b2c3d',
   SUBNET_1: 'subnet-0a1b2c3d',
@@ -174,7 +175,12 @@ describe.skipIf(!samTranslatorIsHere)('what docs/deploy.md says of the template'
     expect(Object.keys(stacks('plain').outputs())).toEqual(expect.arrayContaining([...named, ...inTerraform]));
   });
 
-  it('names the log group that a stack called rotation has', () => {
-    expect(text).toContain(`--log-group-name ${stacks('plain').ref('SingleUserLogGroup')} `);
+  it('names one stack, and the log group that it has', () => {
+    const names = Array.from(text.matchAll(/--stack-name (\S+)|aws_cloudformation_stack" "\w+" \{\s+name = "(.+)"/g));
+    expect(names.length).toBeGreaterThan(4);
+    const [stack, ...others] = new Set(names.map(([, option, terraform]) => option ?? terraform));
+    expect(others).toEqual([]);
+    const logGroup = stacks('plain').ref('SingleUserLogGroup').replace(`/${PSEUDO['AWS::StackName']}/`, `/${stack}/`);
+    expect(text).toContain(`--log-group-name ${logGroup} `);
   });
 });

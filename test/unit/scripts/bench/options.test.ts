@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseOptions } from '../../../../scripts/bench/options.ts';
 
@@ -34,6 +36,7 @@ describe('options of npm run bench', () => {
     [['fleet', '--concurrency', '5,'], '--concurrency needs'],
     [['fleet', '--quota', '2'], '--quota needs'],
     [['fleet', '--price', 'secret'], '--price needs'],
+    [['fleet', '--price', 'lunch=1'], '--price needs'],
     [['--colour'], "Unknown option '--colour'"],
   ])('%j are refused in a sentence', (args, message) => {
     expect(() => parseOptions(args)).toThrow(message);
@@ -41,5 +44,19 @@ describe('options of npm run bench', () => {
 
   it('ask for help', () => {
     expect(parseOptions(['--help'])).toBe('help');
+  });
+});
+
+const BENCH = fileURLToPath(new URL('../../../../scripts/bench.ts', import.meta.url));
+
+it.each([
+  [['nonsense'], 'A benchmark was needed (rotation, cold, scale, fleet, plots or stdio), found "nonsense".'],
+  [['stdio'], '--strategy single-user or alternating-users is needed.'],
+])('npm run bench -- %j says what it needs, without a stack trace, and exits with 2', (args, message) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [BENCH, ...args], { encoding: 'utf8' });
+  expect({ status, stdout, stderr }).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: `${message}\n\`npm run bench -- --help\` lists the options.\n`,
   });
 });
