@@ -45,9 +45,10 @@ export function refuseOtherStrategy(functionArn: string, strategy: StrategyName)
 /** What is wished, over what the secret has, over every 30 days. @throws CommandError on what the service would refuse. */
 export function chooseRules(existing: RotationRulesType | undefined, wishes: AttachWishes): RotationRulesType {
   const { schedule, window } = wishes;
-  const kept = schedule === undefined ? { ...existing } : {};
-  if (schedule !== undefined) kept.ScheduleExpression = schedule;
-  if (window !== undefined) kept.Duration = window;
+  const { Duration = undefined, ...when } = existing ?? {};
+  const kept: RotationRulesType = schedule === undefined ? when : { ScheduleExpression: schedule };
+  const length = window ?? Duration;
+  if (length !== undefined) kept.Duration = length;
   if (kept.AutomaticallyAfterDays === undefined && kept.ScheduleExpression === undefined) {
     kept.ScheduleExpression = 'rate(30 days)';
   }

@@ -16,14 +16,15 @@ import { checkAttachment } from './doctor/attachment.ts';
 import type { Finding } from './doctor/finding.ts';
 import { readLogin } from './doctor/reading.ts';
 import { show as showFinding } from './doctor.ts';
+import type { Ending } from './ending.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { asking, refused, usage } from './failures.ts';
-import { FunctionLog } from './function-log.ts';
+import { openLog } from './function-log.ts';
 import { describeFunction } from './functions.ts';
 import type { Runner } from './options.ts';
-import { describeSecret, type Secret, versionCreated } from './secrets.ts';
+import { describeSecret, type Secret } from './secrets.ts';
 import { functionOfStack } from './stacks.ts';
-import { type Ending, watchRotation } from './watch.ts';
+import { watchRotation } from './watch.ts';
 
 const EXAMPLES = `
 Examples:
@@ -81,13 +82,13 @@ async function attach(context: Context, id: string, options: AttachOptions): Pro
   const changes = changesOf(secret, functionArn, rules);
   const immediately = options.rotateImmediately === true;
   output.busy(undefined);
-  propose(context, secret, strategy, findings, changes, immediately);
+  propose(context, secret, strategy, findings, changes);
   const broken = findings.filter(({ state }) => state === 'broken');
   const result = { secret: secret.Name, arn: secret.ARN, strategy, function: functionArn, rules, changes, findings };
   if (broken.length > 0) {
     const [first] = broken;
     if (output.json) output.result({ ...result, outcome: 'refused' });
-    else output.line(`${red('Refused')}: ${first?.check}: ${first?.message}. Nothing was changed.`);
+    else output.line(`${red('Refused')}: ${first?.check}: ${first?.message.replace(/\.?$/, '.')} Nothing was changed.`);
     return EXIT.refused;
   }
   if (changes.length === 0 && !immediately) {
@@ -95,6 +96,10 @@ async function attach(context: Context, id: string, options: AttachOptions): Pro
     output.result({ ...result, outcome: 'unchanged' });
     return EXIT.done;
   }
+  const next = immediately
+    ? 'It is rotated at once.'
+    : 'The function logs in with the current password now; it rotates in the first window.';
+  output.line(`  ${next}`);
   if (!(await prompts.agree(`Attach ${secret.Name}?`, options.yes === true))) {
     output.line('Nothing was changed.');
     return EXIT.refused;
@@ -128,16 +133,11 @@ function propose(
   strategy: StrategyName,
   findings: readonly Finding[],
   changes: readonly Change[],
-  immediately: boolean,
 ): void {
   for (const finding of findings) showFinding(output, finding);
   output.line();
   output.line(`${bold(Name)} ${dim(`(${strategy})`)}`);
   for (const { what, before, after } of changes) output.line(`  ${what.padEnd(8)}  ${before} → ${after}`);
-  const next = immediately
-    ? 'It is rotated at once.'
-    : 'The function logs in with the current password now; it rotates in the first window.';
-  output.line(`  ${next}`);
 }
 
 async function configure(
@@ -154,16 +154,16 @@ async function configure(
   });
   context.output.busy('attaching …');
   await asking(`secretsmanager:RotateSecret of ${ARN}`, context.aws.secretsManager.send(command));
-  const { logGroup } = await describeFunction(context, functionArn);
+  const unreadable = (reason: string) => context.output.note(`The function's log can't be read: ${reason}`);
+  const log = await openLog(context, functionArn, unreadable);
   const ending = await watchRotation(
     context,
     {
-      ...{ secretId: ARN, versionId, log: new FunctionLog(context, { arn: functionArn, logGroup }) },
-      since: (await versionCreated(context, ARN, versionId)) ?? new Date(),
+      ...{ secretId: ARN, versionId, log },
       ...{ kind: immediately ? 'rotation' : 'test', patience: PATIENCE_MS },
     },
     (news) => {
-      if (news.type === 'log-unreadable') context.output.note(`The function's log can't be read: ${news.reason}`);
+      if (news.type === 'log-unreadable') unreadable(news.reason);
     },
   );
   context.output.busy(undefined);
@@ -186,6 +186,7 @@ function report({ output }: Context, { Name }: Secret, ending: Ending, immediate
     case 'abandoned':
     case 'unknown':
       output.line(`Attached ${name}; what the function made of it was not seen: rotation doctor ${Name}`);
+      if ('reason' in ending) output.line(`  what happened  ${ending.reason}`);
       return;
     default:
       ending satisfies never;

@@ -8,7 +8,7 @@ import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { asking, refused, usage } from './failures.ts';
 import { isOnlyFromHere, loginName, tryLogin } from './login.ts';
-import { collect, type Runner } from './options.ts';
+import { caFile, collect, type Runner, secretArn } from './options.ts';
 
 const EXAMPLES = `
 Examples:
@@ -50,14 +50,14 @@ export function addCreate(program: Command, run: Runner): void {
     .addOption(
       new Option('--ssl <boolean>', '"false" for plain text; default: TLS, verified').choices(['true', 'false']),
     )
-    .option('--superuser-secret <arn>', 'the secret of an administrator, for alternating users (masterarn)')
+    .option('--superuser-secret <arn>', 'the secret of an administrator, for alternating users (masterarn)', secretArn)
     .option('--password-stdin', 'read the password from stdin')
     .option('--description <text>', 'of the secret')
     .option('--kms-key-id <key>', 'customer-managed key to encrypt it under')
     .option('--tag <key=value>', 'a tag; may be given several times', collect)
     .option('--replica-region <region[=key]>', 'a region to replicate it to; may be given several times', collect)
     .option('--no-login', 'store it without the proof of a login from here')
-    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js')
+    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
     .addHelpText('after', EXAMPLES)
     .action(run((context, name: string, options: CreateOptions) => create(context, name, options)));
 }

@@ -5,7 +5,8 @@ import { type Examination, examine } from './doctor/examine.ts';
 import type { Finding } from './doctor/finding.ts';
 import { applyFix } from './doctor/fixes.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import type { Runner } from './options.ts';
+import { usage } from './failures.ts';
+import { caFile as parseCaFile, type Runner } from './options.ts';
 import { mark, type Output } from './output.ts';
 
 const EXAMPLES = `
@@ -34,13 +35,14 @@ export function addDoctor(program: Command, run: Runner): void {
     .option('--fix', 'repair what is safe to repair, after asking')
     .option('--yes', 'with --fix: do not ask')
     .option('--no-login', 'do not log in to the database from here')
-    .option('--ca-file <file>', 'CA certificates (PEM) to trust for logins besides those of Node.js')
+    .option('--ca-file <file>', 'CA certificates (PEM) to trust for logins besides those of Node.js', parseCaFile)
     .addHelpText('after', EXAMPLES)
     .action(run((context, secret: string, options: DoctorOptions) => doctor(context, secret, options)));
 }
 
 async function doctor(context: Context, id: string, options: DoctorOptions): Promise<ExitCode> {
   const { output } = context;
+  if (options.yes && !options.fix) throw usage('--yes goes with --fix.');
   output.busy('examining …');
   const { login, caFile } = options;
   const examination = await examine(context, id, { login, caFile }, (finding) => show(output, finding));

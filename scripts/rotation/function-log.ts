@@ -1,11 +1,26 @@
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import type { Context } from './context.ts';
-import { asking } from './failures.ts';
-import { regionOf } from './functions.ts';
+import { asking, CommandError } from './failures.ts';
+import { describeFunction, regionOf } from './functions.ts';
 import { type LogLine, parseLine } from './log-lines.ts';
 
 /** Clocks differ, and lines arrive late. */
 const LEEWAY_MS = 60_000;
+
+/** @param unreadable told why, where the function is not described: then there is no log to read. */
+export async function openLog(
+  context: Context,
+  functionArn: string,
+  unreadable: (reason: string) => void,
+): Promise<FunctionLog | undefined> {
+  try {
+    return new FunctionLog(context, await describeFunction(context, functionArn));
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    unreadable(error.message);
+    return undefined;
+  }
+}
 
 /** A rotation function's log, read again and again: each line is given once. */
 export class FunctionLog {

@@ -38,9 +38,9 @@ export function regionOf(arn: string): { readonly region?: string } {
   return region ? { region } : {};
 }
 
-/** From the function's name, which this project's template and AWS's own functions both give it; pure. */
+/** From the end of the function's name: this project's template and AWS's own put it behind the stack's; pure. */
 export function strategyOf(arn: string | undefined): StrategyName | undefined {
-  const name = functionName(arn ?? '');
-  if (/alternating|multi-?user/i.test(name)) return 'alternating-users';
-  return /single-?user/i.test(name) ? 'single-user' : undefined;
+  const last = [...functionName(arn ?? '').matchAll(/alternating|multi-?user|single-?user/gi)].at(-1)?.[0];
+  if (last === undefined) return undefined;
+  return /^single/i.test(last) ? 'single-user' : 'alternating-users';
 }

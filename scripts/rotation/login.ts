@@ -15,11 +15,16 @@ export type LoginProof =
 
 const PATIENCE_MS = 12_000;
 
-/** What says only that this machine is not where the function is. */
+/** What says only that this machine is not where the function is, or that the server is busy at the moment. */
 const NOT_FROM_HERE: readonly RotationErrorCode[] = [
   'DATABASE_HOST_NOT_FOUND',
   'DATABASE_UNREACHABLE',
   'DATABASE_TIMEOUT',
+  'DATABASE_CONNECTION_LOST',
+  'DATABASE_UNAVAILABLE',
+  'DATABASE_FULL',
+  'ROLE_CONNECTION_LIMIT',
+  'INVALID_ENVIRONMENT',
   'TLS_UNTRUSTED_CERTIFICATE',
 ];
 
@@ -45,7 +50,7 @@ export async function tryLogin(
   }
 }
 
-/** Whether a failed login says nothing about the secret, because another machine may well succeed. */
+/** Whether a failed login says nothing about the secret: another machine, or another moment, may well succeed. */
 export function isOnlyFromHere({ code }: RotationError): boolean {
   return NOT_FROM_HERE.includes(code);
 }

@@ -5,7 +5,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { asCommandError, type CommandError } from './failures.ts';
 import { exitCodeOf, summary } from './now.ts';
 import { type RotateOptions, type RotationRun, rotate } from './rotate.ts';
-import { parseFilter, rotatedSecrets } from './secrets.ts';
+import { rotatedSecrets, type SecretFilter } from './secrets.ts';
 
 type Result = { readonly id: string } & (
   | { readonly run: RotationRun }
@@ -15,17 +15,29 @@ type Result = { readonly id: string } & (
   | { readonly notStarted: true }
 );
 
-/** Rotates every secret that passes the filters, a few at a time. */
+export interface Selection {
+  readonly filters: readonly SecretFilter[];
+  /** How many at a time. */
+  readonly atOnce: number;
+  /** Do not ask. */
+  readonly yes: boolean;
+}
+
+/** Rotates every secret that passes the filters, a few at a time, after asking. */
 export async function rotateMany(
   context: Context,
-  filters: readonly string[],
-  limit: number,
+  { filters, atOnce: limit, yes }: Selection,
   options: RotateOptions,
 ): Promise<ExitCode> {
-  const { output, signal } = context;
+  const { output, signal, prompts } = context;
   output.busy('looking for secrets …');
-  const ids = await rotatedSecrets(context, filters.map(parseFilter));
+  const ids = await rotatedSecrets(context, filters);
+  output.busy(undefined);
   if (ids.length === 0) output.line('No secret with a rotation function was found.');
+  else if (!(await prompts.agree(`Rotate ${plural(ids.length, 'secret')} now?`, yes))) {
+    output.line('Nothing was changed.');
+    return EXIT.refused;
+  }
 
   let done = 0;
   output.busy(`${bar(0, ids.length)} 0 of ${ids.length}`);
@@ -95,7 +107,7 @@ function wordsOf(result: Result): string {
     case 'abandoned':
       return 'AWSPENDING was taken off its version';
     case 'unknown':
-      return 'still rotating';
+      return ending.reason ?? 'still rotating';
     default: {
       const never: never = ending;
       return never;

@@ -5,22 +5,24 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { usage } from './failures.ts';
 import { strategyOf } from './functions.ts';
 import { rotateMany } from './now-many.ts';
-import { type Runner, seconds } from './options.ts';
+import { caFile, type Runner, seconds } from './options.ts';
 import { type RotateOptions, type RotationRun, rotate } from './rotate.ts';
+import { parseFilter } from './secrets.ts';
 import type { News } from './watch.ts';
 
 const EXAMPLES = `
 Examples:
   $ rotation now prod/shop
   $ rotation now prod/shop --no-login           this machine can't reach the database
-  $ rotation now --all --filter tag:team=payments --at-once 2
+  $ rotation now --all --filter tag:team=payments --at-once 2    shows how many, and asks
 
 Ctrl-C stops watching; the rotation goes on.`;
 
 interface NowOptions {
   readonly all?: true;
   readonly filter?: readonly string[];
-  readonly atOnce: number;
+  readonly atOnce?: number;
+  readonly yes?: true;
   readonly login: boolean;
   readonly caFile?: string;
   readonly timeout: number;
@@ -36,22 +38,29 @@ export function addNow(program: Command, run: Runner): void {
     .argument('[secret]', 'name or ARN')
     .option('--all', 'every secret that has a rotation function')
     .option('--filter <filter...>', 'with --all: tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold')
-    .option('--at-once <number>', 'with --all: how many at a time, 1 to 20', atOnce, 3)
+    .option('--at-once <number>', 'with --all: how many at a time, 1 to 20 (default: 3)', howMany)
+    .option('--yes', 'with --all: do not ask')
     .option('--no-login', 'do not log in with the new credential from here')
-    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js')
+    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
     .option('--timeout <seconds>', 'how long to watch one rotation', seconds, 900)
     .option('--through-retries', 'after a failure, keep watching while Secrets Manager tries again')
-    .option('--log', "show the function's own log lines")
+    .option('--log', "show the function's own log lines; not with --all")
     .addHelpText('after', EXAMPLES)
     .action(run((context, secret, options: NowOptions) => now(context, secret, options)));
 }
 
 async function now(context: Context, secret: string | undefined, options: NowOptions): Promise<ExitCode> {
-  const { all = false, filter = [], login, caFile, timeout, throughRetries = false } = options;
+  const { all = false, filter = [], login, timeout, throughRetries = false } = options;
   if (all === (secret !== undefined)) throw usage('One secret or --all was needed, found both or neither.');
   if (!all && filter.length > 0) throw usage('--filter goes with --all.');
-  const rotateOptions = { login, caFile, patience: timeout * 1_000, throughRetries };
-  if (secret === undefined) return await rotateMany(context, filter, options.atOnce, rotateOptions);
+  if (!all && options.atOnce !== undefined) throw usage('--at-once goes with --all.');
+  if (!all && options.yes) throw usage('--yes goes with --all.');
+  if (all && options.log) throw usage('--log goes with one secret.');
+  const rotateOptions = { login, caFile: options.caFile, patience: timeout * 1_000, throughRetries };
+  if (secret === undefined) {
+    const { atOnce = 3, yes = false } = options;
+    return await rotateMany(context, { filters: filter.map(parseFilter), atOnce, yes }, rotateOptions);
+  }
   return await rotateOne(context, secret, rotateOptions, options.log === true);
 }
 
@@ -135,12 +144,14 @@ function report({ output, signal }: Context, { secret, versionId, ending, proof,
     case 'abandoned':
       output.line(`${red('Abandoned')}: somebody took AWSPENDING off version ${shortId(versionId)} of ${name}.`);
       return;
-    case 'unknown':
-      output.line(
-        `${signal.aborted ? 'Stopped watching' : 'The time to watch is up'}: the rotation of ${name} goes on.`,
-      );
+    case 'unknown': {
+      const why = signal.aborted ? 'Stopped watching' : 'The time to watch is up';
+      const { reason } = ending;
+      output.line(`${reason === undefined ? why : 'It can not be watched'}: the rotation of ${name} goes on.`);
+      if (reason !== undefined) output.line(`  what happened  ${reason}`);
       output.line(`See what comes of it: rotation status ${secret.Name}`);
       return;
+    }
     default:
       ending satisfies never;
   }
@@ -156,6 +167,7 @@ export function summary({ secret, versionId, reattempt, ending, proof, ms }: Rot
     outcome: ending.outcome,
     ms: Math.round(ms),
     ...(ending.outcome === 'failed' ? { failure: ending.failure } : {}),
+    ...(ending.outcome === 'unknown' && ending.reason !== undefined ? { reason: ending.reason } : {}),
     ...(proof === undefined ? {} : { labels: proof.labels, login: { outcome: proof.login, message: proof.message } }),
   };
 }
@@ -166,7 +178,7 @@ export function exitCodeOf({ ending, proof }: Pick<RotationRun, 'ending' | 'proo
   return proof?.login === 'not-possible-from-here' ? EXIT.unproven : EXIT.done;
 }
 
-function atOnce(text: string): number {
+function howMany(text: string): number {
   const number = Number(text);
   if (!(Number.isInteger(number) && number >= 1 && number <= 20))
     throw usage('--at-once takes a whole number from 1 to 20.');

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Context } from './context.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { usage } from './failures.ts';
@@ -20,4 +21,23 @@ export function seconds(text: string): number {
 /** Values of an option that may be given several times. */
 export function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];
+}
+
+/** The path of a file of CA certificates, which is looked at before anything is done. */
+export function caFile(path: string): string {
+  let text = '';
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error ? String(Reflect.get(error, 'code') ?? error.name) : '';
+    throw usage(`--ca-file must name a file of CA certificates, and ${path} can't be read (${code}).`);
+  }
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return path;
+  throw usage(`--ca-file must name a file of CA certificates, and no PEM certificate is in ${path}.`);
+}
+
+/** @throws CommandError where it is not the ARN of a secret. */
+export function secretArn(text: string): string {
+  if (/^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:\S+$/.test(text)) return text;
+  throw usage(`The ARN of a secret was needed, found "${text}".`, 'aws secretsmanager describe-secret shows it.');
 }

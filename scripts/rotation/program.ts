@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import { addCreate } from './create.ts';
 import { addDoctor } from './doctor.ts';
 import { EXIT } from './exit-codes.ts';
-import { asCommandError } from './failures.ts';
+import { asCommandError, type CommandError, usage } from './failures.ts';
 import { addNow } from './now.ts';
 import type { Runner } from './options.ts';
 import { Output } from './output.ts';
@@ -34,6 +34,7 @@ function version(): string {
 /** Runs the command. @returns its exit code. @param signal is aborted by Ctrl-C. */
 export async function runRotation(argv: readonly string[], signal: AbortSignal): Promise<number> {
   let exitCode: number = EXIT.done;
+  const json = argv.includes('--json');
   const program = new Command('rotation');
   const contextOf = (): Context => {
     const { json = false, ...aws } = program.opts<AwsOptions & { json?: true }>();
@@ -58,6 +59,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     .option('--json', 'the result as JSON on stdout, for programs')
     .addHelpText('after', AFTER)
     .configureHelp({ showGlobalOptions: true })
+    .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
   for (const add of [addCreate, addAttach, addNow, addStatus, addDoctor]) add(program, run);
   for (const command of program.commands) command.exitOverride();
@@ -66,9 +68,14 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    const failure = asCommandError(error);
-    new Output(argv.includes('--json')).error(failure);
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    const failure = error instanceof CommanderError ? misused(error) : asCommandError(error);
+    // Commander has told its own errors, but for programs.
+    if (json || !(error instanceof CommanderError)) new Output(json).error(failure);
     return failure.exitCode;
   }
+}
+
+function misused({ code, message }: CommanderError): CommandError {
+  return usage(code === 'commander.help' ? 'A subcommand was needed, found none.' : message.replace(/^error: /, ''));
 }

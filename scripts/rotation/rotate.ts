@@ -4,12 +4,12 @@ import { RotateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { versionWith } from '../../shared/rotation/version-stage.ts';
 import { parseDatabaseSecret } from '../../shared/secrets/database-secret.ts';
 import type { Context } from './context.ts';
-import { awsError, CommandError, refused } from './failures.ts';
-import { FunctionLog } from './function-log.ts';
-import { describeFunction } from './functions.ts';
-import { isOnlyFromHere, loginName, tryLogin } from './login.ts';
+import type { Ending } from './ending.ts';
+import { asCommandError, awsError, refused } from './failures.ts';
+import { type FunctionLog, openLog } from './function-log.ts';
+import { loginName, tryLogin } from './login.ts';
 import { describeSecret, pendingVersion, readVersion, type Secret, versionCreated } from './secrets.ts';
-import { type Ending, type News, watchRotation } from './watch.ts';
+import { type News, watchRotation } from './watch.ts';
 
 export interface RotateOptions {
   /** Whether to log in with the new credential from this machine. */
@@ -62,21 +62,15 @@ export async function rotate(
       `Look at it, and clear it away: rotation doctor ${secret.Name} --fix`,
     );
   }
-  const rotationFunction = await describeFunction(context, functionArn).catch((error: unknown) => {
-    if (!(error instanceof CommandError)) throw error;
-    tell({ type: 'log-unreadable', reason: error.message });
-    return undefined;
-  });
-  const log = rotationFunction && new FunctionLog(context, rotationFunction);
+  const log = await openLog(context, functionArn, (reason) => tell({ type: 'log-unreadable', reason }));
   await passOver(context, secret, log);
 
   const begun = performance.now();
   const { versionId, reattempt } = await start(context, secret);
   started(secret, versionId, reattempt);
-  const since = (await versionCreated(context, secret.ARN, versionId)) ?? new Date();
   const ending = await watchRotation(
     context,
-    { ...options, secretId: secret.ARN, versionId, log, since, kind: 'rotation' },
+    { ...options, secretId: secret.ARN, versionId, log, kind: 'rotation' },
     tell,
   );
   const ms = performance.now() - begun;
@@ -107,37 +101,50 @@ async function start(context: Context, secret: Secret): Promise<{ versionId: str
   }
 }
 
-/** The labels as they are now, and a login with what AWSCURRENT holds. */
-async function prove(context: Context, secretId: string, { login, caFile }: RotateOptions): Promise<Proof> {
+/** The labels as they are now, and a login with what AWSCURRENT holds. The rotation has succeeded, whatever comes of it. */
+async function prove(context: Context, secretId: string, options: RotateOptions): Promise<Proof> {
+  const labels = await currentLabels(context, secretId).catch(() => ({}));
+  const login = await proveLogin(context, secretId, options).catch((error: unknown) =>
+    notPossible(asCommandError(error)),
+  );
+  return { labels, ...login };
+}
+
+async function currentLabels(context: Context, secretId: string): Promise<Proof['labels']> {
   const { stages } = await describeSecret(context, secretId);
-  const labels = Object.fromEntries(
+  return Object.fromEntries(
     ['AWSCURRENT', 'AWSPREVIOUS'].flatMap((label) => {
       const versionId = versionWith(stages, label);
       return versionId === undefined ? [] : [[label, versionId]];
     }),
   );
-  if (!login) return { labels, login: 'not-tried', message: 'The new login was not tried from here (--no-login).' };
+}
 
+async function proveLogin(
+  context: Context,
+  secretId: string,
+  { login, caFile }: RotateOptions,
+): Promise<Omit<Proof, 'labels'>> {
+  if (!login) return { login: 'not-tried', message: 'The new login was not tried from here (--no-login).' };
   const current = await readVersion(context, secretId, { VersionStage: 'AWSCURRENT' });
   const credential = parseDatabaseSecret(current?.text);
-  const outcome = await tryLogin(credential, 'current', caFile);
+  const proof = await tryLogin(credential, 'current', caFile);
   const name = loginName(credential);
-  switch (outcome.outcome) {
+  switch (proof.outcome) {
     case 'accepted':
-      return { labels, login: 'accepted', message: `The new login works: ${name}.` };
+      return { login: 'accepted', message: `The new login works: ${name}.` };
     case 'refused':
-      return { labels, login: 'refused', message: `The server refuses the new password of ${name}.` };
+      return { login: 'refused', message: `The server refuses the new password of ${name}.` };
     case 'failed':
-      return isOnlyFromHere(outcome.error)
-        ? {
-            labels,
-            login: 'not-possible-from-here',
-            message: `The new login could not be tried from here: ${outcome.error.message}`,
-          }
-        : { labels, login: 'refused', message: outcome.error.message };
+      return notPossible(proof.error);
     default: {
-      const never: never = outcome;
+      const never: never = proof;
       return never;
     }
   }
+}
+
+/** Only a refused password says that the new one is wrong. */
+function notPossible({ message }: Error): Omit<Proof, 'labels'> {
+  return { login: 'not-possible-from-here', message: `The new login could not be tried from here: ${message}` };
 }

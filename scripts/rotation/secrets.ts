@@ -23,7 +23,20 @@ export interface Secret extends DescribeSecretCommandOutput {
 export async function describeSecret({ aws }: Context, id: string): Promise<Secret> {
   const call = aws.secretsManager.send(new DescribeSecretCommand({ SecretId: id }));
   const answer = await asking(`secretsmanager:DescribeSecret of ${id}`, call);
-  return { ...answer, ARN: answer.ARN ?? id, Name: answer.Name ?? id, stages: answer.VersionIdsToStages ?? {} };
+  return {
+    ...answer,
+    ...rulesOf(answer),
+    ARN: answer.ARN ?? id,
+    Name: answer.Name ?? id,
+    stages: answer.VersionIdsToStages ?? {},
+  };
+}
+
+/** The service answers a schedule with the days that it has worked out from it, and takes only one of the two. */
+function rulesOf({ RotationRules }: DescribeSecretCommandOutput): Pick<DescribeSecretCommandOutput, 'RotationRules'> {
+  if (RotationRules?.ScheduleExpression === undefined) return {};
+  const { AutomaticallyAfterDays: _, ...rules } = RotationRules;
+  return { RotationRules: rules };
 }
 
 /** The version that a rotation is making; undefined where none is under way or was left behind. */

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Step } from '../../shared/rotation/event.ts';
-import type { VersionStages } from '../../shared/rotation/version-stage.ts';
 import type { Context } from './context.ts';
-import { CommandError } from './failures.ts';
+import { type Ending, EndingJudge } from './ending.ts';
+import { asCommandError, CommandError } from './failures.ts';
 import type { FunctionLog } from './function-log.ts';
 import { type LogLine, platformFailure, type StepEnd, type StepFailure } from './log-lines.ts';
-import { describeSecret } from './secrets.ts';
+import { describeSecret, versionCreated } from './secrets.ts';
 
 /** What is seen of a rotation while it runs. */
 export type News =
@@ -14,21 +14,11 @@ export type News =
   | { readonly type: 'log'; readonly line: string }
   | { readonly type: 'log-unreadable'; readonly reason: string };
 
-export type Ending =
-  | { readonly outcome: 'succeeded' }
-  | { readonly outcome: 'failed'; readonly failure: StepFailure }
-  /** AWSPENDING left the version: somebody cancelled or replaced the rotation. */
-  | { readonly outcome: 'abandoned' }
-  /** Watching ended first: the time was up, or Ctrl-C. */
-  | { readonly outcome: 'unknown' };
-
 export interface Watched {
   readonly secretId: string;
   readonly versionId: string;
   /** Undefined: only the labels can be watched. */
   readonly log: FunctionLog | undefined;
-  /** When the version was made, by the service's clock. */
-  readonly since: Date;
   /** 'test': what RotateImmediately=false runs, a testSecret on a version that goes away by itself. */
   readonly kind: 'rotation' | 'test';
   /** Milliseconds. */
@@ -40,19 +30,29 @@ export interface Watched {
 /** The first looks follow quickly, as a rotation takes a second or two; later ones are sparing with quotas. */
 const PAUSES_MS = [200, 200, 300, 400, 500, 700, 1_000];
 const LONGEST_PAUSE_MS = 2_000;
-/** How often to look again for lines of the log, which arrive after the labels have moved. */
-const LATE_LOOKS = 4;
-
-/** Looks at the labels and the log until the rotation has ended, telling what is new. */
+/**
+ * Looks at the labels and the log until the rotation has ended, telling what is new. It has been started, so that an
+ * error is no reason to throw: how it ends is not known then.
+ */
 export async function watchRotation(context: Context, watched: Watched, tell: (news: News) => void): Promise<Ending> {
+  try {
+    return await watch(context, watched, tell);
+  } catch (error) {
+    return { outcome: 'unknown', reason: asCommandError(error).message };
+  }
+}
+
+async function watch(context: Context, watched: Watched, tell: (news: News) => void): Promise<Ending> {
+  const { secretId, versionId, kind, patience, throughRetries = false } = watched;
   const reader = new StepReader(watched, tell);
-  const until = performance.now() + watched.patience;
+  const judge = new EndingJudge({ kind, throughRetries });
+  const until = performance.now() + patience;
+  const since = (await versionCreated(context, secretId, versionId)) ?? new Date();
   let { log } = watched;
-  let late = 0;
 
   const readLog = async () => {
     try {
-      for (const line of (await log?.read(watched.since)) ?? []) reader.read(line);
+      for (const line of (await log?.read(since)) ?? []) reader.read(line);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       log = undefined;
@@ -61,34 +61,19 @@ export async function watchRotation(context: Context, watched: Watched, tell: (n
   };
 
   for (let look = 0; ; look++) {
-    const { stages } = await describeSecret(context, watched.secretId);
+    const { stages } = await describeSecret(context, secretId);
     await readLog();
-    const ending = endingOf(watched, stages, reader);
-    // The labels tell that it has ended; the log may still have to tell what its last step did.
-    const complete = log === undefined || reader.lastStepEnded || late++ >= LATE_LOOKS;
-    if (ending !== undefined && (ending.outcome !== 'succeeded' || complete)) return proven(watched, reader, ending);
-    if (performance.now() > until) return { outcome: 'unknown' };
+    const labels = Object.hasOwn(stages, versionId) ? (stages[versionId] ?? []) : [];
+    const { failure, lastStepEnded } = reader;
+    const at = performance.now();
+    const last = at > until;
+    const ending = judge.judge({ labels, failure, lastStepEnded, logReadable: log !== undefined, at, last });
+    if (ending !== undefined) return ending;
+    if (last) return { outcome: 'unknown' };
     const pause = PAUSES_MS[look] ?? LONGEST_PAUSE_MS;
     const interrupted = await sleep(pause, false, { signal: context.signal }).catch(() => true);
     if (interrupted) return { outcome: 'unknown' };
   }
-}
-
-/** A test leaves no label behind that would tell how it ended: only its line in the log does. */
-function proven({ kind }: Watched, { lastStepEnded }: StepReader, ending: Ending): Ending {
-  const unseen = kind === 'test' && ending.outcome === 'succeeded' && !lastStepEnded;
-  return unseen ? { outcome: 'unknown' } : ending;
-}
-
-function endingOf(watched: Watched, stages: VersionStages, reader: StepReader): Ending | undefined {
-  const { versionId, kind, throughRetries = false } = watched;
-  const labels = Object.hasOwn(stages, versionId) ? (stages[versionId] ?? []) : [];
-  const isPending = labels.includes('AWSPENDING');
-  if (labels.includes('AWSCURRENT')) return isPending && !reader.lastStepEnded ? undefined : { outcome: 'succeeded' };
-  if (reader.failure !== undefined && !throughRetries) return { outcome: 'failed', failure: reader.failure };
-  if (isPending) return undefined;
-  if (kind === 'rotation') return { outcome: 'abandoned' };
-  return reader.failure === undefined ? { outcome: 'succeeded' } : { outcome: 'failed', failure: reader.failure };
 }
 
 /** Makes news of log lines: those of this version, and Lambda's own on the instance that runs its step. */

@@ -2,7 +2,9 @@
 import { sortedStages } from './labels.ts';
 import { type Answer, epochSeconds } from './operation.ts';
 import { nextRotationDate } from './schedule.ts';
-import type { Secret, SecretContent } from './secret.ts';
+import type { RotationConfig, Secret, SecretContent } from './secret.ts';
+
+const DAY_MS = 86_400_000;
 
 export function describe(secret: Secret): Answer {
   const { content } = secret;
@@ -23,14 +25,26 @@ export function describe(secret: Secret): Answer {
   };
 }
 
-function describeRotation({ rotation }: SecretContent): Answer {
+function describeRotation({ rotation, lastRotated }: SecretContent): Answer {
   if (!rotation) return {};
   return {
     RotationEnabled: rotation.enabled,
     RotationLambdaARN: rotation.functionArn,
-    RotationRules: rotation.rules,
+    RotationRules: describeRules(rotation, lastRotated),
     NextRotationDate: rotation.window && epochSeconds(nextRotationDate(rotation.window)),
   };
+}
+
+/** After a rotation that succeeded, a schedule's rules tell the days up to the next one too (the API's RotationRulesType). */
+function describeRules(
+  { rules, window, configuredAt }: RotationConfig,
+  lastRotated: Date | undefined,
+): Answer | undefined {
+  const expression = rules?.ScheduleExpression;
+  if (expression === undefined || window === undefined || !lastRotated || lastRotated < configuredAt)
+    return rules && { ...rules };
+  const days = Math.floor(window.start.getTime() / DAY_MS) - Math.floor(lastRotated.getTime() / DAY_MS);
+  return { ...rules, AutomaticallyAfterDays: Math.max(days, 1) };
 }
 
 /** Versions without a label are deprecated and left out; with none labelled the member is absent. */

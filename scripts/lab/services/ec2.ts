@@ -30,9 +30,16 @@ export const ec2 = queryService(shape, {
   },
 
   DescribeRouteTables: (parameters, { resources }) => {
-    const filters = readFilters(parameters, ['association.subnet-id']);
-    const wanted = filters.get('association.subnet-id');
-    const found = resources.subnets.filter(({ id }) => wanted?.includes(id) ?? true);
+    const filters = readFilters(parameters, ['association.subnet-id', 'association.main', 'vpc-id']);
+    const fits = (name: string, value: string | undefined) =>
+      filters.get(name)?.some((wanted) => wanted === value) ?? true;
+    const found = resources.subnets.filter(
+      ({ id, vpcId, onMainTable = false }) =>
+        fits('vpc-id', vpcId) &&
+        fits('association.main', String(onMainTable)) &&
+        // Explicit associations only, as in EC2.
+        fits('association.subnet-id', onMainTable ? undefined : id),
+    );
     return { routeTableSet: members(found.map(showRouteTable), 'item') };
   },
 
@@ -86,14 +93,27 @@ function showRule({ ports, groups = [], cidrs = [] }: SecurityRule): XmlElements
   };
 }
 
-function showRouteTable({ id, vpcId, defaultRoute }: Subnet): XmlElements {
-  const local = { destinationCidrBlock: '10.0.0.0/16', gatewayId: 'local', state: 'active' };
-  const target = defaultRoute?.startsWith('nat-') ? { natGatewayId: defaultRoute } : { gatewayId: defaultRoute };
-  const outside = { destinationCidrBlock: '0.0.0.0/0', ...target, state: 'active' };
+function showRouteTable({ id, vpcId, defaultRoute, onMainTable = false, otherRoutes = [] }: Subnet): XmlElements {
+  const routeTableId = onMainTable ? vpcId.replace('vpc-', 'rtb-') : id.replace('subnet-', 'rtb-');
+  const routes = [
+    { destinationCidrBlock: '10.0.0.0/16', gatewayId: 'local', state: 'active' },
+    ...(defaultRoute === undefined ? [] : [showRoute('0.0.0.0/0', defaultRoute)]),
+    ...otherRoutes.map((target, index) => showRoute(`172.${16 + index}.0.0/16`, target)),
+  ];
+  const association = onMainTable ? { main: true } : { subnetId: id, main: false };
   return {
-    routeTableId: id.replace('subnet-', 'rtb-'),
-    vpcId,
-    routeSet: members(defaultRoute === undefined ? [local] : [local, outside], 'item'),
-    associationSet: members([{ routeTableId: id.replace('subnet-', 'rtb-'), subnetId: id, main: false }], 'item'),
+    ...{ routeTableId, vpcId, routeSet: members(routes, 'item') },
+    associationSet: members([{ routeTableId, ...association }], 'item'),
   };
+}
+
+/** The member that names the target tells its kind. */
+function showRoute(destinationCidrBlock: string, target: string): XmlElements {
+  const kinds: Readonly<Record<string, string>> = {
+    nat: 'natGatewayId',
+    tgw: 'transitGatewayId',
+    arn: 'coreNetworkArn',
+  };
+  const member = kinds[target.split(/[-:]/)[0] ?? ''] ?? 'gatewayId';
+  return { destinationCidrBlock, [member]: target, state: 'active' };
 }

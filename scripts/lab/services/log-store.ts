@@ -7,6 +7,8 @@ export interface LogEvent {
   /** Milliseconds since 1970, of the lab's clock. */
   readonly timestamp: number;
   readonly message: string;
+  /** When it came, on the clock of performance.now(). */
+  readonly storedAt: number;
 }
 
 // So that a lab that runs for days does not grow.
@@ -20,7 +22,7 @@ export class LogStore {
     const events = this.#groups.get(group) ?? [];
     this.#groups.set(group, events);
     const id = String(this.#count++).padStart(56, '0');
-    events.push({ id, stream, timestamp: at.getTime(), message: `${message}\n` });
+    events.push({ id, stream, timestamp: at.getTime(), message: `${message}\n`, storedAt: performance.now() });
     if (events.length > KEPT_EVENTS) events.shift();
   }
 

@@ -6,7 +6,7 @@ import type { LogEvent } from './log-store.ts';
 /** Smaller than the service's (10,000), so that who forgets to page is found out. */
 const PAGE = 50;
 
-const filterLogEvents: JsonOperation = (input, { logs }) => {
+const filterLogEvents: JsonOperation = (input, { logs, resources }) => {
   const group = input.text('logGroupName', { min: 1, max: 512, pattern: /^[.\-_/#A-Za-z0-9]+$/ });
   if (group === undefined) throw invalid('logGroupName or logGroupIdentifier is required.');
   const from = input.integer('startTime', { min: 0 }) ?? 0;
@@ -22,8 +22,12 @@ const filterLogEvents: JsonOperation = (input, { logs }) => {
     throw new ServiceError('ResourceNotFoundException', 'The specified log group does not exist.');
   }
   const found = events.filter(
-    ({ stream, timestamp, message }) =>
-      timestamp >= from && timestamp < to && (streams?.includes(stream) ?? true) && passes(message),
+    ({ stream, timestamp, message, storedAt }) =>
+      performance.now() - storedAt >= resources.logDelayMs &&
+      timestamp >= from &&
+      timestamp < to &&
+      (streams?.includes(stream) ?? true) &&
+      passes(message),
   );
   const start = token === undefined ? 0 : readToken(token);
   const page = found.slice(start, start + Math.min(limit, PAGE));

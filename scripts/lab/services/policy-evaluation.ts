@@ -58,10 +58,24 @@ function parse(statement: Readonly<Record<string, unknown>>): Statement {
   const unknown = Object.keys(others);
   if (unknown.length > 0) throw new Error(`Statement ${String(Sid)} has ${unknown.join(', ')}, not known here.`);
   if (Effect !== 'Allow' && Effect !== 'Deny') throw new Error(`Statement ${String(Sid)} has no effect.`);
-  const conditions = Object.entries(members(Condition)).flatMap(([operator, keys]) =>
+  const conditions = conditionsOf(Condition);
+  return { effect: Effect, actions: texts(Action), resources: texts(Resource), conditions };
+}
+
+function conditionsOf(condition: unknown): Condition[] {
+  return Object.entries(members(condition)).flatMap(([operator, keys]) =>
     Object.entries(members(keys)).map(([key, values]) => ({ operator, key, values: texts(values) })),
   );
-  return { effect: Effect, actions: texts(Action), resources: texts(Resource), conditions };
+}
+
+/**
+ * Whether every condition of a statement holds.
+ * @throws Error where one has an operator that is not known here, whether or not another one fails.
+ */
+export function conditionHolds(condition: unknown, context: NonNullable<Call['context']>): boolean {
+  return conditionsOf(condition)
+    .map((each) => holds(each, context))
+    .every((held) => held);
 }
 
 function texts(value: unknown): readonly string[] {

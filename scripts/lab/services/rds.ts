@@ -1,7 +1,7 @@
 /** RDS, as far as DescribeDBInstances and DescribeDBClusters. */
 import { ACCOUNT_ID } from '../account.ts';
 import { ServiceError } from '../secrets-manager/errors.ts';
-import { queryService } from './query-service.ts';
+import { type QueryParameters, queryService } from './query-service.ts';
 import type { DatabaseCluster, DatabaseInstance } from './resources.ts';
 import { members, type XmlElements } from './xml.ts';
 
@@ -12,18 +12,30 @@ export const rds = queryService(shape, {
     const wanted = parameters.text('DBInstanceIdentifier');
     const found = select(resources.databases, wanted, 'DBInstanceIdentifier', `${arnPrefix(region)}:db:`);
     if (found === undefined) throw new ServiceError('DBInstanceNotFound', `DBInstance ${wanted} not found.`, 404);
-    const shown = found.map((each) => showInstance(each, region));
-    return { DBInstances: members(shown, 'DBInstance') };
+    const { items, Marker } = page(found, parameters);
+    const shown = items.map((each) => showInstance(each, region));
+    return { DBInstances: members(shown, 'DBInstance'), Marker };
   },
 
   DescribeDBClusters: (parameters, { resources }, region) => {
     const wanted = parameters.text('DBClusterIdentifier');
     const found = select(resources.databaseClusters, wanted, 'DBClusterIdentifier', `${arnPrefix(region)}:cluster:`);
     if (found === undefined) throw new ServiceError('DBClusterNotFoundFault', `DBCluster ${wanted} not found.`, 404);
-    const shown = found.map((each) => showCluster(each, region));
-    return { DBClusters: members(shown, 'DBCluster') };
+    const { items, Marker } = page(found, parameters);
+    const shown = items.map((each) => showCluster(each, region));
+    return { DBClusters: members(shown, 'DBCluster'), Marker };
   },
 });
+
+/** Smaller than RDS's (100), so that who forgets to page is found out. */
+const PAGE = 5;
+
+function page<T>(found: readonly T[], parameters: QueryParameters) {
+  const start = Number(parameters.text('Marker') ?? 0);
+  if (!Number.isInteger(start)) throw new ServiceError('InvalidParameterValue', 'The Marker is not valid.');
+  const end = start + PAGE;
+  return { items: found.slice(start, end), Marker: end < found.length ? String(end) : undefined };
+}
 
 const arnPrefix = (region: string) => `arn:aws:rds:${region}:${ACCOUNT_ID}`;
 

@@ -41,6 +41,10 @@ export interface Subnet {
   readonly vpcId: string;
   /** Where its default route leads, such as "nat-0a1b…" or "igw-0a1b…"; absent: nowhere outside the VPC. */
   readonly defaultRoute?: string;
+  /** Whether it has the VPC's main route table, as one that is associated with none does. */
+  readonly onMainTable?: boolean;
+  /** Targets of routes to other networks, such as "tgw-0a1b…". */
+  readonly otherRoutes?: readonly string[];
 }
 
 export interface SecurityGroup {
@@ -100,6 +104,8 @@ export class AccountResources {
   readonly vpcEndpoints: VpcEndpoint[] = [];
   readonly databases: DatabaseInstance[] = [];
   readonly databaseClusters: DatabaseCluster[] = [];
+  /** Milliseconds until a line that a function wrote can be read: CloudWatch Logs takes some seconds. */
+  logDelayMs = 0;
   readonly #refused = new Set<string>();
   readonly #calls = new Map<string, number>();
 

@@ -85,6 +85,6 @@ function judgeRefusal(label: Label, name: string, { username }: DatabaseSecret, 
 }
 
 function judgeFailure(check: string, error: RotationError): Finding {
-  if (isOnlyFromHere(error)) return unknown(check, `no connection from this machine (${error.code})`);
+  if (isOnlyFromHere(error)) return unknown(check, `no login from this machine now (${error.code})`);
   return broken(check, error.message, error.remedy);
 }

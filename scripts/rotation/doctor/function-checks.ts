@@ -1,8 +1,9 @@
 /** Checks of the rotation function and of who may call it: pure judgements. */
 import { readConfig } from '../../../shared/config.ts';
 import { RotationError } from '../../../shared/rotation/errors.ts';
+import { conditionHolds } from '../../lab/services/policy-evaluation.ts';
 import type { RotationFunction } from '../functions.ts';
-import { broken, type Finding, ok, warning } from './finding.ts';
+import { broken, type Finding, ok, unknown, warning } from './finding.ts';
 
 /** What this project's functions are built for. */
 const BUILT_FOR = 24;
@@ -79,14 +80,15 @@ export function judgePermission({ functionArn, secretArn, policy }: PermissionFa
   if (allowing.length === 0) {
     return broken('invoke permission', 'Secrets Manager may not invoke the function', command);
   }
-  const scopes = allowing.map((statement) => scopeOf(statement, account, secretArn));
-  if (scopes.includes('this account'))
+  const scopes = allowing.map((statement) => scopeOf(statement, secretArn));
+  if (scopes.includes('this secret'))
     return ok('invoke permission', `Secrets Manager may invoke it for account ${account}`);
   if (scopes.includes('any account')) {
     const remedy = `Replace that permission by one with the account: ${command}`;
-    return warning('invoke permission', 'Secrets Manager may invoke it for any account: it has no condition', remedy);
+    return warning('invoke permission', 'Secrets Manager may invoke it for any account', remedy);
   }
-  return broken('invoke permission', `Secrets Manager may invoke it, but not for account ${account}`, command);
+  if (scopes.includes('not known')) return unknown('invoke permission', 'it has conditions that only IAM can judge');
+  return broken('invoke permission', `Secrets Manager may invoke it, but not for ${secretArn}`, command);
 }
 
 interface Statement {
@@ -113,20 +115,21 @@ function allowsSecretsManager({ Effect, Action, Principal }: Statement): boolean
   );
 }
 
-/** Condition keys are compared ignoring case, as IAM does. */
-function scopeOf(
-  { Condition }: Statement,
-  account: string,
-  secretArn: string,
-): 'this account' | 'any account' | 'others' {
-  const conditions = Object.values(Condition ?? {}).flatMap((keys) => Object.entries(Object(keys)));
-  const wanted = conditions.flatMap(([key, value]) => [value].flat().map((each) => [key.toLowerCase(), String(each)]));
-  const scopes = wanted.filter(([key]) => key === 'aws:sourceaccount' || key === 'aws:sourcearn');
-  if (scopes.length === 0) return 'any account';
-  const matches = scopes.some(([key, value = '']) =>
-    key === 'aws:sourceaccount'
-      ? value === account
-      : value === secretArn || new RegExp(`:${account}:secret:.*\\*`).test(value),
-  );
-  return matches ? 'this account' : 'others';
+type Scope = 'this secret' | 'any account' | 'others' | 'not known';
+
+/** By the two keys that Secrets Manager's call has: anything else is not for us to judge. */
+function scopeOf({ Condition = {} }: Statement, secretArn: string): Scope {
+  const stranger = secretArn.replace(/:\d{12}:/, ':000000000000:');
+  try {
+    const keys = Object.values(Object(Condition)).flatMap((each) => Object.keys(Object(each)));
+    if (!keys.every((key) => /^aws:source(account|arn)$/i.test(key))) return 'not known';
+    if (!conditionHolds(Condition, callFor(secretArn))) return 'others';
+    return conditionHolds(Condition, callFor(stranger)) ? 'any account' : 'this secret';
+  } catch {
+    return 'not known';
+  }
+}
+
+function callFor(secretArn: string): Readonly<Record<string, string>> {
+  return { 'aws:SourceArn': secretArn, 'aws:SourceAccount': secretArn.split(':')[4] ?? '' };
 }

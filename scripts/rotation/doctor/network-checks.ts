@@ -24,7 +24,9 @@ function judgeWayToSecretsManager({ endpoints, subnets, functionGroups, toldEndp
     const remedy = `aws ec2 modify-vpc-endpoint --vpc-endpoint-id ${shut.id} --private-dns-enabled, or set SECRETS_MANAGER_ENDPOINT`;
     return broken(check, `the VPC endpoint ${shut.id} is not available or has no private DNS name`, remedy);
   }
-  const stranded = subnets.find(({ defaultRoute }) => defaultRoute === undefined || defaultRoute.startsWith('igw-'));
+  const inside = subnets.filter(({ defaultRoute }) => defaultRoute === undefined || defaultRoute.startsWith('igw-'));
+  const toldElsewhere = toldEndpoint && endpoints.length === 0;
+  const stranded = inside.find(({ otherRoutes }) => !otherRoutes && !toldElsewhere);
   if (stranded !== undefined) {
     const why =
       stranded.defaultRoute === undefined
@@ -32,6 +34,9 @@ function judgeWayToSecretsManager({ endpoints, subnets, functionGroups, toldEndp
         : 'leads to an internet gateway, which a function has no address for';
     const remedy = 'Make a VPC endpoint for Secrets Manager in the VPC, or give the subnet a route to a NAT gateway.';
     return broken(check, `there is no VPC endpoint, and the subnet ${stranded.id} ${why}`, remedy);
+  }
+  if (inside.length > 0) {
+    return unknown(check, `there is no VPC endpoint in the VPC of ${inside[0]?.id}, and there may be one elsewhere`);
   }
   return ok(check, `out of the VPC, by ${[...new Set(subnets.map(({ defaultRoute }) => defaultRoute))].join(', ')}`);
 }
@@ -80,7 +85,7 @@ function refusalBetween(from: readonly Group[], to: readonly Group[], port: numb
     };
   }
   if (out === 'yes' && into === 'yes') return undefined;
-  return { what: `rules by address range decide about port ${port}`, remedy: '', certain: false };
+  return { what: `rules by address range or prefix list decide about port ${port}`, remedy: '', certain: false };
 }
 
 function verdict(rules: readonly Rule[], others: readonly string[], port: number): 'yes' | 'no' | 'by-address' {

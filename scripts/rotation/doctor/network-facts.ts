@@ -1,13 +1,14 @@
 /** What EC2 and RDS tell of the way from a function in a VPC to Secrets Manager and to its database. */
 import type { IpPermission, Route, VpcEndpoint } from '@aws-sdk/client-ec2';
 import type { Context } from '../context.ts';
-import { asking } from '../failures.ts';
+import { asking, awsError } from '../failures.ts';
 import { type RotationFunction, regionOf } from '../functions.ts';
 
 export interface Rule {
   /** Undefined: every port. */
   readonly ports: readonly [from: number, to: number] | undefined;
   readonly groups: readonly string[];
+  /** Address ranges, those of IPv6 too, and prefix lists, whose ranges are not looked up. */
   readonly cidrs: readonly string[];
 }
 
@@ -17,8 +18,15 @@ export interface Group {
   readonly egress: readonly Rule[];
 }
 
+export interface SubnetFacts {
+  readonly id: string;
+  readonly defaultRoute: string | undefined;
+  /** Whether other routes lead out of the VPC, such as to a transit gateway. */
+  readonly otherRoutes: boolean;
+}
+
 export interface NetworkFacts {
-  readonly subnets: readonly { readonly id: string; readonly defaultRoute: string | undefined }[];
+  readonly subnets: readonly SubnetFacts[];
   readonly functionGroups: readonly Group[];
   /** Of Secrets Manager, in the function's VPC. */
   readonly endpoints: readonly { readonly id: string; readonly usable: boolean; readonly groups: readonly Group[] }[];
@@ -38,16 +46,18 @@ export async function networkOf(context: Context, of: RotationFunction, host: st
     const call = client.send(new ec2.DescribeSecurityGroupsCommand({ GroupIds: [...ids] }));
     const { SecurityGroups = [] } = await asking('ec2:DescribeSecurityGroups', call);
     return SecurityGroups.map(({ GroupId = '', IpPermissions = [], IpPermissionsEgress = [] }) => ({
-      ...{ id: GroupId, ingress: IpPermissions.map(ruleOf), egress: IpPermissionsEgress.map(ruleOf) },
+      ...{ id: GroupId, ingress: rulesOf(IpPermissions), egress: rulesOf(IpPermissionsEgress) },
     }));
   };
-  const defaultRoute = async (subnetId: string): Promise<string | undefined> => {
-    const own = { Name: 'association.subnet-id', Values: [subnetId] };
-    const call = client.send(new ec2.DescribeRouteTablesCommand({ Filters: [own] }));
-    const { RouteTables = [] } = await asking('ec2:DescribeRouteTables', call);
-    return RouteTables.flatMap(({ Routes = [] }) => Routes)
-      .map(targetOutside)
-      .find((target) => target !== undefined);
+  const routes = async (filters: Readonly<Record<string, string>>): Promise<Route[] | undefined> => {
+    const Filters = Object.entries(filters).map(([Name, value]) => ({ Name, Values: [value] }));
+    const call = client.send(new ec2.DescribeRouteTablesCommand({ Filters }));
+    return (await asking('ec2:DescribeRouteTables', call)).RouteTables?.[0]?.Routes;
+  };
+  const subnet = async (id: string): Promise<SubnetFacts> => {
+    // A subnet that is associated with no table has the VPC's main one.
+    const own = await routes({ 'association.subnet-id': id });
+    return { id, ...waysOut(own ?? (await routes({ 'vpc-id': VpcId, 'association.main': 'true' })) ?? []) };
   };
   const endpoints = async () => {
     const service = `com.amazonaws.${regionOf(of.arn).region}.secretsmanager`;
@@ -60,10 +70,10 @@ export async function networkOf(context: Context, of: RotationFunction, host: st
   };
 
   const found = await endpoints();
-  const database = await databaseGroupIds(context, host);
+  const database = await databaseGroupIds(context, of, host);
   const toldEndpoint = of.configuration.Environment?.Variables?.SECRETS_MANAGER_ENDPOINT !== undefined;
   return {
-    subnets: await Promise.all(SubnetIds.map(async (id) => ({ id, defaultRoute: await defaultRoute(id) }))),
+    subnets: await Promise.all(SubnetIds.map(subnet)),
     functionGroups: await groups(SecurityGroupIds),
     endpoints: await Promise.all(
       found.map(async (endpoint: VpcEndpoint) => ({
@@ -77,34 +87,70 @@ export async function networkOf(context: Context, of: RotationFunction, host: st
   };
 }
 
-async function databaseGroupIds({ aws }: Context, host: string): Promise<string[] | undefined> {
+async function databaseGroupIds({ aws }: Context, { arn }: RotationFunction, host: string) {
   const rds = await import('@aws-sdk/client-rds');
-  const client = new rds.RDSClient(aws.settings);
+  const client = new rds.RDSClient({ ...aws.settings, ...regionOf(arn) });
   const same = (address: string | undefined) => address?.toLowerCase() === host.toLowerCase();
-  const { DBInstances = [] } = await asking(
+  const instances = await all(
     'rds:DescribeDBInstances',
-    client.send(new rds.DescribeDBInstancesCommand({})),
+    rds.paginateDescribeDBInstances({ client }, {}),
+    ({ DBInstances }) => DBInstances,
   );
-  const { DBClusters = [] } = await asking(
+  const clusters = await all(
     'rds:DescribeDBClusters',
-    client.send(new rds.DescribeDBClustersCommand({})),
+    rds.paginateDescribeDBClusters({ client }, {}),
+    ({ DBClusters }) => DBClusters,
   );
   const found =
-    DBInstances.find(({ Endpoint }) => same(Endpoint?.Address)) ??
-    DBClusters.find(({ Endpoint, ReaderEndpoint }) => same(Endpoint) || same(ReaderEndpoint));
+    instances.find(({ Endpoint }) => same(Endpoint?.Address)) ??
+    clusters.find(({ Endpoint, ReaderEndpoint }) => same(Endpoint) || same(ReaderEndpoint));
   return found?.VpcSecurityGroups?.flatMap(({ VpcSecurityGroupId }) => VpcSecurityGroupId ?? []);
 }
 
-function targetOutside({ DestinationCidrBlock, NatGatewayId, TransitGatewayId, GatewayId, NetworkInterfaceId }: Route) {
-  if (DestinationCidrBlock !== '0.0.0.0/0') return undefined;
-  return NatGatewayId ?? TransitGatewayId ?? NetworkInterfaceId ?? GatewayId;
+/** The items of every page. */
+async function all<Page, Item>(
+  operation: string,
+  pages: AsyncIterable<Page>,
+  items: (page: Page) => Item[] | undefined,
+) {
+  const found: Item[] = [];
+  try {
+    for await (const page of pages) found.push(...(items(page) ?? []));
+  } catch (error) {
+    throw awsError(operation, error);
+  }
+  return found;
 }
 
-function ruleOf({ IpProtocol, FromPort, ToPort, UserIdGroupPairs = [], IpRanges = [] }: IpPermission): Rule {
-  const everything = IpProtocol === '-1' || FromPort === undefined || ToPort === undefined;
+/** Pure. Gateway endpoints (of S3 and DynamoDB) and internet gateways by another route than the default lead nowhere here. */
+export function waysOut(routes: readonly Route[]): Pick<SubnetFacts, 'defaultRoute' | 'otherRoutes'> {
+  const isDefault = ({ DestinationCidrBlock }: Route) => DestinationCidrBlock === '0.0.0.0/0';
+  const others = routes.filter((route) => !isDefault(route)).flatMap((route) => targetOf(route) ?? []);
   return {
-    ports: everything ? undefined : [FromPort, ToPort],
-    groups: UserIdGroupPairs.flatMap(({ GroupId }) => GroupId ?? []),
-    cidrs: IpRanges.flatMap(({ CidrIp }) => CidrIp ?? []),
+    defaultRoute: routes.filter(isDefault).map(targetOf)[0],
+    otherRoutes: others.some((target) => !/^(local$|vpce-|igw-)/.test(target)),
   };
+}
+
+function targetOf(route: Route): string | undefined {
+  const { NatGatewayId, TransitGatewayId, CoreNetworkArn, VpcPeeringConnectionId } = route;
+  const { NetworkInterfaceId, GatewayId } = route;
+  return (
+    NatGatewayId ?? TransitGatewayId ?? CoreNetworkArn ?? VpcPeeringConnectionId ?? NetworkInterfaceId ?? GatewayId
+  );
+}
+
+/** Those that say something of TCP; pure. */
+export function rulesOf(permissions: readonly IpPermission[]): Rule[] {
+  return permissions
+    .filter(({ IpProtocol = '-1' }) => ['tcp', '6', '-1'].includes(IpProtocol))
+    .map(({ IpProtocol, FromPort, ToPort, UserIdGroupPairs = [], ...by }) => ({
+      ports: IpProtocol === '-1' || FromPort === undefined || ToPort === undefined ? undefined : [FromPort, ToPort],
+      groups: UserIdGroupPairs.flatMap(({ GroupId }) => GroupId ?? []),
+      cidrs: [
+        ...(by.IpRanges ?? []).flatMap(({ CidrIp }) => CidrIp ?? []),
+        ...(by.Ipv6Ranges ?? []).flatMap(({ CidrIpv6 }) => CidrIpv6 ?? []),
+        ...(by.PrefixListIds ?? []).flatMap(({ PrefixListId }) => PrefixListId ?? []),
+      ],
+    }));
 }

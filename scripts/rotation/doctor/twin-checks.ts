@@ -55,7 +55,7 @@ async function planNextTurn(
 ): Promise<Finding> {
   try {
     const { withLogin } = databaseFromHere(caFile);
-    const proven = { has: () => false, add: () => undefined };
+    const proven = { get: () => undefined, add: () => undefined };
     const next = await alternatingUsers.nextUsername(current, { withLogin, superusers, proven });
     const now = current.secret.username;
     const [base, twin] = next.length > now.length ? [now, next] : [next, now];
@@ -92,6 +92,14 @@ function sessionLogin({ host, port, username, password, dbname, ssl }: DatabaseS
 
 function judge(check: string, error: unknown): Finding {
   if (!(error instanceof RotationError)) throw error;
-  if (isOnlyFromHere(error)) return unknown(check, `no connection from this machine (${error.code})`);
+  if (isOnlyFromHere(error)) return unknown(check, `no login from this machine now (${error.code})`);
+  if (isOwnCall(error)) return unknown(check, `${error.message} (asked with the credentials of this machine)`);
   return broken(check, error.message, error.remedy);
+}
+
+/** Made with the operator's credentials: what is refused to them may well be allowed to the function. */
+function isOwnCall({ code, facts }: RotationError): boolean {
+  if (/^SECRETS_MANAGER_|^SECRET_(ACCESS_DENIED|KEY_UNUSABLE)$/.test(code)) return true;
+  // RDS's refusal has a reason; what RDS does not know has none.
+  return code === 'SUPERUSER_SECRET_UNUSABLE' && facts.reason !== undefined;
 }

@@ -54,7 +54,7 @@ it('rotates at once where told to, by the schedule and window given', async () =
   expect(exitCode).toBe(0);
   expect(stdout).toContain('it was rotated');
   expect((await describeSecret(here.secret.arn)).RotationRules).toEqual({
-    ...{ ScheduleExpression: 'cron(0 4 ? * SUN *)', Duration: '2h' },
+    ...{ ScheduleExpression: 'cron(0 4 ? * SUN *)', Duration: '2h', AutomaticallyAfterDays: expect.any(Number) },
   });
   await expectWorking(here);
 });
@@ -68,11 +68,43 @@ it('changes nothing where there is nothing to change, and only what is told wher
   expect(answer.changes).toEqual([{ what: 'schedule', before: 'rate(30 days)', after: 'rate(12 hours)' }]);
 });
 
+it('keeps a schedule that the service tells in days too, once it has rotated, and its window', async () => {
+  await using here = await unattached();
+  await command.run(['attach', here.secret.arn, ...STACK, '--window', '3h', '--rotate-immediately']);
+  const rules = { ScheduleExpression: 'rate(30 days)', Duration: '3h' };
+  expect((await describeSecret(here.secret.arn)).RotationRules).toEqual({ ...rules, AutomaticallyAfterDays: 30 });
+  const again = await command.json(['attach', here.secret.arn]);
+  expect(again).toMatchObject({ exitCode: 0, answer: { outcome: 'unchanged', rules } });
+  const doctor = await command.json(['doctor', here.secret.arn, '--no-login']);
+  expect(doctor.answer.findings).toContainEqual(expect.objectContaining({ check: 'schedule', state: 'ok' }));
+
+  const { answer } = await command.json(['attach', here.secret.arn, '--schedule', 'rate(5 days)', '--yes']);
+  expect(answer.rules).toEqual({ ScheduleExpression: 'rate(5 days)', Duration: '3h' });
+});
+
+it('waits for what the log tells late', async () => {
+  await using here = await unattached();
+  bench.lab.resources.logDelayMs = 4_000;
+  const { exitCode, answer } = await command.json(['attach', here.secret.arn, ...STACK]);
+  bench.lab.resources.logDelayMs = 0;
+  expect({ exitCode, test: answer.test }).toEqual({ exitCode: 0, test: { outcome: 'succeeded' } });
+});
+
+it('says what the function will do only where it will do it', async () => {
+  await using here = await unattached();
+  const plan = 'The function logs in with the current password now';
+  expect((await command.run(['attach', here.secret.arn, ...STACK])).stdout).toContain(plan);
+  const again = await command.run(['attach', here.secret.arn]);
+  expect(again.stdout).toContain('Nothing is to be changed.');
+  expect(again.stdout).not.toContain(plan);
+});
+
 it('refuses a function that Secrets Manager may not invoke, with the command that would allow it', async () => {
   await using here = await unattached();
   const functionArn = deploy(bench, 'single-user', { named: '-shut', settings: { permission: 'none' } });
   const { exitCode, stdout } = await command.run(['attach', here.secret.arn, '--function', functionArn, '--yes']);
   expect(exitCode).toBe(4);
+  expect(stdout).not.toContain('logs in with the current password now');
   expect(stdout).toContain(`aws lambda add-permission --function-name ${functionArn}`);
   expect(stdout).toContain(
     'Refused: invoke permission: Secrets Manager may not invoke the function. Nothing was changed.',
@@ -122,6 +154,13 @@ it('refuses a secret whose key is disabled', async () => {
   const { exitCode, stdout } = await command.run(['attach', here.secret.arn, ...STACK]);
   expect(exitCode).toBe(4);
   expect(stdout).toMatch(/broken {3}KMS .* is Disabled\n.*aws kms enable-key/);
+});
+
+it('ends the sentence of a refusal once', async () => {
+  await using here = await unattached();
+  const functionArn = deploy(bench, 'single-user', { named: '-odd', environment: { PASSWORD_LENGTH: 'long' } });
+  const { stdout } = await command.run(['attach', here.secret.arn, '--function', functionArn, '--yes']);
+  expect(stdout).toMatch(/Refused: environment: .*[^.]\. Nothing was changed\./);
 });
 
 it('needs --yes where there is no terminal to ask on', async () => {

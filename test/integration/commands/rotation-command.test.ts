@@ -59,6 +59,19 @@ describe('rotation', () => {
     });
   });
 
+  it.each([
+    [['now', 'a', '--nonsense'], "unknown option '--nonsense'"],
+    [['attach'], "missing required argument 'secret'"],
+    [['attach', 'a', '--strategy', 'none'], /'none' is invalid/],
+    [[], 'A subcommand was needed, found none.'],
+  ])('answers %j, which makes no sense, as JSON and nothing else with --json', async (args, words) => {
+    const { exitCode, stdout, stderr } = await command.run([...args, '--json']);
+    expect({ exitCode, stderr, answer: JSON.parse(stdout) }).toEqual({
+      ...{ exitCode: 2, stderr: '' },
+      answer: { error: { code: 'USAGE', message: expect.stringMatching(words), exitCode: 2 } },
+    });
+  });
+
   it('says that there are no credentials, and what to do', async () => {
     const nobody = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
     const { exitCode, stderr } = await command.run(['status', 'a'], { env: nobody });

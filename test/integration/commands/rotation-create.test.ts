@@ -113,6 +113,9 @@ it('refuses what makes no sense, naming it', async () => {
     [['--host', 'h', '--username', 'u', '--password-stdin', '--tag', 'team'], 'p', /A tag is KEY=VALUE/],
     [['--host', 'h', '--username', 'u', '--password', 'p'], '', /unknown option '--password'/],
     [['--engine', 'mysql'], '', /'mysql' is invalid/],
+    [['--superuser-secret', 'nonsense'], '', /The ARN of a secret was needed, found "nonsense"/],
+    [['--superuser-secret', 'arn:aws:iam::123456789012:role/r'], '', /The ARN of a secret was needed/],
+    [['--ca-file', '/nope.pem'], '', /--ca-file must name a file of CA certificates/],
   ];
   const outcomes = refusals.map(async ([args, stdin, words]) => {
     const { exitCode, stderr } = await command.run(['create', 'nonsense', ...args], { stdin });

@@ -229,6 +229,40 @@ describe('rotation doctor', () => {
   });
 });
 
+describe("rotation doctor of a function's network", () => {
+  const { resources } = bench.lab;
+  const inVpc = async (vpcId: string) =>
+    await attached(
+      {},
+      newFunction({ settings: { vpc: { vpcId, subnetIds: [`subnet-of-${vpcId}`], securityGroupIds: [] } } }),
+    );
+
+  it("goes by the VPC's main route table where the subnet is associated with none", async () => {
+    resources.subnets.push({ id: 'subnet-of-vpc-main', vpcId: 'vpc-main', defaultRoute: 'nat-1', onMainTable: true });
+    await using here = await inVpc('vpc-main');
+    const { find } = await examine(here.secret.arn, '--no-login');
+    expect(find('way to Secrets Manager')).toMatchObject({ state: 'ok', message: expect.stringContaining('nat-1') });
+  });
+
+  it('does not know of an endpoint behind a transit gateway', async () => {
+    resources.subnets.push({ id: 'subnet-of-vpc-hub', vpcId: 'vpc-hub', otherRoutes: ['tgw-1'] });
+    await using here = await inVpc('vpc-hub');
+    const { find } = await examine(here.secret.arn, '--no-login');
+    expect(find('way to Secrets Manager')).toMatchObject({ state: 'unknown' });
+  });
+
+  it('finds the database on whichever page RDS tells it', async () => {
+    resources.subnets.push({ id: 'subnet-of-vpc-many', vpcId: 'vpc-many', defaultRoute: 'nat-1' });
+    for (let each = 0; each < 12; each++) resources.databases.push({ id: `d-${each}`, host: `d-${each}.x`, port: 1 });
+    resources.securityGroups.push({ id: 'sg-many', vpcId: 'vpc-many' });
+    resources.databases.push({ id: 'last', host: server.host, port: server.port, groups: ['sg-many'] });
+    await using here = await inVpc('vpc-many');
+    const { find } = await examine(here.secret.arn, '--no-login');
+    resources.databases.length = 0;
+    expect(find('security groups')?.message).not.toContain('RDS has no instance');
+  });
+});
+
 describe('rotation doctor of alternating users', () => {
   it('plans the next turn with the superuser, and finds a right that it lacks', async () => {
     await using scope = roleScope(server);
@@ -239,6 +273,13 @@ describe('rotation doctor of alternating users', () => {
     expect(well.find('superuser policy')).toMatchObject({ state: 'ok' });
     expect(well.find('twin')).toMatchObject({ state: 'ok', message: expect.stringContaining('it will be created') });
     expect(well.exitCode).toBe(0);
+
+    const denied = { operation: 'GetSecretValue', secret: pair.superuserSecret.arn, times: Number.POSITIVE_INFINITY };
+    const fault = bench.lab.faults.fail({ ...denied, type: 'AccessDeniedException', message: 'Not for you' });
+    const unseen = await examine(pair.secret.arn);
+    fault.remove();
+    expect(unseen.find('superuser secret')).toMatchObject({ state: 'unknown' });
+    expect(unseen.exitCode).toBe(0);
 
     await server.query(`ALTER ROLE "${pair.admin.name}" NOSUPERUSER NOCREATEROLE`);
     const poor = await examine(pair.secret.arn);
@@ -260,6 +301,10 @@ describe('rotation doctor of a superuser secret that RDS manages', () => {
       state: 'broken',
       message: expect.stringContaining(arn),
     });
+
+    const allow = bench.lab.resources.refuse('rds:DescribeDBInstances');
+    expect((await examine(pair.secret.arn)).find('superuser secret')).toMatchObject({ state: 'unknown' });
+    allow();
 
     bench.lab.resources.databases.push({ id: 'managed', host: server.host, port: server.port, vpcId: 'v', groups: [] });
     const known = await examine(pair.secret.arn);
@@ -289,6 +334,12 @@ describe('rotation doctor --fix', () => {
     await attachTo(bench, here.secret.arn, functionArn);
     expect((await command.run(['now', here.secret.arn])).exitCode).toBe(0);
     await expectWorking(here);
+  });
+
+  it('refuses --yes without it', async () => {
+    expect(await command.run(['doctor', 'a', '--yes'])).toMatchObject({
+      ...{ exitCode: 2, stderr: expect.stringContaining('--yes goes with --fix.') },
+    });
   });
 
   it('changes nothing without a terminal to ask on or --yes', async () => {

@@ -1,14 +1,23 @@
+import { fileURLToPath } from 'node:url';
 import { CancelRotateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { describe, expect, it } from 'vitest';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { attachTo, deploy, tag } from '../../support/attached.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { operator } from '../../support/operator.ts';
+import { eventually } from '../../support/secrets-lab-client.ts';
 import { toolIsHere } from '../../support/tools.ts';
 
 const hasTerminal = toolIsHere("util-linux's script", ['script', '--version'], 'REQUIRE_TERMINAL');
 
 const { bench, command, server } = await operator();
+
+/** Does what the service asks of a function, logs nothing that we know, and stores what is no login. */
+const foreignFunction = (name: string) =>
+  bench.lab.functions.register({
+    name,
+    bundle: fileURLToPath(new URL('../../support/functions/scripted-rotation.mjs', import.meta.url)),
+  });
 
 /** A secret attached to the single-user function. */
 async function attached(options: ArrangementOptions = {}, functionArn = deploy(bench, 'single-user')) {
@@ -129,6 +138,67 @@ describe('rotation now', () => {
     expect(stdout).toContain('Rotated');
   });
 
+  it('waits for lines that the log shows late', async () => {
+    await using here = await attached();
+    bench.lab.resources.logDelayMs = 4_000;
+    const { exitCode, answer } = await command.json(['now', here.secret.arn]);
+    bench.lab.resources.logDelayMs = 0;
+    expect({ exitCode, steps: answer.steps.length }).toEqual({ exitCode: 0, steps: 4 });
+  });
+
+  it('succeeds, after a while without a word of the steps, where the function logs failures only', async () => {
+    const quiet = deploy(bench, 'single-user', { named: '-quiet', environment: { POWERTOOLS_LOG_LEVEL: 'ERROR' } });
+    await using here = await attached({}, quiet);
+    const { exitCode, answer } = await command.json(['now', here.secret.arn]);
+    expect({ exitCode, answer }).toMatchObject({ exitCode: 0, answer: { outcome: 'succeeded', steps: [] } });
+    await expectWorking(here);
+  });
+
+  it('tells a rotation that succeeded though its login can not be tried', async () => {
+    await using here = await attached({}, foreignFunction('foreign'));
+    const allow = bench.lab.resources.refuse('logs:FilterLogEvents');
+    const { exitCode, answer } = await command.json(['now', here.secret.arn]);
+    allow();
+    const { AWSCURRENT } = await here.secret.labels();
+    expect({ exitCode, answer }).toMatchObject({
+      exitCode: 5,
+      answer: {
+        ...{ outcome: 'succeeded', versionId: AWSCURRENT, labels: { AWSCURRENT } },
+        login: { outcome: 'not-possible-from-here', message: expect.stringContaining('could not be tried') },
+      },
+    });
+  });
+
+  it('takes no other refusal of the server for one of the new password', async () => {
+    await using here = await attached();
+    bench.lab.resources.logDelayMs = 4_000;
+    const running = command.start(['now', here.secret.arn, '--json']);
+    const before = (await here.secret.labels()).AWSCURRENT;
+    await eventually(async () => ((await here.secret.labels()).AWSCURRENT === before ? undefined : true));
+    await bench.lab.settled(here.secret.arn);
+    await server.query(`ALTER ROLE "${here.role.name}" NOLOGIN`);
+    const { exitCode, stdout } = await running.ended();
+    bench.lab.resources.logDelayMs = 0;
+    expect({ exitCode, answer: JSON.parse(stdout) }).toMatchObject({
+      ...{ exitCode: 5, answer: { outcome: 'succeeded', login: { outcome: 'not-possible-from-here' } } },
+    });
+  });
+
+  it('tells a rotation that it started and can not watch, and why', async () => {
+    await using here = await attached();
+    const denied = { operation: 'ListSecretVersionIds', secret: here.secret.arn, times: Number.POSITIVE_INFINITY };
+    const fault = bench.lab.faults.fail({ ...denied, type: 'AccessDeniedException', message: 'Not for you' });
+    const { exitCode, answer } = await command.json(['now', here.secret.arn]);
+    fault.remove();
+    expect({ exitCode, answer }).toMatchObject({
+      exitCode: 5,
+      answer: {
+        ...{ outcome: 'unknown', versionId: expect.any(String), reason: expect.stringContaining('Not for you') },
+      },
+    });
+    await bench.lab.settled(here.secret.arn);
+  });
+
   it('stops watching at Ctrl-C, and the rotation goes on', async () => {
     await using here = await attached();
     bench.lab.faults.delay({ operation: 'PutSecretValue', secret: here.secret.arn, ms: 2_500 });
@@ -167,6 +237,11 @@ describe('rotation now', () => {
     [['now', 'a', '--all'], 2, /One secret or --all was needed/],
     [['now', '--all', '--filter', 'team=payments'], 2, /tag:KEY=VALUE/],
     [['now', 'a', '--at-once', 'x'], 2, /whole number from 1 to 20/],
+    [['now', 'a', '--at-once', '2'], 2, /--at-once goes with --all/],
+    [['now', 'a', '--yes'], 2, /--yes goes with --all/],
+    [['now', '--all', '--log'], 2, /--log goes with one secret/],
+    [['now', 'a', '--ca-file', '/nope.pem'], 2, /\/nope\.pem can't be read \(ENOENT\)/],
+    [['now', 'a', '--ca-file', 'package.json'], 2, /no PEM certificate is in package\.json/],
     [['now', 'a', '--nonsense'], 2, /unknown option/],
     [['now', 'no-such-secret'], 1, /Secrets Manager can't find the specified secret/],
   ])('ends %j with %i', async (args, code, words) => {
@@ -187,7 +262,15 @@ describe('rotation now --all', () => {
     await server.query(`ALTER ROLE "${broken.role.name}" NOLOGIN`);
     const before = await unselected.secret.labels();
 
-    const { exitCode, stdout } = await command.run(['now', '--all', '--filter', 'tag:team=payments', '--at-once', '2']);
+    const { exitCode, stdout } = await command.run([
+      'now',
+      '--all',
+      '--filter',
+      'tag:team=payments',
+      '--at-once',
+      '2',
+      '--yes',
+    ]);
     expect(exitCode).toBe(3);
     expect(stdout.match(/The new login works/g)).toHaveLength(2);
     expect(stdout).toMatch(/✗ test-\S+ {2}LOGIN_FORBIDDEN: /);
@@ -195,6 +278,32 @@ describe('rotation now --all', () => {
     expect(await unselected.secret.labels()).toEqual(before);
     await expectWorking(one);
     await expectWorking(other);
+  });
+
+  it('rotates nothing without a terminal to ask on or --yes', async () => {
+    await using here = await attached({ named: 'unasked' });
+    await tag(bench, here.secret.arn, { team: 'unasked' });
+    const before = await here.secret.labels();
+    const args = ['now', '--all', '--filter', 'tag:team=unasked'];
+    expect(await command.run(args)).toMatchObject({
+      ...{ exitCode: 2, stderr: expect.stringMatching(/Rotate 1 secret now\?.*\n.*Give --yes\./) },
+    });
+    expect(await command.json(args)).toMatchObject({ exitCode: 2, answer: { error: { code: 'USAGE' } } });
+    expect(await here.secret.labels()).toEqual(before);
+  });
+
+  it('tells of a rotation that it started and can not watch', async () => {
+    await using here = await attached({ named: 'unseen' });
+    await tag(bench, here.secret.arn, { team: 'unseen' });
+    const denied = { operation: 'ListSecretVersionIds', secret: here.secret.arn, times: Number.POSITIVE_INFINITY };
+    const fault = bench.lab.faults.fail({ ...denied, type: 'AccessDeniedException', message: 'Not for you' });
+    const { exitCode, answer } = await command.json(['now', '--all', '--filter', 'tag:team=unseen', '--yes']);
+    fault.remove();
+    expect({ exitCode, answer }).toMatchObject({
+      exitCode: 5,
+      answer: { counts: { unproven: 1 }, rotations: [{ outcome: 'unknown', versionId: expect.any(String) }] },
+    });
+    await bench.lab.settled(here.secret.arn);
   });
 
   it('answers counts and every rotation with --json, and is content with none', async () => {
@@ -209,6 +318,17 @@ describe('rotation now --all', () => {
 describe.skipIf(!hasTerminal)('rotation now on a terminal', () => {
   const ESC = String.fromCharCode(27);
   const COLOUR = `${ESC}[32m`;
+
+  it('asks before it rotates all, and a no changes nothing', async () => {
+    await using here = await attached({ named: 'asked' });
+    await tag(bench, here.secret.arn, { team: 'asked' });
+    const before = await here.secret.labels();
+    const running = command.onTerminal(['now', '--all', '--filter', 'tag:team=asked']);
+    await running.says('Rotate 1 secret now?');
+    running.type('n\r');
+    expect((await running.ended()).exitCode).toBe(4);
+    expect(await here.secret.labels()).toEqual(before);
+  });
 
   it('turns a spinner and uses colour', async () => {
     await using here = await attached();

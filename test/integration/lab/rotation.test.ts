@@ -118,6 +118,18 @@ describe('a rotation', () => {
     expect(described.NextRotationDate).toEqual(next);
   });
 
+  it('with a schedule tells the days up to the next one too, once it has succeeded', async () => {
+    const { rotate, settled, describe: show } = await shared.secret();
+    await rotate({ RotationRules: { ScheduleExpression: 'rate(9 days)', Duration: '2h' }, RotateImmediately: false });
+    await settled();
+    expect((await show()).RotationRules).toEqual({ ScheduleExpression: 'rate(9 days)', Duration: '2h' });
+    await rotate();
+    await settled();
+    expect((await show()).RotationRules).toEqual({
+      ...{ ScheduleExpression: 'rate(9 days)', Duration: '2h', AutomaticallyAfterDays: 9 },
+    });
+  });
+
   it('uses the token it is given as the version id, and answers before the function has been called', async () => {
     const { rotate, settled, stages, read } = await shared.secret({ BEHAVIOUR_createSecret: 'hang' }, 500);
     const token = newToken();

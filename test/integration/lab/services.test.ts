@@ -244,7 +244,7 @@ describe('the other services', () => {
     [
       'a parameter that the lab does not know',
       'rds',
-      'Action=DescribeDBInstances&Version=2014-10-31&Marker=x',
+      'Action=DescribeDBInstances&Version=2014-10-31&MaxRecords=20',
       'InvalidParameterValue',
     ],
   ])('refuse %s', async (_, service, body, code) => {

@@ -3,7 +3,7 @@ import { judgeConnection, judgeLogin } from '../../../../scripts/rotation/doctor
 import { planFix } from '../../../../scripts/rotation/doctor/fixes.ts';
 import { judgeFunction, judgePermission } from '../../../../scripts/rotation/doctor/function-checks.ts';
 import { judgeNetwork } from '../../../../scripts/rotation/doctor/network-checks.ts';
-import type { Group, NetworkFacts } from '../../../../scripts/rotation/doctor/network-facts.ts';
+import { type Group, type NetworkFacts, rulesOf, waysOut } from '../../../../scripts/rotation/doctor/network-facts.ts';
 import { judgeRole } from '../../../../scripts/rotation/doctor/permission-checks.ts';
 import {
   judgeLabels,
@@ -150,6 +150,16 @@ describe('the invoke permission', () => {
       'ok',
     ],
     ['another secret', policy({ ArnLike: { 'AWS:SourceArn': `${SECRET}x` } }), 'broken'],
+    ['all but this account', policy({ StringNotEquals: { 'aws:SourceAccount': '111111111111' } }), 'unknown'],
+    ['an organization', policy({ StringEquals: { 'aws:SourceOrgID': 'o-1' } }), 'unknown'],
+    [
+      'this account, and another secret',
+      policy({ StringEquals: { 'AWS:SourceAccount': '111111111111' }, ArnLike: { 'AWS:SourceArn': `${SECRET}x` } }),
+      'broken',
+    ],
+    ['other names', policy({ ArnLike: { 'AWS:SourceArn': SECRET.replace(/shop.*/, 'billing/*') } }), 'broken'],
+    ['these names', policy({ ArnLike: { 'AWS:SourceArn': SECRET.replace(/shop.*/, 's*') } }), 'ok'],
+    ['secrets of every account', policy({ StringLike: { 'aws:SourceArn': 'arn:*:secret:*' } }), 'warning'],
     ['another service', policy(undefined, { Principal: { Service: 's3.amazonaws.com' } }), 'broken'],
     ['another action', policy(undefined, { Action: 'lambda:GetFunction' }), 'broken'],
     ['a denial', policy(undefined, { Effect: 'Deny' }), 'broken'],
@@ -177,7 +187,7 @@ describe('the network', () => {
   const group = (id: string, more: Partial<Group> = {}): Group => ({ id, ingress: [], egress: all, ...more });
   const open = group('sg-db', { ingress: [{ ports: [5432, 5432], groups: ['sg-f'], cidrs: [] }] });
   const facts = (more: Partial<NetworkFacts>): NetworkFacts => ({
-    subnets: [{ id: 'subnet-1', defaultRoute: 'nat-1' }],
+    subnets: [{ id: 'subnet-1', defaultRoute: 'nat-1', otherRoutes: false }],
     functionGroups: [group('sg-f')],
     endpoints: [],
     toldEndpoint: false,
@@ -188,8 +198,24 @@ describe('the network', () => {
 
   it.each<[string, Partial<NetworkFacts>, string]>([
     ['a NAT gateway', {}, 'ok'],
-    ['no route', { subnets: [{ id: 's', defaultRoute: undefined }] }, 'broken'],
-    ['an internet gateway', { subnets: [{ id: 's', defaultRoute: 'igw-1' }] }, 'broken'],
+    ['no route', { subnets: [{ id: 's', defaultRoute: undefined, otherRoutes: false }] }, 'broken'],
+    ['an internet gateway', { subnets: [{ id: 's', defaultRoute: 'igw-1', otherRoutes: false }] }, 'broken'],
+    ['a transit gateway', { subnets: [{ id: 's', defaultRoute: undefined, otherRoutes: true }] }, 'unknown'],
+    [
+      'a transit gateway of another subnet',
+      {
+        subnets: [
+          { id: 's', defaultRoute: undefined, otherRoutes: true },
+          { id: 't', defaultRoute: undefined, otherRoutes: false },
+        ],
+      },
+      'broken',
+    ],
+    [
+      'an endpoint that it was told, in another VPC',
+      { toldEndpoint: true, subnets: [{ id: 's', defaultRoute: undefined, otherRoutes: false }] },
+      'unknown',
+    ],
     ['an endpoint without private DNS', { endpoints: [{ id: 'vpce', usable: false, groups: [] }] }, 'broken'],
     [
       'an endpoint that admits nobody',
@@ -200,6 +226,7 @@ describe('the network', () => {
     expect(states(more)[0]).toBe(state);
   });
 
+  const POSTGRES = { FromPort: 5432, ToPort: 5432 };
   it.each<[string, Partial<NetworkFacts>, string]>([
     ['a rule for the function', {}, 'ok'],
     [
@@ -212,10 +239,64 @@ describe('the network', () => {
       { databaseGroups: [group('sg-db', { ingress: [{ ports: [5432, 5432], groups: [], cidrs: ['10.0.0.0/8'] }] })] },
       'unknown',
     ],
+    [
+      'a rule by a prefix list',
+      {
+        databaseGroups: [
+          group('sg-db', {
+            ingress: rulesOf([{ IpProtocol: 'tcp', ...POSTGRES, PrefixListIds: [{ PrefixListId: 'pl-1' }] }]),
+          }),
+        ],
+      },
+      'unknown',
+    ],
+    [
+      'a rule by IPv6 addresses',
+      {
+        databaseGroups: [
+          group('sg-db', { ingress: rulesOf([{ IpProtocol: '6', ...POSTGRES, Ipv6Ranges: [{ CidrIpv6: '::/0' }] }]) }),
+        ],
+      },
+      'unknown',
+    ],
+    [
+      'a rule for UDP',
+      {
+        databaseGroups: [
+          group('sg-db', {
+            ingress: rulesOf([{ IpProtocol: 'udp', ...POSTGRES, UserIdGroupPairs: [{ GroupId: 'sg-f' }] }]),
+          }),
+        ],
+      },
+      'broken',
+    ],
     ['no way out', { functionGroups: [group('sg-f', { egress: [] })] }, 'broken'],
     ['no database in RDS', { databaseGroups: undefined }, 'unknown'],
   ])('reaches the database by %s, or not', (_, more, state) => {
     expect(states(more)[1]).toBe(state);
+  });
+});
+
+describe('routes', () => {
+  const local = { DestinationCidrBlock: '10.0.0.0/16', GatewayId: 'local' };
+  const to = (DestinationCidrBlock: string, target: object) => ({ DestinationCidrBlock, ...target });
+
+  it.each([
+    ['none', [local], { defaultRoute: undefined, otherRoutes: false }],
+    [
+      'a NAT gateway',
+      [local, to('0.0.0.0/0', { NatGatewayId: 'nat-1' })],
+      { defaultRoute: 'nat-1', otherRoutes: false },
+    ],
+    [
+      'a peering',
+      [to('172.16.0.0/16', { VpcPeeringConnectionId: 'pcx-1' })],
+      { defaultRoute: undefined, otherRoutes: true },
+    ],
+    ['Cloud WAN', [to('172.16.0.0/16', { CoreNetworkArn: 'arn:x' })], { defaultRoute: undefined, otherRoutes: true }],
+    ['the endpoint of S3', [to('pl-1', { GatewayId: 'vpce-1' })], { defaultRoute: undefined, otherRoutes: false }],
+  ])('out of the VPC: %s', (_, routes, ways) => {
+    expect(waysOut(routes)).toEqual(ways);
   });
 });
 
@@ -245,6 +326,10 @@ describe('logins', () => {
     ['DATABASE_UNREACHABLE', 'unknown'],
     ['DATABASE_TIMEOUT', 'unknown'],
     ['DATABASE_HOST_NOT_FOUND', 'unknown'],
+    ['DATABASE_FULL', 'unknown'],
+    ['DATABASE_UNAVAILABLE', 'unknown'],
+    ['DATABASE_CONNECTION_LOST', 'unknown'],
+    ['ROLE_CONNECTION_LIMIT', 'unknown'],
     ['LOGIN_FORBIDDEN', 'broken'],
     ['DATABASE_NOT_FOUND', 'broken'],
   ])('a login that fails with %s is %s', (code, state) => {

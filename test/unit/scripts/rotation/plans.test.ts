@@ -22,6 +22,8 @@ describe('the strategy', () => {
     expect(strategyOf(arn('rot-SingleUserFunction-1X'))).toBe('single-user');
     expect(strategyOf(arn('rot-AlternatingUsersFunction-1X'))).toBe('alternating-users');
     expect(strategyOf(arn('SecretsManagerRDSPostgreSQLRotationMultiUser'))).toBe('alternating-users');
+    expect(strategyOf(arn('multiuser-shop-SingleUserFunction-AbC'))).toBe('single-user');
+    expect(strategyOf(arn('single-user-AlternatingUsersFunction-AbC'))).toBe('alternating-users');
     expect(strategyOf(arn('my-rotation'))).toBeUndefined();
     expect(strategyOf(undefined)).toBeUndefined();
   });
@@ -49,7 +51,7 @@ describe('the schedule', () => {
       Duration: '3h',
     });
     expect(chooseRules({ AutomaticallyAfterDays: 7, Duration: '3h' }, { schedule: 'rate(5 days)' })).toEqual({
-      ScheduleExpression: 'rate(5 days)',
+      ...{ ScheduleExpression: 'rate(5 days)', Duration: '3h' },
     });
   });
 
