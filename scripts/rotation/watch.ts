@@ -30,6 +30,7 @@ export interface Watched {
 /** The first looks follow quickly, as a rotation takes a second or two; later ones are sparing with quotas. */
 const PAUSES_MS = [200, 200, 300, 400, 500, 700, 1_000];
 const LONGEST_PAUSE_MS = 2_000;
+
 /**
  * Looks at the labels and the log until the rotation has ended, telling what is new. It has been started, so that an
  * error is no reason to throw: how it ends is not known then.

@@ -71,7 +71,7 @@ async function inspectServer(session: SqlSession, { whose, scram }: PasswordChan
 }
 
 /**
- * Inspects the server, and makes what it is to store as the password of `username`: the verifier; or the clear text, where
+ * Inspects the server, and makes what it is to store as `username`'s password: the verifier; or the clear text, where
  * the server is to hash it or where only the server knows how to (text that is not ASCII).
  */
 export async function prepareChange(

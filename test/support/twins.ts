@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import { expect } from 'vitest';
-import { type AppRole, type AppRoleOptions, keepOutOfLog } from '../../scripts/lab/database/app-role.ts';
+import type { AppRole, AppRoleOptions } from '../../scripts/lab/database/app-role.ts';
 import type { PostgresServer } from '../../scripts/lab/database/server.ts';
 import { countLogins, type Login, postgresVersions } from './postgres.ts';
 import type { RoleScope } from './role-scope.ts';
@@ -67,10 +67,7 @@ export async function twins(bench: RotationBench, scope: RoleScope, options: Twi
 /** Creates a role that may log in, without its password in the server's log. */
 export async function createLogin(scope: RoleScope, name: string, password: string, attributes = ''): Promise<void> {
   scope.adopt(name);
-  await scope.server.withClient(async (client) => {
-    await keepOutOfLog(client);
-    await client.query(`CREATE ROLE ${quoted(name)} LOGIN ${attributes} PASSWORD ${escapeLiteral(password)}`);
-  });
+  await scope.server.query(`CREATE ROLE ${quoted(name)} LOGIN ${attributes} PASSWORD ${escapeLiteral(password)}`);
 }
 
 const quoted = escapeIdentifier;

@@ -49,8 +49,8 @@ export async function createAppRole(server: PostgresServer, options: AppRoleOpti
   return { name, password, database, table };
 }
 
-/** A superuser's session may keep its statements, passwords included, out of the log even at log_statement=all. */
-export async function keepOutOfLog(client: Client): Promise<void> {
+/** As the sessions on our own servers are anyway; this one may be on somebody else's. */
+async function keepOutOfLog(client: Client): Promise<void> {
   await client.query(
     `SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic'`,
   );

@@ -9,7 +9,6 @@ import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts'
 import { RotationError } from '../../../shared/rotation/errors.ts';
 import type { Credential, SuperuserSecrets } from '../../../shared/rotation/strategy.ts';
 import type { DatabaseSecret } from '../../../shared/secrets/database-secret.ts';
-import { Password } from '../../../shared/secrets/password.ts';
 import { superuserSecrets } from '../../../shared/secrets/superuser-secret.ts';
 import type { Context } from '../context.ts';
 import { databaseFromHere, isOnlyFromHere, loginName } from '../login.ts';
@@ -68,7 +67,7 @@ async function planNextTurn(
       );
       const version = row?.version ?? 0;
       const state = await readTwinState(session, base, twin, version);
-      const change = { base, twin, username: next, password: new Password('not used') };
+      const change = { base, twin, username: next };
       return { exists: state.twin !== null, statements: planTwin(state, change, { setRole, version }) };
     });
     if (!outcome.accepted) {

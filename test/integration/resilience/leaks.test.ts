@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import type { Context } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { keepOutOfLog } from '../../../scripts/lab/database/app-role.ts';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { rotationHandler } from '../../../shared/handler.ts';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
@@ -163,7 +162,6 @@ async function runAll(secret: TestSecret) {
 /** Somebody else's transaction that has altered the role and not ended. */
 async function blockedRole(name: string): Promise<AsyncDisposable> {
   const client = await server.connect();
-  await keepOutOfLog(client);
   await client.query('BEGIN');
   await client.query(`SELECT FROM pg_authid WHERE rolname = '${name}' FOR UPDATE`);
   await client.query(`ALTER ROLE "${name}" CONNECTION LIMIT 50`);

@@ -2,7 +2,6 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
-import { keepOutOfLog } from '../../../scripts/lab/database/app-role.ts';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import type { SecretsLab } from '../../../scripts/lab/secrets-lab.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
@@ -57,7 +56,7 @@ export class Lane implements AsyncDisposable {
   static async open(strategy: StrategyName, around: Surroundings, options: LaneOptions = {}): Promise<Lane> {
     const api = await ApiProxy.start(around.lab.endpoint);
     const database = await PostgresProxy.start(around.server);
-    return new Lane(strategy, around, { api, database, admin: await administration(around.server) }, options);
+    return new Lane(strategy, around, { api, database, admin: await around.server.connect() }, options);
   }
 
   private constructor(
@@ -94,7 +93,7 @@ export class Lane implements AsyncDisposable {
   /** After a restart of the server. */
   async reconnect(): Promise<void> {
     await this.#admin.end().catch(() => undefined);
-    this.#admin = await administration(this.#around.server);
+    this.#admin = await this.#around.server.connect();
   }
 
   readonly step = (): string => this.#step;
@@ -178,10 +177,4 @@ export class Lane implements AsyncDisposable {
     const { port } = this.database;
     return { engine: 'postgres', host: this.#host, port, username, password, dbname: 'postgres', ssl: false };
   }
-}
-
-async function administration(server: PostgresServer): Promise<Client> {
-  const admin = await server.connect();
-  await keepOutOfLog(admin);
-  return admin;
 }

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
-import { keepOutOfLog } from '../../../scripts/lab/database/app-role.ts';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
@@ -34,7 +33,6 @@ export class World implements AsyncDisposable {
   static async open(strategy: StrategyName, server: PostgresServer): Promise<World> {
     const clock = new ManualClock();
     const admin = await server.connect();
-    await keepOutOfLog(admin);
     return new World(strategy, server, clock, admin, await startSecretsManager({ retries: 0, clock }));
   }
 
