@@ -3,10 +3,9 @@ import {
   type DescribeSecretCommandOutput,
   type Filter,
   GetSecretValueCommand,
-  ListSecretVersionIdsCommand,
   paginateListSecrets,
+  paginateListSecretVersionIds,
   type SecretListEntry,
-  type SecretVersionsListEntry,
 } from '@aws-sdk/client-secrets-manager';
 import { type VersionStages, versionWith } from '../../shared/rotation/version-stage.ts';
 import type { StoredVersion } from '../../shared/secrets/secret-store.ts';
@@ -61,15 +60,20 @@ export async function readVersion(
 }
 
 /** When a version was made, by the service's clock. Undefined where it is not (any more) among the labelled ones. */
-export async function versionCreated({ aws }: Context, secretId: string, versionId: string): Promise<Date | undefined> {
-  let NextToken: string | undefined;
-  do {
-    const command = new ListSecretVersionIdsCommand({ SecretId: secretId, ...(NextToken ? { NextToken } : {}) });
-    const answer = await asking(`secretsmanager:ListSecretVersionIds of ${secretId}`, aws.secretsManager.send(command));
-    const found = answer.Versions?.find((version: SecretVersionsListEntry) => version.VersionId === versionId);
-    if (found !== undefined) return found.CreatedDate;
-    NextToken = answer.NextToken;
-  } while (NextToken !== undefined);
+export async function versionCreated(
+  { aws }: { readonly aws: Pick<Context['aws'], 'secretsManager'> },
+  secretId: string,
+  versionId: string,
+): Promise<Date | undefined> {
+  const pages = paginateListSecretVersionIds({ client: aws.secretsManager }, { SecretId: secretId });
+  try {
+    for await (const { Versions = [] } of pages) {
+      const found = Versions.find((version) => version.VersionId === versionId);
+      if (found !== undefined) return found.CreatedDate;
+    }
+  } catch (error) {
+    throw awsError(`secretsmanager:ListSecretVersionIds of ${secretId}`, error);
+  }
   return undefined;
 }
 

@@ -70,7 +70,7 @@ export async function runStep(rotation: Rotation): Promise<StepReport> {
 
 /** The versions that the step will read if the guard lets it. */
 function readsOf({ event: { step, secretId, token }, logins }: Rotation): readonly WhichVersion[] {
-  const pending = { versionId: token };
+  const pending: WhichVersion = { versionId: token, stage: 'AWSPENDING' };
   switch (step) {
     case 'createSecret':
       return [CURRENT];
@@ -176,8 +176,8 @@ async function* earlierCredentials(
 ): AsyncIterable<Credential> {
   const previous = versionWith(stages, 'AWSPREVIOUS');
   if (previous !== undefined && !seen.includes(previous)) yield* tryRead(store, 'previous', previous);
-  const unlabelled = await store.unlabelledVersions();
-  for (const versionId of unlabelled.slice(0, UNLABELLED_TO_TRY)) yield* tryRead(store, 'unlabelled', versionId);
+  const { versionIds } = await store.unlabelledVersions();
+  for (const versionId of versionIds.slice(0, UNLABELLED_TO_TRY)) yield* tryRead(store, 'unlabelled', versionId);
 }
 
 async function* tryRead(store: SecretStore, label: CredentialLabel, versionId: string): AsyncIterable<Credential> {

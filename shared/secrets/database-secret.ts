@@ -1,10 +1,14 @@
-import { kindOf, RotationError } from '../rotation/errors.ts';
+import { faultOfHost, isSameHost } from './host-name.ts';
 import { replaceMembers } from './json-text.ts';
 import { Password } from './password.ts';
+import { type Members, malformed, optional, parseMembers, requiredText, writtenOtherwise } from './secret-members.ts';
 
 /** The engines whose secrets we rotate; AWS's names. */
 export const ENGINES = ['postgres', 'aurora-postgresql'] as const;
 export type Engine = (typeof ENGINES)[number];
+
+/** Keys that a secret may leave out, or give null. */
+const OPTIONAL_KEYS = ['port', 'dbname', 'ssl', 'masterarn', 'sslhostname'] as const;
 
 /** One version's value, parsed. Keys and defaults are AWS's for PostgreSQL. */
 export interface DatabaseSecret {
@@ -20,8 +24,15 @@ export interface DatabaseSecret {
   readonly dbname: string;
   /** The `ssl` key; undefined where the secret has none. */
   readonly ssl: boolean | undefined;
+  /** The name (or IP address) in the server's certificate, where it is another than `host`: `sslhostname`, our own key. */
+  readonly sslHostname: string | undefined;
   /** The superuser secret's ARN (`masterarn`), which alternating users need. */
   readonly superuserSecretArn: string | undefined;
+  /**
+   * Keys, as they are written, that would be optional ones but for their case, such as "SSL", where the right one is
+   * absent. They have no effect, as in AWS's functions, and so are no error; whoever wrote them should know.
+   */
+  readonly misspelt: readonly string[];
   /** The same secret text with another user and password and everything else byte for byte as it was. */
   withCredentials(username: string, password: Password): string;
 }
@@ -34,16 +45,18 @@ export interface DatabaseSecret {
  */
 export function parseDatabaseSecret(text: string | undefined): DatabaseSecret {
   if (text === undefined) throw malformed('SecretString', 'text was needed, found SecretBinary');
-  const members = parseObject(text);
+  const members = parseMembers(text);
   return {
     engine: parseEngine(members),
-    host: parseHost(members),
+    host: parseHost(members, 'host'),
     port: parsePort(members),
     username: parseUsername(members),
     password: new Password(requiredText(members, 'password')),
     dbname: parseDbname(members),
     ssl: parseSsl(members),
+    sslHostname: optional(members, 'sslhostname') === undefined ? undefined : parseHost(members, 'sslhostname'),
     superuserSecretArn: parseSuperuserSecretArn(members),
+    misspelt: OPTIONAL_KEYS.flatMap((key) => writtenOtherwise(members, key) ?? []),
     withCredentials: (username, password) =>
       replaceMembers(
         text,
@@ -55,25 +68,9 @@ export function parseDatabaseSecret(text: string | undefined): DatabaseSecret {
   };
 }
 
-/** Whether two secrets are for one server: same host, in any case, and port. */
+/** Whether two secrets are for one server: same host, however its name is written, and port. */
 export function isSameServer(a: DatabaseSecret, b: DatabaseSecret): boolean {
-  return a.host.toLowerCase() === b.host.toLowerCase() && a.port === b.port;
-}
-
-type Members = Readonly<Record<string, unknown>>;
-
-function parseObject(text: string): Members {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // The parser's own message quotes the text, so it is not kept as the cause.
-    throw malformed('SecretString', 'a JSON object was needed, found text that is not JSON');
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw malformed('SecretString', `a JSON object was needed, found ${kindOf(value)}`);
-  }
-  return value as Members;
+  return isSameHost(a.host, b.host) && a.port === b.port;
 }
 
 function parseEngine(members: Members): Engine {
@@ -83,17 +80,15 @@ function parseEngine(members: Members): Engine {
   return engine;
 }
 
-function parseHost(members: Members): string {
-  const host = requiredText(members, 'host');
-  // Letters, digits and what IPv4, IPv6 and scopes need: no path of a Unix socket, no list, no connection string.
-  if (!/^[\p{L}\p{N}][\p{L}\p{N}._-]*$/u.test(host) && !/^[0-9A-Fa-f:.]+(%\w+)?$/.test(host)) {
-    throw malformed('host', 'one DNS name or IP address was needed, found something else');
-  }
+function parseHost(members: Members, key: 'host' | 'sslhostname'): string {
+  const host = requiredText(members, key);
+  const fault = faultOfHost(host);
+  if (fault !== undefined) throw malformed(key, fault);
   return host;
 }
 
 function parsePort(members: Members): number {
-  const value = own(members, 'port');
+  const value = optional(members, 'port');
   if (value === undefined) return 5432;
   const port = typeof value === 'string' && /^\d{1,5}$/.test(value) ? Number(value) : value;
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
@@ -111,11 +106,11 @@ function parseUsername(members: Members): string {
 }
 
 function parseDbname(members: Members): string {
-  return own(members, 'dbname') === undefined ? 'postgres' : requiredText(members, 'dbname');
+  return optional(members, 'dbname') === undefined ? 'postgres' : requiredText(members, 'dbname');
 }
 
 function parseSsl(members: Members): boolean | undefined {
-  const value = own(members, 'ssl');
+  const value = optional(members, 'ssl');
   if (value === undefined || typeof value === 'boolean') return value;
   const word = typeof value === 'string' ? value.toLowerCase() : '';
   if (word !== 'true' && word !== 'false') throw malformed('ssl', 'true or false was needed, found something else');
@@ -123,28 +118,8 @@ function parseSsl(members: Members): boolean | undefined {
 }
 
 function parseSuperuserSecretArn(members: Members): string | undefined {
-  const value = own(members, 'masterarn');
-  // Left empty by whoever rotates with a single user, which never looks at it.
-  return value === undefined || value === null || value === '' ? undefined : requiredText(members, 'masterarn');
-}
-
-function requiredText(members: Members, key: string): string {
-  const value = own(members, key);
-  if (typeof value !== 'string') throw malformed(key, `a string was needed, found ${kindOf(value)}`);
-  if (value === '') throw malformed(key, 'a string was needed, found an empty one');
-  if (value.includes('\0')) throw malformed(key, 'a string without NUL was needed, found one with NUL');
-  if (!value.isWellFormed()) throw malformed(key, 'Unicode text was needed, found half of a surrogate pair');
-  return value;
-}
-
-/** Own members only, so that a secret's `__proto__` can't add any. */
-function own(members: Members, key: string): unknown {
-  return Object.hasOwn(members, key) ? members[key] : undefined;
-}
-
-function malformed(key: string, found: string): RotationError {
-  return new RotationError('SECRET_MALFORMED', `The secret's value can't be used: ${key}: ${found}.`, {
-    remedy: `Correct "${key}" with \`aws secretsmanager put-secret-value --secret-id {secretArn}\`; the README lists the keys of the secret's JSON.`,
-    key,
-  });
+  const value = optional(members, 'masterarn');
+  // Left empty by whoever rotates with a single user, which never looks at it; white space comes with pasting.
+  if (value === undefined || (typeof value === 'string' && value.trim() === '')) return undefined;
+  return requiredText(members, 'masterarn').trim();
 }

@@ -1,6 +1,7 @@
 import type { DBCluster, DBInstance, RDSClient } from '@aws-sdk/client-rds';
 import type { Deadline } from '../deadline.ts';
 import { RotationError } from '../rotation/errors.ts';
+import { isSameHost } from './host-name.ts';
 import { isNamed } from './service-error.ts';
 
 export interface RdsServer {
@@ -88,9 +89,9 @@ function server(host?: string, port?: number, engine?: string): RdsServer | unde
   return host === undefined || port === undefined || engine === undefined ? undefined : { host, port, engine };
 }
 
-/** Host names and identifiers, in any case. */
+/** Host names and identifiers. */
 function same(found: string | undefined, wanted: string): boolean {
-  return found?.toLowerCase() === wanted.toLowerCase();
+  return found !== undefined && isSameHost(found, wanted);
 }
 
 function notFound(arn: string): RotationError {

@@ -1,8 +1,8 @@
 import {
   DescribeSecretCommand,
   GetSecretValueCommand,
-  ListSecretVersionIdsCommand,
   PutSecretValueCommand,
+  paginateListSecretVersionIds,
   SecretsManagerClient,
   type SecretVersionsListEntry,
   UpdateSecretVersionStageCommand,
@@ -19,7 +19,19 @@ export interface StoredVersion {
   readonly text: string | undefined;
 }
 
-export type WhichVersion = { readonly stage: string } | { readonly versionId: string };
+/** By label, by id, or the pending version by both, which then must agree. */
+export type WhichVersion =
+  | { readonly stage: string; readonly versionId?: never }
+  | { readonly versionId: string; readonly stage?: never }
+  | { readonly versionId: string; readonly stage: 'AWSPENDING' };
+
+/** Versions without any staging label. */
+export interface UnlabelledVersions {
+  /** Newest first. */
+  readonly versionIds: readonly string[];
+  /** Whether ListSecretVersionIds was denied, and `versionIds` is empty for that reason. */
+  readonly denied: boolean;
+}
 
 export interface SecretDescription extends RotationState {
   readonly tags: Readonly<Record<string, string>>;
@@ -29,21 +41,29 @@ export interface SecretDescription extends RotationState {
 export interface SecretStore {
   /** One DescribeSecret. */
   describe(): Promise<SecretDescription>;
-  /** One GetSecretValue; undefined where the secret has no such version, or one without a value. */
+  /**
+   * One GetSecretValue; undefined where the secret has no such version, or one without a value.
+   *
+   * @throws RotationError VERSION_NOT_PENDING where the version that `versionId` names hasn't got the label too.
+   */
   read(which: WhichVersion): Promise<StoredVersion | undefined>;
   /**
    * Sends reads before their answers are wanted: the next `read` of each takes that answer (or failure) and sends
    * nothing. Resolves once all have been answered, and never rejects.
    */
   readAhead(which: readonly WhichVersion[]): Promise<void>;
-  /** The pending version of this rotation, waited for a moment where it is not visible yet. */
+  /**
+   * The pending version of this rotation, waited for a moment where it is not visible yet.
+   *
+   * @throws RotationError VERSION_NOT_PENDING where it has lost its label.
+   */
   readPending(): Promise<StoredVersion | undefined>;
   /** One PutSecretValue. 'already-stored' where the version has a value, which it then keeps. */
   putPending(text: string): Promise<'stored' | 'already-stored'>;
   /** One UpdateSecretVersionStage: AWSCURRENT to the pending version. 'label-moved' where `from` hasn't got it (any more). */
   promotePending(from: string | undefined): Promise<'promoted' | 'label-moved'>;
-  /** Ids of versions without any staging label, newest first. */
-  unlabelledVersions(): Promise<readonly string[]>;
+  /** All pages of ListSecretVersionIds. A function that may not list versions rotates all the same. */
+  unlabelledVersions(): Promise<UnlabelledVersions>;
 }
 
 /**
@@ -68,7 +88,7 @@ export function secretStore(
   { secretId, token, rotationToken }: Pick<RotationEvent, 'secretId' | 'token' | 'rotationToken'>,
   deadline: Deadline,
 ): SecretStore {
-  /** Sends one command (retried by the SDK); an error that `expected` names is answered by its value. */
+  /** Sends commands of one kind (retried by the SDK); an error that `expected` names is answered by its value. */
   async function call<Result, Expected = never>(
     operation: string,
     send: (options: { abortSignal: AbortSignal }) => Promise<Result>,
@@ -88,13 +108,22 @@ export function secretStore(
   const ahead = new Map<string, Promise<StoredVersion | undefined>>();
 
   async function getSecretValue(which: WhichVersion): Promise<StoredVersion | undefined> {
-    const selector = 'stage' in which ? { VersionStage: which.stage } : { VersionId: which.versionId };
+    const request = { SecretId: secretId, VersionId: which.versionId, VersionStage: which.stage };
     const answer = await call(
       'GetSecretValue',
-      (options) => client.send(new GetSecretValueCommand({ SecretId: secretId, ...selector }), options),
+      (options) => client.send(new GetSecretValueCommand(request), options),
       notFound,
     );
     return answer === undefined ? undefined : { versionId: answer.VersionId ?? '', text: answer.SecretString };
+  }
+
+  /** The SDK's paginator knows when a list ends: at no NextToken, at an empty one (moto's), at the same one again. */
+  async function listVersions(options: { abortSignal: AbortSignal }): Promise<SecretVersionsListEntry[]> {
+    const paging = { client, pageSize: 100, stopOnSameToken: true };
+    const versions: SecretVersionsListEntry[] = [];
+    const pages = paginateListSecretVersionIds(paging, { SecretId: secretId, IncludeDeprecated: true }, options);
+    for await (const { Versions = [] } of pages) versions.push(...Versions);
+    return versions;
   }
 
   const store: SecretStore = {
@@ -111,20 +140,20 @@ export function secretStore(
     },
 
     read(which) {
-      const key = JSON.stringify(which);
+      const key = keyOf(which);
       const sent = ahead.get(key);
       ahead.delete(key);
       return sent ?? getSecretValue(which);
     },
 
     async readAhead(all) {
-      for (const which of all) ahead.set(JSON.stringify(which), getSecretValue(which));
+      for (const which of all) ahead.set(keyOf(which), getSecretValue(which));
       await Promise.allSettled(ahead.values());
     },
 
     async readPending() {
       for (const pause of [...NOT_VISIBLE_YET, undefined]) {
-        const version = await store.read({ versionId: token });
+        const version = await store.read({ versionId: token, stage: 'AWSPENDING' });
         if (version !== undefined || pause === undefined || deadline.remaining() < pause) return version;
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
@@ -169,30 +198,23 @@ export function secretStore(
     },
 
     async unlabelledVersions() {
-      const versions: SecretVersionsListEntry[] = [];
-      let page: string | undefined;
-      do {
-        const answer = await call('ListSecretVersionIds', (options) =>
-          client.send(
-            new ListSecretVersionIdsCommand({
-              SecretId: secretId,
-              IncludeDeprecated: true,
-              MaxResults: 100,
-              ...(page === undefined ? {} : { NextToken: page }),
-            }),
-            options,
-          ),
-        );
-        versions.push(...(answer.Versions ?? []));
-        page = answer.NextToken;
-      } while (page !== undefined);
-      return versions
+      const listed = await call('ListSecretVersionIds', listVersions, {
+        errors: ['AccessDeniedException'],
+        value: 'denied' as const,
+      });
+      if (listed === 'denied') return { versionIds: [], denied: true };
+      const versionIds = listed
         .filter((version) => (version.VersionStages ?? []).length === 0)
         .sort((a, b) => (b.CreatedDate?.getTime() ?? 0) - (a.CreatedDate?.getTime() ?? 0))
         .flatMap((version) => version.VersionId ?? []);
+      return { versionIds, denied: false };
     },
   };
   return store;
+}
+
+function keyOf({ versionId = '', stage = '' }: WhichVersion): string {
+  return `${versionId} ${stage}`;
 }
 
 /** Rejects when the signal aborts. The SDK heeds the signal too, but not while it waits before a retry. */

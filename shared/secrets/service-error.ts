@@ -35,6 +35,13 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   },
 };
 
+/** Of GetSecretValue by id and label, which is asked for the pending version only. */
+const LABEL_LOST: Meaning = {
+  code: 'VERSION_NOT_PENDING',
+  what: 'the version to rotate to is not labelled AWSPENDING',
+  remedy:
+    'This rotation was cancelled or replaced; start another with `aws secretsmanager rotate-secret --secret-id {secretArn}`.',
+};
 const THROTTLED: Meaning = {
   code: 'SECRETS_MANAGER_THROTTLED',
   what: 'the service throttled the call, retries included',
@@ -80,12 +87,18 @@ function meaningOf(error: unknown, name: string, deadlinePassed: boolean): Meani
   if (deadlinePassed || name === 'AbortError') return TIMEOUT;
   if (isThrottling(error, name)) return THROTTLED;
   if (isNetwork(error, name)) return UNREACHABLE;
+  if (isDisagreement(error, name)) return LABEL_LOST;
   return Object.hasOwn(MEANINGS, name) ? (MEANINGS[name] ?? FAILED) : FAILED;
 }
 
 function isThrottling(error: unknown, name: string): boolean {
   const metadata = field(error, '$metadata');
   return /throttl|TooManyRequests|RequestLimitExceeded/i.test(name) || field(metadata, 'httpStatusCode') === 429;
+}
+
+/** "You provided a VersionStage that is not associated to the provided VersionId." Only its words tell it from others. */
+function isDisagreement(error: unknown, name: string): boolean {
+  return name === 'InvalidRequestException' && /\bVersionStage\b.*\bVersionId\b/.test(String(field(error, 'message')));
 }
 
 /** Node's system errors have an upper-case code; the SDK's own connection time-out is a TimeoutError. */

@@ -22,7 +22,7 @@ export function superuserSecrets(
   return {
     async read(current) {
       const secretId = current.secret.superuserSecretArn;
-      if (secretId === undefined) throw missing();
+      if (secretId === undefined) throw missing(current.secret.misspelt);
       const store = secretStore(client, { secretId, token: '' }, deadline);
       try {
         const version = await store.read({ stage: 'AWSCURRENT' });
@@ -42,11 +42,16 @@ export function superuserSecrets(
   };
 }
 
-/** An RDS-managed secret is a JSON object without a host. Anything else is the parser's to judge. */
+/** An RDS-managed secret is a JSON object without a host. Anything else, "Host" too, is the parser's to judge. */
 function needsServer(text: string | undefined): text is string {
   try {
     const value: unknown = JSON.parse(text ?? '');
-    return typeof value === 'object' && value !== null && !Array.isArray(value) && !Object.hasOwn(value, 'host');
+    return (
+      typeof value === 'object' &&
+      value !== null &&
+      !Array.isArray(value) &&
+      !Object.keys(value).some((key) => key.toLowerCase() === 'host')
+    );
   } catch {
     return false;
   }
@@ -78,10 +83,13 @@ function aboutSuperuserSecret({ code, message, facts, stack }: RotationError, se
   return error;
 }
 
-function missing(): RotationError {
+function missing(misspelt: readonly string[]): RotationError {
+  const written = misspelt.find((key) => key.toLowerCase() === 'masterarn');
+  const found =
+    written === undefined ? 'no "masterarn"' : `"${written}" instead of "masterarn" (keys are case-sensitive)`;
   return new RotationError(
     'SUPERUSER_SECRET_MISSING',
-    'The secret must name its superuser secret, and it has no "masterarn".',
+    `The secret must name its superuser secret, and it has ${found}.`,
     {
       remedy: 'Add "masterarn" with the ARN of the superuser secret, or use the single-user function.',
       key: 'masterarn',

@@ -12,6 +12,26 @@ export function clientOf(lab: { endpoint: string }, region = 'us-east-1', maxAtt
   });
 }
 
+/**
+ * A client for which every page of ListSecretVersionIds ends with this NextToken, as no page of the lab's does. The lab
+ * itself is never asked with it.
+ */
+export function clientWithNextToken(lab: { endpoint: string }, NextToken: string) {
+  const client = clientOf(lab);
+  const seen = { client, pages: 0, [Symbol.dispose]: () => client.destroy() };
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        if (commandName !== 'ListSecretVersionIdsCommand') return await next(args);
+        if (++seen.pages > 9) throw new Error('The list should have ended, and went on.');
+        const answer = await next({ ...args, input: { ...args.input, NextToken: undefined } });
+        return { ...answer, output: { ...answer.output, NextToken } };
+      },
+    { step: 'initialize' },
+  );
+  return seen;
+}
+
 let names = 0;
 
 export const freshName = (prefix = 'secret') => `${prefix}-${++names}`;

@@ -142,6 +142,23 @@ describe('a rotation', () => {
     await settled();
   });
 
+  it('registers a version that has its label and no value, by label, by id and by both', async () => {
+    const { rotate, settled, Name, cancel } = await shared.secret({ BEHAVIOUR_createSecret: 'hang' }, 500);
+    const VersionId = await rotate();
+    const read = (which: { VersionId?: string; VersionStage?: string }) =>
+      refusal(shared.client.send(new GetSecretValueCommand({ SecretId: Name, ...which })));
+    const byId = {
+      name: 'ResourceNotFoundException',
+      message: `Secrets Manager can't find the specified secret value for VersionId: ${VersionId}`,
+    };
+    expect(await read({ VersionId })).toEqual(byId);
+    expect(await read({ VersionId, VersionStage: 'AWSPENDING' })).toEqual(byId);
+    expect((await read({ VersionId, VersionStage: 'AWSCURRENT' })).name).toBe('InvalidRequestException');
+    await cancel();
+    expect(await read({ VersionId, VersionStage: 'AWSPENDING' })).toEqual(byId);
+    await settled();
+  });
+
   it('again and again, with what is configured already', async () => {
     const { rotate, settled, stages, Name } = await shared.secret();
     const first = await rotate();

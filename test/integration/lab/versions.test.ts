@@ -169,6 +169,23 @@ describe('GetSecretValue', () => {
     });
   });
 
+  it('answers for a version by id and a label that it has lost as a disagreement, and for one that never was as missing', async () => {
+    const { put, read, move } = await secretWithVersion();
+    const pending = await put('v2', ['AWSPENDING']);
+    expect((await read(pending, 'AWSPENDING')).SecretString).toBe('v2');
+    await move('AWSPENDING', undefined, pending);
+    expect(await refusal(read(pending, 'AWSPENDING'))).toEqual({
+      name: 'InvalidRequestException',
+      message: 'You provided a VersionStage that is not associated to the provided VersionId.',
+    });
+    expect((await read(pending)).SecretString).toBe('v2');
+    const missing = newToken();
+    expect(await refusal(read(missing, 'AWSPENDING'))).toEqual({
+      name: 'ResourceNotFoundException',
+      message: `Secrets Manager can't find the specified secret value for VersionId: ${missing}`,
+    });
+  });
+
   it('names the label or version that it cannot find', async () => {
     const { read } = await secretWithVersion();
     const missing = newToken();

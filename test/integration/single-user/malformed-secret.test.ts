@@ -45,8 +45,9 @@ describe('a malformed secret fails the first step with the key that is wrong, an
     ['password', null],
     ['port', 'abc'],
     ['port', 70_000],
-    ['port', null],
-    ['dbname', null],
+    ['host', `${MARK}:5432`],
+    ['host', '10.0.0.5:5432'],
+    ['sslhostname', `*.${MARK}`],
     ['ssl', 'requires'],
     ['ssl', MARK],
   ])('%s = %o', async (key, value) => {

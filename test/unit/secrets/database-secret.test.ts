@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RotationError } from '../../../shared/rotation/errors.ts';
-import { parseDatabaseSecret } from '../../../shared/secrets/database-secret.ts';
+import { isSameServer, parseDatabaseSecret } from '../../../shared/secrets/database-secret.ts';
 import { Password } from '../../../shared/secrets/password.ts';
 
 const MARK = 'quoted-nowhere';
@@ -41,8 +41,22 @@ describe('a secret', () => {
       username: 'app',
       dbname: 'shop',
       ssl: true,
+      sslHostname: undefined,
       superuserSecretArn: FULL.masterarn,
+      misspelt: [],
     });
+  });
+
+  it.each<[string, object, object]>([
+    [
+      'of an attachment by CloudFormation',
+      { dbInstanceIdentifier: 'shop', port: 5432, dbname: 'shop' },
+      { port: 5432, dbname: 'shop' },
+    ],
+    ["of RDS's console, for a cluster", { dbClusterIdentifier: 'shop', port: 5432 }, { dbname: 'postgres' }],
+    ['of a template that leaves out by null', { dbname: null, masterarn: null, ssl: null }, { dbname: 'postgres' }],
+  ])('may have the keys %s', (_, members, expected) => {
+    expect(parse({ ...MINIMAL, ...members })).toMatchObject({ ...expected, misspelt: [] });
   });
 
   it("has AWS's defaults for what it leaves out", () => {
@@ -57,7 +71,15 @@ describe('a secret', () => {
   it.each<[string, object, object]>([
     ['Aurora', { engine: 'aurora-postgresql' }, { engine: 'aurora-postgresql' }],
     ['an empty masterarn', { masterarn: '' }, { superuserSecretArn: undefined }],
+    ['a masterarn of white space', { masterarn: ' \n' }, { superuserSecretArn: undefined }],
+    ['white space around masterarn', { masterarn: ` ${FULL.masterarn}\n` }, { superuserSecretArn: FULL.masterarn }],
     ['a masterarn of null', { masterarn: null }, { superuserSecretArn: undefined }],
+    ['a port of null', { port: null }, { port: 5432 }],
+    ['a dbname of null', { dbname: null }, { dbname: 'postgres' }],
+    ['an ssl of null', { ssl: null }, { ssl: undefined }],
+    ['an sslhostname of null', { sslhostname: null }, { sslHostname: undefined }],
+    ["a name in the server's certificate", { sslhostname: 'db.abc.example' }, { sslHostname: 'db.abc.example' }],
+    ["an address in the server's certificate", { sslhostname: 'fd00::7' }, { sslHostname: 'fd00::7' }],
     ['a port in digits', { port: '6543' }, { port: 6543 }],
     ['the lowest port', { port: 1 }, { port: 1 }],
     ['the highest port', { port: '65535' }, { port: 65_535 }],
@@ -66,6 +88,11 @@ describe('a secret', () => {
     ['ssl off', { ssl: false }, { ssl: false }],
     ['an IPv4 address', { host: '10.0.0.7' }, { host: '10.0.0.7' }],
     ['an IPv6 address', { host: 'fd00::7' }, { host: 'fd00::7' }],
+    ['the shortest IPv6 address', { host: '::1' }, { host: '::1' }],
+    ['an IPv6 address whose end looks like a port', { host: '::1:5432' }, { host: '::1:5432' }],
+    ['an IPv4 address in IPv6', { host: '::ffff:10.0.0.7' }, { host: '::ffff:10.0.0.7' }],
+    ['an IPv6 address with a scope of any name', { host: 'fe80::1%br_0.7' }, { host: 'fe80::1%br_0.7' }],
+    ['a name in another script', { host: 'bücher.example' }, { host: 'bücher.example' }],
     ['an IPv6 address with a scope', { host: 'fe80::1%eth0' }, { host: 'fe80::1%eth0' }],
     ['a name with underscores and capitals', { host: 'My_DB-1.internal' }, { host: 'My_DB-1.internal' }],
     ['a fully qualified name', { host: 'db.example.com.' }, { host: 'db.example.com.' }],
@@ -79,6 +106,19 @@ describe('a secret', () => {
     ['keys that we do not know', { note: null, tags: [1] }, {}],
   ])('may have %s', (_, members, expected) => {
     expect(parse({ ...MINIMAL, ...members })).toMatchObject(expected);
+  });
+
+  it('has a host that is one name or address, whatever is written into it', () => {
+    const text = fc.string({ unit: fc.constantFrom(...'aF05.:-_%[]/,@= '), minLength: 1 });
+    fc.assert(
+      fc.property(text, fc.ipV6(), fc.nat(70_000), (text, address, port) => {
+        expect(parse({ ...MINIMAL, host: address }).host).toBe(address);
+        for (const host of [text, `${text}:${port}`, `a.${text}`, `${text}%${text}`]) {
+          if (isAccepted({ ...MINIMAL, host })) expect(host).toMatch(/^(?:[aF05][\w.-]*|[\daF:.]+(?:%[\w.-]+)?)$/);
+          if (isAccepted({ ...MINIMAL, host: `${host}.example:${port}` })) expect.unreachable('That was a port.');
+        }
+      }),
+    );
   });
 
   it('keeps a password with quotes, backslashes and any script as it is', () => {
@@ -102,6 +142,16 @@ describe('a secret', () => {
     );
   });
 });
+
+function isAccepted(value: object): boolean {
+  try {
+    parse(value);
+    return true;
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'SECRET_MALFORMED', facts: { key: 'host' } });
+    return false;
+  }
+}
 
 describe('a malformed secret is one typed error', () => {
   it.each<[string, string, string | undefined]>([
@@ -143,7 +193,23 @@ describe('a malformed secret is one typed error', () => {
     ['host', `${MARK}\0`],
     ['host', '@abstract'],
     ['host', '[::1]'],
-    ['port', null],
+    ['host', ':'],
+    ['host', ':5432'],
+    ['host', '1:2'],
+    ['host', 'fe80::1%'],
+    ['host', 'fe80::1%eth0%eth1'],
+    ['host', `${MARK}::5432`],
+    ['host', `fe80::1%${MARK}/`],
+    ['host', `${MARK} ${MARK}`],
+    ['host', `${MARK}:5432,${MARK}:5433`],
+    ['host', `${MARK}:5432/shop`],
+    ['sslhostname', ''],
+    ['sslhostname', 7],
+    ['sslhostname', `*.${MARK}`],
+    ['sslhostname', `${MARK},${MARK}`],
+    ['sslhostname', `/${MARK}`],
+    ['sslhostname', ` ${MARK}`],
+    ['sslhostname', `${MARK}:5432`],
     ['port', 'abc'],
     ['port', MARK],
     ['port', ''],
@@ -176,11 +242,9 @@ describe('a malformed secret is one typed error', () => {
     ['password', [MARK]],
     ['password', `${MARK}\0`],
     ['password', `${MARK}\udc00`],
-    ['dbname', null],
     ['dbname', ''],
     ['dbname', 5],
     ['dbname', `${MARK}\0`],
-    ['ssl', null],
     ['ssl', 'requires'],
     ['ssl', MARK],
     ['ssl', ''],
@@ -188,15 +252,59 @@ describe('a malformed secret is one typed error', () => {
     ['ssl', 'yes'],
     ['ssl', {}],
     ['masterarn', 7],
+    ['masterarn', `${MARK}\0`],
   ])('naming %s where it is %o', (key, value) => {
     const { [key]: _, ...others } = { ...FULL } as Record<string, unknown>;
     expectMalformed(JSON.stringify(value === absent ? others : { ...others, [key]: value }), key);
   });
 
-  it.each(['Engine', 'HOST', 'userName'])('where a key is written otherwise: %s', (wrong) => {
+  it.each([
+    'db.example.com:5432',
+    'db.example.com.:5432',
+    'db:5432',
+    'localhost:5432',
+    '10.0.0.5:5432',
+    '[::1]:5432',
+    '[::1]',
+    '[fd00::7]:5432',
+    'fd00:1:2:3:4:5:6:7:5432',
+    'fe80::1%eth0:5432',
+    'db.example.com:',
+  ])('where the host has a port in it, which belongs elsewhere: %s', (host) => {
+    const text = JSON.stringify({ ...MINIMAL, host });
+    expectMalformed(text, 'host');
+    expect(refusal(text).message).toMatch(/port.* belongs in "port"/);
+    expect(refusal(text).message).not.toContain(host);
+  });
+
+  it.each([
+    ' db.example.com',
+    'db.example.com\n',
+    '\tdb.example.com',
+    '\u00a0db',
+  ])('where white space is around the host, in words: %j', (host) => {
+    const text = JSON.stringify({ ...MINIMAL, host });
+    expectMalformed(text, 'host');
+    expect(refusal(text).message).toContain('found white space before or after it');
+  });
+
+  it.each([
+    'Engine',
+    'HOST',
+    'userName',
+    'Password',
+  ])('where a key is written otherwise, pointing it out: %s', (wrong) => {
     const key = wrong.toLowerCase();
     const members = Object.entries(MINIMAL).map(([name, value]) => [name === key ? wrong : name, value]);
-    expectMalformed(JSON.stringify(Object.fromEntries(members)), key);
+    const text = JSON.stringify(Object.fromEntries(members));
+    expectMalformed(text, key);
+    expect(refusal(text).message).toContain(`found "${wrong}" (keys are case-sensitive)`);
+    const asNull = JSON.stringify({ ...Object.fromEntries(members), [key]: null });
+    expect(refusal(asNull).message).toContain(`found "${wrong}" (keys are case-sensitive)`);
+  });
+
+  it('and says what is wrong with a key itself where another is only written like it', () => {
+    expect(refusal(JSON.stringify({ ...MINIMAL, host: 7, Host: 'h' })).message).toContain('found a number');
   });
 
   it('where __proto__ seems to bring a key along', () => {
@@ -216,6 +324,38 @@ describe('a malformed secret is one typed error', () => {
         },
       ),
     );
+  });
+});
+
+describe('an optional key in another case', () => {
+  it.each<[string, object, readonly string[]]>([
+    ['has no effect, and is told', { SSL: false, dbName: 'shop', Port: 1 }, ['Port', 'dbName', 'SSL']],
+    ['is told where the right one is null', { ssl: null, Ssl: 'false' }, ['Ssl']],
+    ['is told, ours too', { sslHostName: 'h', masterArn: 'arn' }, ['masterArn', 'sslHostName']],
+    ['is passed over where the right one is there', { ssl: true, SSL: false }, []],
+    ['is not one that only resembles it', { ssl_mode: 'off', dbInstanceIdentifier: 'db', ports: [1] }, []],
+  ])('%s', (_, members, misspelt) => {
+    expect(parse({ ...MINIMAL, ...members }).misspelt).toEqual(misspelt);
+  });
+
+  it('leaves the defaults as they are', () => {
+    expect(parse({ ...MINIMAL, SSL: false, dbName: 'shop', Port: 1, MasterArn: 'arn' })).toMatchObject({
+      ...{ ssl: undefined, dbname: 'postgres', port: 5432, superuserSecretArn: undefined },
+    });
+  });
+});
+
+describe('two secrets are for one server', () => {
+  it.each<[boolean, object, object]>([
+    [true, { host: 'db.example.com' }, { host: 'DB.Example.com' }],
+    [true, { host: 'db.example.com' }, { host: 'db.example.com.' }],
+    [true, { port: 5432 }, {}],
+    [true, { sslhostname: 'a' }, { sslhostname: 'b' }],
+    [false, { host: 'db.example.com' }, { host: 'db.example.co' }],
+    [false, { host: 'db.example.com' }, { host: 'db.example.com.evil.example' }],
+    [false, { port: 5433 }, {}],
+  ])('%s: %o, %o', (same, a, b) => {
+    expect(isSameServer(parse({ ...MINIMAL, ...a }), parse({ ...MINIMAL, ...b }))).toBe(same);
   });
 });
 

@@ -1,5 +1,6 @@
 import { SecretsManagerServiceException } from '@aws-sdk/client-secrets-manager';
 import { describe, expect, it } from 'vitest';
+import { decide } from '../../../shared/rotation/version-stage.ts';
 import { isNamed, serviceError } from '../../../shared/secrets/service-error.ts';
 
 function answered(name: string, message = 'said by the service', httpStatusCode = 400) {
@@ -74,6 +75,25 @@ describe('an error of Secrets Manager', () => {
     const error = serviceError('PutSecretValue', answered(name, 'value hunter2 is wrong'), false);
     expect(`${error.message} ${JSON.stringify(error)} ${error.stack}`).not.toContain('hunter2');
     expect(error.cause).toBeUndefined();
+  });
+});
+
+describe("a version that is read by id and label and hasn't got the label", () => {
+  const answer = 'You provided a VersionStage that is not associated to the provided VersionId.';
+
+  it("means what the guard of every step would say, with the guard's remedy", () => {
+    const error = serviceError('GetSecretValue', answered('InvalidRequestException', answer), false);
+    expect(error).toMatchObject({ code: 'VERSION_NOT_PENDING', facts: { reason: 'InvalidRequestException' } });
+    const guard = () => decide({ rotationEnabled: true, stages: { token: ['AWSPREVIOUS'] } }, 'token');
+    expect(guard).toThrow(expect.objectContaining({ code: 'VERSION_NOT_PENDING', remedy: error.remedy }));
+  });
+
+  it.each([
+    ["You can't perform this operation on the secret because it was marked for deletion.", 'InvalidRequestException'],
+    ["A previous rotation isn't complete. That rotation will be reattempted.", 'InvalidRequestException'],
+    [answer, 'InvalidParameterException'],
+  ])('is not what other errors mean: %s', (message, name) => {
+    expect(serviceError('GetSecretValue', answered(name, message), false).code).not.toBe('VERSION_NOT_PENDING');
   });
 });
 
