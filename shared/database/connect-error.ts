@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg';
 import { RotationError, type RotationErrorCode } from '../rotation/errors.ts';
+import { AuthenticationUnsupported, MAX_SCRAM_ITERATIONS, TooManyIterations } from './connection.ts';
 
 /** Where a session was when it failed. */
 export type Phase = 'connecting' | 'working';
@@ -15,6 +16,8 @@ export interface Meaning {
 /** The one place that tells what went wrong with a database; pure. */
 export function meaningOf(error: unknown, phase: Phase, encrypted: boolean): Meaning {
   if (error instanceof DatabaseError) return serverMeaning(error, phase, encrypted);
+  if (error instanceof AuthenticationUnsupported) return unsupported(error.method);
+  if (error instanceof TooManyIterations) return tooManyIterations(error.iterations);
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : '';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return MEANINGS.hostNotFound;
@@ -36,6 +39,10 @@ function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): 
   const state = error.code ?? '';
   if (phase === 'connecting') {
     if (state === '28P01') return MEANINGS.wrongPassword;
+    if (/RDS proxy/i.test(error.message)) return MEANINGS.behindProxy;
+    // PgBouncer's code for nearly everything, a wrong password included.
+    if (state === '08P01' && /password|auth/i.test(error.message) && !/parameter/i.test(error.message))
+      return MEANINGS.wrongPassword;
     if (state === '28000') {
       const hba = error.routine === 'ClientAuthentication' || /pg_hba/.test(error.message);
       return hba && !encrypted ? MEANINGS.tlsRequired : MEANINGS.loginForbidden;
@@ -51,7 +58,48 @@ function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): 
   return BY_STATE[state] ?? BY_STATE[state.slice(0, 2)] ?? MEANINGS.other;
 }
 
+function unsupported(method: string): Meaning {
+  return {
+    code: 'AUTHENTICATION_UNSUPPORTED',
+    what: `it asks for authentication by ${method}, which is none by password`,
+    remedy:
+      "In the server's pg_hba.conf let this user log in from the function's address by scram-sha-256, in a line before the one that applies now.",
+  };
+}
+
+/** @param found how many rounds were asked for. */
+export function tooManyIterations(found: number | string): Meaning {
+  return {
+    code: 'SCRAM_ITERATIONS_TOO_HIGH',
+    what: `its SCRAM passwords take ${found} iterations, where at most ${MAX_SCRAM_ITERATIONS} are computed`,
+    remedy:
+      'Lower scram_iterations (ALTER ROLE {role} SET scram_iterations = 4096; or in postgresql.conf), and set the password again where it was stored with more (in psql: \\password {role}).',
+  };
+}
+
+/** How a password is stored can neither be seen nor guessed. */
+export const formUnknown = (session: SessionFacts) => foundError(MEANINGS.formUnknown, session);
+
+export function isBusy(error: unknown): error is RotationError {
+  return error instanceof RotationError && error.code === 'ROLE_BUSY';
+}
+
+export function isRefusedByPolicy(error: unknown): error is RotationError {
+  return error instanceof RotationError && error.code === 'PASSWORD_REFUSED_BY_POLICY';
+}
+
 const MEANINGS = {
+  formUnknown: {
+    code: 'PASSWORD_FORM_UNKNOWN',
+    what: 'it asks for the password in clear and stores new ones as md5, so that nobody can tell how this one is stored',
+    remedy:
+      "Set password_encryption = 'scram-sha-256' in the server (ALTER ROLE {role} SET password_encryption = 'scram-sha-256'; is enough), or in pg_hba.conf change the method password to scram-sha-256 or md5.",
+  },
+  behindProxy: {
+    code: 'DATABASE_BEHIND_PROXY',
+    what: 'a proxy answered, which knows the passwords of its own secrets only',
+    remedy: 'Put the address of the database itself into "host" of the secret.',
+  },
   wrongPassword: { code: 'WRONG_PASSWORD', what: 'the password was wrong', remedy: '' },
   hostNotFound: {
     code: 'DATABASE_HOST_NOT_FOUND',
@@ -223,8 +271,14 @@ export function databaseError(
 }
 
 /** For who asked and was told that the server is a standby, before a write would have failed. */
-export function readOnlyError({ host, port, username, database }: SessionFacts): RotationError {
-  return databaseError(MEANINGS.readOnly, undefined, { host, port, username, database }, (text) => text);
+export const readOnlyError = (session: SessionFacts) => foundError(MEANINGS.readOnly, session);
+
+/** For who asked and was told that there is no room for a second session. */
+export const databaseFull = (session: SessionFacts) => foundError(MEANINGS.full, session);
+
+/** What was found out before the server would have answered with an error. */
+export function foundError(meaning: Meaning, { host, port, username, database }: SessionFacts): RotationError {
+  return databaseError(meaning, undefined, { host, port, username, database }, (text) => text);
 }
 
 function codeOf(error: unknown): string {

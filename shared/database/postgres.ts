@@ -1,88 +1,89 @@
-import { escapeIdentifier, escapeLiteral } from 'pg';
+import { escapeLiteral } from 'pg';
 import type { Config } from '../config.ts';
-import { RotationError } from '../rotation/errors.ts';
-import type { RoleSession, TwinChange, UserFacts } from '../rotation/strategy.ts';
-import type { Password } from '../secrets/password.ts';
-import { beginRoleChange, changePassword, prepareChange, whileRoleBusy } from './password-change.ts';
+import type { RoleSession, UserFacts } from '../rotation/strategy.ts';
+import { applyTwin } from './apply-twin.ts';
+import { readOnlyError } from './connect-error.ts';
+import { type Identity, needDirectSession } from './identity.ts';
+import { needChangeable, prepareOwnPassword } from './own-password.ts';
+import { openRole } from './role-lock.ts';
+import { majorVersion, type ServerTraits, traitsColumn } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
-import { planTwin } from './twin-plan.ts';
-import { readTwinState } from './twin-state.ts';
+import { actsAs } from './twin-state.ts';
 
 /** PostgreSQL's role SQL. */
 export function postgresRoles(session: SqlSession, config: Config): RoleSession {
   return {
+    request: session.request,
     confirmUser: () => confirmUser(session),
-    describeUser: () => describeUser(session),
-    setOwnPassword: (password) => setOwnPassword(session, config, password),
-    applyTwin: (change) => applyTwin(session, config, change),
+    describeUser: () => describeUser(session, config),
+    examineOwn: () => examineOwn(session, config),
+    async lockOwn() {
+      const role = await openRole(session, session.login.username, 'session_user', config);
+      return {
+        ...role,
+        prepare: (to, origin) => prepareOwnPassword(session, role, config.passwordHashing, to, origin),
+      };
+    },
+    async lockTwins(base) {
+      const role = await openRole(session, base, 'current_user', config);
+      return { ...role, applyTwin: (change, guard) => applyTwin(session, role, config, change, guard) };
+    },
     missingPrivileges: (base) => missingPrivileges(session, base),
   };
 }
 
+/** Through a pooler too, where the strategy has let one stand: what counts is the user. */
 async function confirmUser(session: SqlSession): Promise<void> {
-  const [row] = await session.query<{ user: string }>('SELECT session_user::text AS "user"');
-  if (row?.user !== session.login.username) throw loggedInAsAnother(session);
+  const [row] = await session.query<Identity>('SELECT session_user::text AS "user", pg_backend_pid() AS pid');
+  needUser(session, row, true);
+}
+
+async function examineOwn(session: SqlSession, config: Config): Promise<void> {
+  const [row] = await session.query<Identity & { readonly traits: ServerTraits }>(
+    `SELECT session_user::text AS "user", pg_backend_pid() AS pid, ${traitsColumn('session_user')}`,
+  );
+  const { traits } = needUser(session, row, config.allowPooler);
+  if (traits.standby) throw readOnlyError(session.login);
+  needChangeable(session, traits, config.passwordHashing);
+}
+
+function needUser<Row extends Identity>(session: SqlSession, row: Row | undefined, allowPooler: boolean): Row {
+  if (row === undefined) throw new TypeError('a SELECT without FROM answers one row');
+  needDirectSession(session, row, { allowPooler });
+  return row;
 }
 
 /**
- * A twin is told by its name and, never guessed, by its membership in the role whose name it extends. That role itself
- * may not have made it a member, as it can before PostgreSQL 16.
+ * What the catalog says of the user and of its possible twin: the role whose name it extends by `_clone`, and the one
+ * that extends its own. Neither a name nor a membership alone makes a twin; the strategy judges.
  */
-async function describeUser(session: SqlSession): Promise<UserFacts> {
-  const [row] = await session.query<Omit<UserFacts, 'scram'> & { user: string }>(`
-    SELECT session_user::text AS "user",
+async function describeUser(session: SqlSession, config: Config): Promise<UserFacts> {
+  const version = majorVersion(session);
+  const linked = (twin: string, base: string) => `
+    EXISTS (SELECT FROM pg_auth_members m
+             WHERE m.roleid = ${base}.oid AND m.member = ${twin}.oid AND m.grantor <> ${base}.oid)`;
+  const setTo = (twin: string, base: string) => `
+    EXISTS (SELECT FROM pg_db_role_setting s
+             WHERE s.setrole = ${twin}.oid AND 'role=' || ${base}.rolname = ANY (s.setconfig)
+               AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))`;
+  const [row] = await session.query<Omit<UserFacts, 'scram'> & Identity>(`
+    SELECT session_user::text AS "user", pg_backend_pid() AS pid,
            current_user::text AS "actsAs",
            me.rolsuper AS superuser,
            base.rolname::text AS "namesake",
-           coalesce((SELECT nullif(pg_catalog.substr(setting, 6), 'none')
-                       FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS setting
-                      WHERE s.setrole = base.oid AND setting LIKE 'role=%' AND (s.setdatabase = 0 OR s.setdatabase =
-                            (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
-                      ORDER BY s.setdatabase DESC LIMIT 1), base.rolname) AS "namesakeActsAs",
-           EXISTS (SELECT FROM pg_catalog.pg_auth_members m
-                    WHERE m.roleid = base.oid AND m.member = me.oid
-                      AND m.grantor <> base.oid) AS "memberOfNamesake",
-           EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s
-                    WHERE s.setrole = me.oid AND 'role=' || base.rolname = ANY (s.setconfig)) AS "setToNamesake"
-      FROM pg_catalog.pg_roles me
-      LEFT JOIN pg_catalog.pg_roles base ON pg_catalog."right"(me.rolname, 6) = '_clone'
+           ${actsAs('base', version)} AS "namesakeActsAs",
+           ${linked('me', 'base')} AS "memberOfNamesake",
+           ${setTo('me', 'base')} AS "setToNamesake",
+           twin.oid IS NOT NULL AND ${linked('twin', 'me')} AS "hasMemberTwin",
+           twin.oid IS NOT NULL AND ${setTo('twin', 'me')} AS "hasSetTwin"
+      FROM pg_roles me
+      LEFT JOIN pg_roles base ON "right"(me.rolname::text, 6) = '_clone'
             -- By the index: the cluster may have any number of roles.
-            AND base.rolname = pg_catalog."left"(me.rolname, -6)::pg_catalog.name
+            AND base.rolname = "left"(me.rolname::text, -6)::name
+      LEFT JOIN pg_roles twin ON twin.rolname = (me.rolname || '_clone')::name AND octet_length(me.rolname::text) <= 57
      WHERE me.rolname = session_user`);
-  if (row === undefined || row.user !== session.login.username) throw loggedInAsAnother(session);
-  return { ...row, scram: session.scram };
-}
-
-async function setOwnPassword(session: SqlSession, config: Config, password: Password): Promise<void> {
-  const { server, stored } = await prepareChange(session, config.passwordHashing, {
-    whose: 'own',
-    username: session.login.username,
-    scram: session.scram,
-    password,
-  });
-  await whileRoleBusy(session, () =>
-    changePassword(session, server, {
-      // With no role set, a user may always change its own password; and so no name needs quoting.
-      before: `${beginRoleChange(session, server, 'session_user')} SET LOCAL ROLE NONE;`,
-      alter: 'ALTER ROLE SESSION_USER PASSWORD',
-      stored,
-    }),
-  );
-}
-
-/** One transaction: look under the lock, refuse or plan, then all changes at once. */
-async function applyTwin(session: SqlSession, config: Config, change: TwinChange): Promise<void> {
-  const { server, stored } = await prepareChange(session, config.passwordHashing, { whose: "another's", ...change });
-  await whileRoleBusy(session, async () => {
-    await session.query(beginRoleChange(session, server, escapeLiteral(change.base)));
-    const state = await readTwinState(session, change.base, change.twin, server.version);
-    const statements = planTwin(state, change, { setRole: config.alternatingSetRole, version: server.version });
-    await changePassword(session, server, {
-      before: statements.map((statement) => `${statement};`).join('\n'),
-      alter: `ALTER ROLE ${escapeIdentifier(change.username)} PASSWORD`,
-      stored,
-    });
-  });
+  const { user, pid, ...facts } = needUser(session, row, config.allowPooler);
+  return { ...facts, scram: session.request?.method === 'scram-sha-256' };
 }
 
 /**
@@ -90,31 +91,17 @@ async function applyTwin(session: SqlSession, config: Config, change: TwinChange
  * inherits the base role's privileges has them all by definition, and nothing is looked through.
  */
 async function missingPrivileges(session: SqlSession, base: string): Promise<number> {
+  const role = `${escapeLiteral(base)}::name`;
   const [row] = await session.query<{ missing: number }>(
-    `SELECT CASE WHEN pg_catalog.pg_has_role($1::name, 'USAGE') THEN 0 ELSE
-            (SELECT pg_catalog.count(*)
-               FROM pg_catalog.pg_namespace n, pg_catalog.unnest(ARRAY['USAGE', 'CREATE']) AS privilege
-              WHERE pg_catalog.has_schema_privilege($1::name, n.oid, privilege)
-                AND NOT pg_catalog.has_schema_privilege(n.oid, privilege))::int
-          + (SELECT pg_catalog.count(*)
-               FROM pg_catalog.pg_class c, pg_catalog.unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
+    `SELECT CASE WHEN pg_has_role(${role}, 'USAGE') THEN 0 ELSE
+            (SELECT count(*)
+               FROM pg_namespace n, unnest(ARRAY['USAGE', 'CREATE']) AS privilege
+              WHERE has_schema_privilege(${role}, n.oid, privilege) AND NOT has_schema_privilege(n.oid, privilege))::int
+          + (SELECT count(*)
+               FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
               WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
-                AND pg_catalog.has_table_privilege($1::name, c.oid, privilege)
-                AND NOT pg_catalog.has_table_privilege(c.oid, privilege))::int END AS missing`,
-    [base],
+                AND has_table_privilege(${role}, c.oid, privilege)
+                AND NOT has_table_privilege(c.oid, privilege))::int END AS missing`,
   );
   return row?.missing ?? 0;
-}
-
-function loggedInAsAnother({ login: { host, port, username } }: SqlSession): RotationError {
-  return new RotationError(
-    'DATABASE_ERROR',
-    `The server at ${host}:${port} was asked to log ${username} in, and it logged in another user.`,
-    {
-      remedy: 'Check that no proxy or login trigger between the function and the server changes the user.',
-      host,
-      port,
-      username,
-    },
-  );
 }

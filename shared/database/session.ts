@@ -1,11 +1,15 @@
 import { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
-import { Client, type ClientConfig, Query, type QueryConfig } from 'pg';
+import { type Client, Query, type QueryConfig, type QueryResult } from 'pg';
 import type { Deadline } from '../deadline.ts';
 import { RotationError } from '../rotation/errors.ts';
 import type { LoginOutcome } from '../rotation/strategy.ts';
 import type { Password } from '../secrets/password.ts';
+import { ExplicitClient } from './client-options.ts';
 import { databaseError, meaningOf, type Phase, TIMED_OUT } from './connect-error.ts';
+import { type PasswordRequest, ServerConnection } from './connection.ts';
+import { PINNED } from './pinned.ts';
+import { needSpellable } from './role-names.ts';
 import type { TlsPolicy } from './tls.ts';
 
 /** Who logs in, where and how; none of it is taken from the environment or from a connection string. */
@@ -21,16 +25,32 @@ export interface Login {
 /** What an open session can do. Every wait ends by the step's deadline; every error is a RotationError. */
 export interface SqlSession {
   readonly login: Login;
-  /** Whether the login was by SCRAM: clients of this user must know it, and pg_hba.conf may ask for it. */
-  readonly scram: boolean;
+  /** How the server asked for the password; undefined where it asked for none (trust, a certificate). */
+  readonly request: PasswordRequest | undefined;
+  /** Of the server process, as the server named it at login; null where it did not. */
+  readonly processId: number | null;
+  /** When the server said that the login is right, by performance.now(). */
+  readonly loggedInAt: number;
+  /** Of the server's end of the connection. */
+  readonly address: string | undefined;
+  /** The server's version as it reports it, such as "16.4"; its first number is the major version. */
+  readonly version: string;
+  /** Of the database, as the server reports it (server_encoding), such as UTF8. */
+  readonly encoding: string;
   readonly deadline: Deadline;
-  /** One statement; `Row` is what the caller's SELECT list makes it. */
-  query<Row extends object = never>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** One statement, in a pinned transaction of its own; `Row` is what the caller's SELECT list makes it. */
+  query<Row extends object = never>(statement: string): Promise<readonly Row[]>;
+  /** Begins a pinned transaction, which stays open, and runs statements in it. @returns the rows of the last SELECT. */
+  begin<Row extends object = never>(statements: string): Promise<readonly Row[]>;
+  /** Further statements of the transaction that `begin` opened. @returns the rows of the last SELECT. */
+  proceed<Row extends object = never>(statements: string): Promise<readonly Row[]>;
   /**
-   * Several statements in one round trip (simple query protocol), one of which is `COPY … FROM STDIN`.
+   * The same, where one of the statements is `COPY … FROM STDIN`.
    * @param data what that COPY reads, in its text format. The server logs no COPY data.
    */
-  copyInto(text: string, data: string): Promise<void>;
+  copyInto(statements: string, data: string): Promise<void>;
+  /** Gives the open transaction up, also after an error. */
+  rollback(): Promise<void>;
   /** Marks a text that no error of this session may quote. */
   keepSecret(text: string): void;
 }
@@ -68,13 +88,9 @@ async function openSession<T>(
 ): Promise<LoginOutcome<T>> {
   const encrypted = login.tls !== 'plain';
   const socket = new Socket();
-  const client = new Client(clientConfig(login, encrypted ? await trust() : undefined, socket));
+  const { client, connection } = newClient(login, encrypted ? await trust() : undefined, socket);
   // A socket that breaks between two statements is reported by the next one; without a listener it would end the process.
   client.on('error', () => {});
-  let scram = false;
-  client.connection.once('authenticationSASL', () => {
-    scram = true;
-  });
 
   const secrets = [login.password.reveal()];
   const redact = (text: string) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
@@ -90,6 +106,9 @@ async function openSession<T>(
       throw fail(error, 'working').error;
     }
   };
+  const send = async <Row extends object>(text: string) =>
+    await run(async () => rowsOf<Row>(await client.query<Row>(text)));
+  const pinned = () => `${PINNED} SET LOCAL statement_timeout = ${deadline.remaining()};`;
 
   try {
     try {
@@ -99,12 +118,22 @@ async function openSession<T>(
       if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false };
       throw failure.error;
     }
+    const { server_encoding: encoding = 'UTF8', server_version: version = '' } = Object.fromEntries(connection.parameters);
+    needSpellable({ login, encoding }, [login.username]);
     const value = await work({
       login,
-      scram,
+      version,
+      encoding,
+      request: connection.passwordRequest,
+      processId: processIdOf(client),
+      loggedInAt: connection.authenticatedAt ?? performance.now(),
+      address: socket.remoteAddress,
       deadline,
-      query: (text, values = []) => run(async () => (await client.query(text, [...values])).rows),
-      copyInto: (text, data) => run(() => copyQuery(client, text, data)),
+      query: (statement) => send(`${pinned()} ${statement}; COMMIT`),
+      begin: (statements) => send(`${pinned()} ${statements}`),
+      proceed: (statements) => send(statements),
+      copyInto: (statements, data) => run(() => copyQuery(client, statements, data)),
+      rollback: async () => void (await send('ROLLBACK')),
       keepSecret: (text) => secrets.push(text),
     });
     return { accepted: true, value };
@@ -113,18 +142,36 @@ async function openSession<T>(
   }
 }
 
-function clientConfig(login: Login, secureContext: SecureContext | undefined, socket: Socket): ClientConfig {
-  return {
+/** BackendKeyData's process id, which the driver keeps, and its types leave out. */
+function processIdOf(client: Client): number | null {
+  const processId: unknown = Reflect.get(client, 'processID');
+  return typeof processId === 'number' ? processId : null;
+}
+
+/** Several statements have several results, of which the driver's types know nothing. */
+function rowsOf<Row extends object>(answer: QueryResult<Row> | readonly QueryResult<Row>[]): readonly Row[] {
+  const results = Array.isArray(answer) ? answer : [answer];
+  return results.findLast(({ fields }) => fields.length > 0)?.rows ?? [];
+}
+
+function newClient(login: Login, secureContext: SecureContext | undefined, socket: Socket) {
+  const ssl = secureContext === undefined ? false : { secureContext, rejectUnauthorized: true };
+  // Our own socket, so that a silent server can be hung up on.
+  const stream = () => socket;
+  const connection = new ServerConnection({ ssl, stream, sslNegotiation: 'postgres' });
+  const client = new ExplicitClient({
     host: login.host,
     port: login.port,
     database: login.database,
     user: login.username,
     password: login.password.reveal(),
-    ssl: secureContext === undefined ? false : { secureContext, rejectUnauthorized: true },
+    ssl,
     application_name: 'postgres-secret-rotation',
-    // Our own socket, so that a silent server can be hung up on.
-    stream: () => socket,
-  };
+    // The connection judges the count.
+    scramMaxIterations: 0,
+    connection,
+  });
+  return { client, connection };
 }
 
 /** Waits for `promise`, but not beyond the deadline: then it rejects with TIMED_OUT. */

@@ -9,6 +9,14 @@ export interface TwinPlanOptions {
   readonly setRole: boolean;
   /** The server's major version. */
   readonly version: number;
+  /** Whether a version of this secret has logged in as the other of the two names. */
+  readonly provenByLogin: boolean;
+}
+
+export interface TwinPlan {
+  readonly statements: readonly string[];
+  /** It owns objects, which acting as the base role would take from it: it goes on as AWS's function made it. */
+  readonly actsAsItself: boolean;
 }
 
 /** Whose turn it is. */
@@ -29,26 +37,33 @@ const KEYWORDS: Readonly<Record<Attribute, string>> = {
  *
  * @throws RotationError for everything that would fail, or that would lock somebody out, before anything is changed.
  */
-export function planTwin(state: TwinState, change: Turn, options: TwinPlanOptions): readonly string[] {
+export function planTwin(state: TwinState, change: Turn, options: TwinPlanOptions): TwinPlan {
+  const { version } = options;
   const base = usableBase(state, change);
-  refuseTakeover(state, change);
+  refuseTakeover(state, change, options.provenByLogin);
+  const actsAsItself = options.setRole && state.twinOwnsObjects && !state.setToBase;
   if (change.username === change.base) {
-    needAlterable(state, change.base, base, options.version);
-    return [];
+    needAlterable(state, change.base, base, version);
+    return { statements: [], actsAsItself };
   }
-  const wanted = wantedSettings(base.settings, options.setRole ? change.base : undefined);
+  const setRole = options.setRole && !actsAsItself;
+  const thirdRoles = Object.fromEntries(state.thirdRoles.map(({ database, role }) => [database, role]));
+  const wanted = wantedSettings(base.settings, setRole ? change.base : undefined, thirdRoles);
   const settings = settingChanges(state.twin?.settings ?? {}, wanted);
-  const attributes: readonly Attribute[] = options.setRole
+  const attributes: readonly Attribute[] = setRole
     ? // Checked at the start of a connection, before the twin acts as the base role. The others are the base role's.
       ['replication']
     : ['replication', 'createDb', 'createRole', 'bypassRls'];
-  needPrivileges(state, change, base, attributes, settings, options.version);
+  needPrivileges(state, change, base, attributes, settings, version);
 
-  return [
-    ...roleStatements(state.twin, base, change.twin, attributes),
-    ...membershipStatements(state, change, options.version),
-    ...settings.map((setting) => settingStatement(change.twin, setting)),
-  ];
+  return {
+    statements: [
+      ...roleStatements(state.twin, base, change.twin, attributes),
+      ...membershipStatements(state, change, version),
+      ...settings.map((setting) => settingStatement(change.twin, setting)),
+    ],
+    actsAsItself,
+  };
 }
 
 /** The base role must be one that can log in, for its twin will be as it is. */
@@ -97,14 +112,29 @@ function usableBase({ base }: TwinState, change: Turn): RoleState {
   return base;
 }
 
-/** A role of the twin's name is the twin only if it was made a member of the base role; any other is somebody else's. */
-function refuseTakeover({ twin, membership }: TwinState, change: Turn): void {
+/**
+ * A role of the twin's name is the twin only if an administrator made it a member of the base role, and if besides it was
+ * set to act as the base role or its password is known to the secret. A membership alone proves nothing: who may create
+ * roles can make a base role for anybody's login. Neither does the setting, which the login can give itself.
+ */
+function refuseTakeover({ twin, membership, setToBase, twinOwnsObjects }: TwinState, change: Turn, provenByLogin: boolean) {
   const name = escapeIdentifier(change.twin);
+  const base = escapeIdentifier(change.base);
+  const vouch = `ALTER ROLE ${name} SET role = ${escapeLiteral(change.base)};`;
+  const notLinked = (found: string, remedy: string) => {
+    const first = twinOwnsObjects ? ` First hand over what it owns (docs/adopting-aws-clones.md).` : '';
+    throw refusal(
+      'TWIN_NOT_LINKED',
+      `The role ${name} must be known to be the twin of ${base}, and ${found}.`,
+      `If it is the twin, as an administrator: ${remedy}${first} If it is somebody else's, rename one of the two.`,
+      change.twin,
+    );
+  };
   if (twin === null) {
     if (change.username === change.twin) return;
     throw refusal(
       'TWIN_NOT_LINKED',
-      `The current user ${name} must be the twin of ${escapeIdentifier(change.base)}, and the server has no such role.`,
+      `The current user ${name} must be the twin of ${base}, and the server has no such role.`,
       'Correct "username" in the secret.',
       change.twin,
     );
@@ -117,23 +147,11 @@ function refuseTakeover({ twin, membership }: TwinState, change: Turn): void {
       change.twin,
     );
   }
-  if (membership === null) {
-    throw refusal(
-      'TWIN_NOT_LINKED',
-      `The role ${name} must be a member of ${escapeIdentifier(change.base)} to be its twin, and it is not.`,
-      `If it is the twin: GRANT ${escapeIdentifier(change.base)} TO ${name}; if it is somebody else's, rename one of the two.`,
-      change.twin,
-    );
-  }
-  if (!membership.granted) {
-    const base = escapeIdentifier(change.base);
-    throw refusal(
-      'TWIN_NOT_LINKED',
-      `The role ${name} must have been made a member of ${base} by an administrator to be its twin, and ${base} itself did so.`,
-      `If it is the twin, as an administrator: REVOKE ${base} FROM ${name}; GRANT ${base} TO ${name}; if it is somebody else's, the first of the two and rename one of the roles.`,
-      change.twin,
-    );
-  }
+  if (membership === null) notLinked('it is no member of it', `GRANT ${base} TO ${name}; ${vouch}`);
+  else if (!membership.granted)
+    notLinked(`${base} itself made it a member`, `REVOKE ${base} FROM ${name}; GRANT ${base} TO ${name}; ${vouch}`);
+  else if (!setToBase && !provenByLogin)
+    notLinked('it neither acts as it by a setting nor logs in with a password of the secret', vouch);
 }
 
 /** What the administrator lacks, as the GRANT that would give it. */

@@ -1,0 +1,53 @@
+import { escapeIdentifier } from 'pg';
+import type { Config } from '../config.ts';
+import type { Guard, TwinChange, TwinOutcome } from '../rotation/strategy.ts';
+import { isBusy } from './connect-error.ts';
+import { changeSettings, holdRole, setPassword, storedForm } from './password-change.ts';
+import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
+import { needSpellable } from './role-names.ts';
+import { majorVersion } from './server-traits.ts';
+import type { SqlSession } from './session.ts';
+import { planTwin } from './twin-plan.ts';
+import { readTwinState } from './twin-state.ts';
+
+/**
+ * One transaction, under the base role's lock: look, refuse or plan, make and mend what differs, take the row of the role
+ * whose password it is, ask the guard, set the password.
+ */
+export async function applyTwin(
+  session: SqlSession,
+  { server, pooled }: OpenedRole,
+  config: Config,
+  change: TwinChange,
+  guard: Guard,
+): Promise<TwinOutcome> {
+  const { base, twin, username, password, scram } = change;
+  needSpellable(session, [base, twin]);
+  const actor = session.login.username;
+  const stored = await storedForm(session, server, config.passwordHashing, { username, password, scram, actor });
+  const version = majorVersion(session);
+  try {
+    await session.begin(
+      `${changeSettings(session, server, scram)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
+    );
+    const state = await readTwinState(session, base, twin, version);
+    const vouched = state.twin !== null && state.membership?.granted === true && !state.setToBase && (await change.proven());
+    const { statements, actsAsItself } = planTwin(state, change, {
+      setRole: config.alternatingSetRole,
+      version,
+      provenByLogin: vouched,
+    });
+    const alter = `ALTER ROLE ${escapeIdentifier(username)}`;
+    await session.proceed([...statements.map((statement) => `${statement};`), holdRole(alter)].join('\n'));
+    const verdict = await guard();
+    if (verdict === 'already-current') {
+      await session.rollback();
+      return { verdict };
+    }
+    await setPassword(session, server, { alter, stored });
+    return { verdict: 'changed', actsAsItself };
+  } catch (error) {
+    await session.rollback().catch(() => undefined);
+    throw isBusy(error) ? await withHolder(session, base, error) : error;
+  }
+}
