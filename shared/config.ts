@@ -1,3 +1,4 @@
+import type { PasswordHashing } from './database/password-change.ts';
 import { RotationError } from './rotation/errors.ts';
 import {
   AWS_EXCLUDED,
@@ -9,9 +10,6 @@ import {
   UPPERCASE,
 } from './secrets/password-policy.ts';
 
-/** Who computes what PostgreSQL stores: the function (the password never leaves it) or the server. */
-export type PasswordHashing = 'client' | 'server';
-
 /** A rotation function's settings, read from its environment once. The README lists the variables. */
 export interface Config {
   /** SECRETS_MANAGER_ENDPOINT; undefined leaves the choice to the AWS SDK. */
@@ -22,6 +20,8 @@ export interface Config {
   readonly passwordHashing: PasswordHashing;
   /** Whether a secret without an `ssl` key may fall back to plain text where the server has no TLS. */
   readonly tlsFallback: boolean;
+  /** Whether a connection pooler that asks the server for each password may stand before the database. */
+  readonly allowPooler: boolean;
   /** Alternating users: whether the twin acts as the base role; `false` keeps the behaviour of AWS's clones. */
   readonly alternatingSetRole: boolean;
   /** Files of trusted CA certificates (PEM) besides Node's own; a missing optional one is passed over. */
@@ -51,6 +51,7 @@ export function readConfig(environment: Environment = process.env): Config {
     passwordPolicy: readPasswordPolicy(environment),
     passwordHashing: readChoice(environment, 'PASSWORD_HASHING', ['client', 'server']),
     tlsFallback: readChoice(environment, 'TLS_FALLBACK', ['deny', 'allow']) === 'allow',
+    allowPooler: readBoolean(environment, 'ALLOW_POOLER', false),
     alternatingSetRole: readBoolean(environment, 'ALTERNATING_SET_ROLE', true),
     caFiles: [
       { path: LAMBDA_CA_FILE, optional: true },

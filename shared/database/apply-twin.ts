@@ -1,6 +1,6 @@
 import { escapeIdentifier } from 'pg';
 import type { Config } from '../config.ts';
-import type { Guard, TwinChange, TwinOutcome } from '../rotation/strategy.ts';
+import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/strategy.ts';
 import { isBusy } from './connect-error.ts';
 import { changeSettings, holdRole, setPassword, storedForm } from './password-change.ts';
 import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
@@ -9,6 +9,27 @@ import { majorVersion } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
 import { planTwin } from './twin-plan.ts';
 import { readTwinState } from './twin-state.ts';
+
+/** What a rotation would do with the twins; nothing is changed. */
+export async function previewTwin(
+  session: SqlSession,
+  config: Config,
+  { base, twin, username, proven }: Pick<TwinChange, 'base' | 'twin' | 'username' | 'proven'>,
+): Promise<TwinPreview> {
+  needSpellable(session, [base, twin]);
+  const version = majorVersion(session);
+  await session.begin('SET TRANSACTION READ ONLY;');
+  const state = await readTwinState(session, base, twin, version);
+  const { link } = state;
+  const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await proven());
+  const plan = planTwin(
+    state,
+    { base, twin, username },
+    { setRole: config.alternatingSetRole, version, provenByLogin },
+  );
+  await session.rollback();
+  return { exists: state.twin !== null, statements: plan.statements.length, actsAsItself: plan.actsAsItself };
+}
 
 /**
  * One transaction, under the base role's lock: look, refuse or plan, make and mend what differs, take the row of the role
@@ -31,11 +52,12 @@ export async function applyTwin(
       `${changeSettings(session, server, scram)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
     );
     const state = await readTwinState(session, base, twin, version);
-    const vouched = state.twin !== null && state.membership?.granted === true && !state.setToBase && (await change.proven());
+    const { link } = state;
+    const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await change.proven());
     const { statements, actsAsItself } = planTwin(state, change, {
       setRole: config.alternatingSetRole,
       version,
-      provenByLogin: vouched,
+      provenByLogin,
     });
     const alter = `ALTER ROLE ${escapeIdentifier(username)}`;
     await session.proceed([...statements.map((statement) => `${statement};`), holdRole(alter)].join('\n'));

@@ -114,7 +114,7 @@ const MEANINGS = {
   },
   timeout: {
     code: 'DATABASE_TIMEOUT',
-    what: 'it did not answer before the invocation had to end',
+    what: 'it did not answer in time',
     remedy:
       "Check that the database's security group admits the function's security group and that the function's time-out is at least 30 s.",
   },
@@ -173,7 +173,8 @@ const MEANINGS = {
   wrongHost: {
     code: 'TLS_WRONG_HOST',
     what: 'its certificate is for another host name',
-    remedy: 'Put the name that the certificate is for into "host" in the secret.',
+    remedy:
+      'Put the name that the certificate is for into "host" in the secret, or, where the host must be another name, into "sslhostname".',
   },
   tlsFailed: {
     code: 'TLS_FAILED',
@@ -272,6 +273,9 @@ export function databaseError(
 
 /** For who asked and was told that the server is a standby, before a write would have failed. */
 export const readOnlyError = (session: SessionFacts) => foundError(MEANINGS.readOnly, session);
+
+/** For a host whose name tells that RDS Proxy answers there. */
+export const behindProxy = (session: SessionFacts) => foundError(MEANINGS.behindProxy, session);
 
 /** For who asked and was told that there is no room for a second session. */
 export const databaseFull = (session: SessionFacts) => foundError(MEANINGS.full, session);

@@ -1,11 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { Connection, type ConnectionConfig } from 'pg';
-
-/** How the server asked for the password. Nothing of it is secret. */
-export type PasswordRequest =
-  | { readonly method: 'scram-sha-256'; readonly salt: Buffer; readonly iterations: number }
-  | { readonly method: 'md5' }
-  | { readonly method: 'clear' };
+import type { PasswordRequest } from '../rotation/strategy.ts';
 
 /** More rounds than these take a client seconds: nobody's PostgreSQL has them by choice. */
 export const MAX_SCRAM_ITERATIONS = 1_000_000;

@@ -14,7 +14,6 @@ export interface Identity {
   readonly pid: number;
 }
 
-
 /**
  * A session is with the server itself and of the user that was to be logged in. A pooler gives itself away by the
  * process that it names at login: not the one that serves the session.
@@ -22,7 +21,11 @@ export interface Identity {
  * @returns whether it is one that a pooler lends, which `rules` allow.
  * @throws RotationError DATABASE_BEHIND_PROXY | DATABASE_ERROR, where another user is logged in
  */
-export function needDirectSession({ login, processId }: SqlSession, { user, pid }: Identity, rules: PoolerRules): boolean {
+export function needDirectSession(
+  { login, processId }: SqlSession,
+  { user, pid }: Identity,
+  rules: PoolerRules,
+): boolean {
   const pooled = processId !== null && processId !== pid;
   const { host, port, username } = login;
   if (pooled && !rules.allowPooler) {

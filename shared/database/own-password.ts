@@ -1,9 +1,6 @@
-import type { RotationError } from '../rotation/errors.ts';
-import type { Guard, Origin, OwnPasswordChange } from '../rotation/strategy.ts';
+import type { Guard, Origin, OwnPasswordChange, PasswordRequest } from '../rotation/strategy.ts';
 import type { Password } from '../secrets/password.ts';
 import { formUnknown, isBusy, isRefusedByPolicy } from './connect-error.ts';
-import type { PasswordRequest } from './connection.ts';
-import { DEFAULT_SCRAM_ITERATIONS, passwordVerifier, saslPrep, scramVerifier } from './password-hash.ts';
 import {
   changeSettings,
   holdRole,
@@ -12,6 +9,7 @@ import {
   setPassword,
   storedForm,
 } from './password-change.ts';
+import { DEFAULT_SCRAM_ITERATIONS, passwordVerifier, saslPrep, scramVerifier } from './password-hash.ts';
 import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
 import { isSilent, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
@@ -44,13 +42,15 @@ export async function prepareOwnPassword(
   origin: Origin,
 ): Promise<OwnPasswordChange> {
   const { username } = session.login;
+  const { password } = origin.credential.secret;
+  const clear = password.reveal();
   needChangeable(session, server, hashing);
   const scram = origin.request?.method === 'scram-sha-256';
   const started = performance.now();
   const stored = await storedForm(session, server, hashing, { username, password: to, scram, actor: username });
-  const former = await formerForm(origin.request, server, username, origin.password);
+  const former = await formerForm(origin.request, server, username, password);
   const computing = performance.now() - started;
-  session.keepSecret(origin.password.reveal());
+  session.keepSecret(clear);
   if (former !== undefined) session.keepSecret(former);
 
   const begin = async (lock: string) => {
@@ -59,9 +59,11 @@ export async function prepareOwnPassword(
   return {
     computing,
     apply: (guard) => apply(session, { begin, server, pooled, stored, guard }),
-    ...(former === undefined || pooled
-      ? {}
-      : { undo: () => undo(session, { begin, server, former, clear: origin.password.reveal() }) }),
+    wayBack: pooled
+      ? { none: 'through a pooler nobody knows what the session was when it was lent' }
+      : former === undefined
+        ? { none: 'how it was stored is not known, as the server asked for no password at login' }
+        : () => undo(session, { begin, server, former, clear }),
   };
 }
 

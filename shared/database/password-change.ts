@@ -1,9 +1,9 @@
 import { escapeLiteral } from 'pg';
 import type { Password } from '../secrets/password.ts';
-import { encryptionOf, isSilent, majorVersion, needSilence, type ServerTraits } from './server-traits.ts';
 import { foundError, tooManyIterations } from './connect-error.ts';
 import { MAX_SCRAM_ITERATIONS } from './connection.ts';
 import { isAscii, passwordVerifier } from './password-hash.ts';
+import { encryptionOf, isSilent, majorVersion, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
 
 /** Who computes what PostgreSQL stores: the function (the password never leaves it) or the server. */

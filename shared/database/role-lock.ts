@@ -1,6 +1,6 @@
 import { escapeLiteral } from 'pg';
-import type { RoleLock } from '../rotation/strategy.ts';
 import { quotedName, RotationError } from '../rotation/errors.ts';
+import type { RoleLock } from '../rotation/strategy.ts';
 import { databaseFull, readOnlyError } from './connect-error.ts';
 import { needDirectSession, type PoolerRules } from './identity.ts';
 import { type Actor, type ServerTraits, traitsColumn } from './server-traits.ts';
@@ -109,12 +109,8 @@ export async function withHolder(session: SqlSession, role: string, error: Rotat
   if (holder === undefined) return error;
   const { pid, user, database } = holder;
   const who = user === null ? '' : ` of ${quotedName(user)}${database === null ? '' : ` in ${quotedName(database)}`}`;
-  return new RotationError(
-    'ROLE_BUSY',
-    `${error.message.replace(/\.$/, '')}: process ${pid}${who} holds it.`,
-    {
-      ...error.facts,
-      remedy: `The service tries the rotation again; if that process is a forgotten one, end it as an administrator: SELECT pg_terminate_backend(${pid});`,
-    },
-  );
+  return new RotationError('ROLE_BUSY', `${error.message.replace(/\.$/, '')}: process ${pid}${who} holds it.`, {
+    ...error.facts,
+    remedy: `The service tries the rotation again; if that process is a forgotten one, end it as an administrator: SELECT pg_terminate_backend(${pid});`,
+  });
 }

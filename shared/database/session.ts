@@ -1,13 +1,13 @@
 import { Socket } from 'node:net';
-import type { SecureContext } from 'node:tls';
+import { checkServerIdentity, type PeerCertificate, type SecureContext } from 'node:tls';
 import { type Client, Query, type QueryConfig, type QueryResult } from 'pg';
 import type { Deadline } from '../deadline.ts';
 import { RotationError } from '../rotation/errors.ts';
-import type { LoginOutcome } from '../rotation/strategy.ts';
+import type { PasswordOutcome, PasswordRequest } from '../rotation/strategy.ts';
 import type { Password } from '../secrets/password.ts';
 import { ExplicitClient } from './client-options.ts';
 import { databaseError, meaningOf, type Phase, TIMED_OUT } from './connect-error.ts';
-import { type PasswordRequest, ServerConnection } from './connection.ts';
+import { ServerConnection } from './connection.ts';
 import { PINNED } from './pinned.ts';
 import { needSpellable } from './role-names.ts';
 import type { TlsPolicy } from './tls.ts';
@@ -20,6 +20,8 @@ export interface Login {
   readonly username: string;
   readonly password: Password;
   readonly tls: TlsPolicy;
+  /** The name in the server's certificate, where it is another than `host`. */
+  readonly sslHostname: string | undefined;
 }
 
 /** What an open session can do. Every wait ends by the step's deadline; every error is a RotationError. */
@@ -64,14 +66,15 @@ export interface SessionSettings {
 /**
  * Logs in, runs `work` and always closes the session.
  *
- * @returns `{ accepted: false }` where the server said "wrong password" and nothing else; any other failure throws.
+ * @returns `{ accepted: false }` where the server said "wrong password" and nothing else, 'without-session' where it took
+ *   the password and then gave no session; any other failure throws.
  * @throws RotationError DATABASE_*, TLS_*, LOGIN_FORBIDDEN … or what `work` throws.
  */
 export async function withSession<T>(
   login: Login,
   settings: SessionSettings,
   work: (session: SqlSession) => Promise<T>,
-): Promise<LoginOutcome<T>> {
+): Promise<PasswordOutcome<T>> {
   try {
     return await openSession(login, settings, work);
   } catch (error) {
@@ -85,7 +88,7 @@ async function openSession<T>(
   login: Login,
   { deadline, trust }: SessionSettings,
   work: (session: SqlSession) => Promise<T>,
-): Promise<LoginOutcome<T>> {
+): Promise<PasswordOutcome<T>> {
   const encrypted = login.tls !== 'plain';
   const socket = new Socket();
   const { client, connection } = newClient(login, encrypted ? await trust() : undefined, socket);
@@ -115,10 +118,16 @@ async function openSession<T>(
       await before(deadline, client.connect());
     } catch (error) {
       const failure = fail(error, 'connecting');
-      if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false };
+      if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false, address: socket.remoteAddress };
+      const { passwordRequest: request, authenticatedAt } = connection;
+      // Only who was asked for a password, and then let in, has shown that it is right.
+      if (request !== undefined && authenticatedAt !== undefined)
+        return { accepted: 'without-session', error: failure.error, request };
       throw failure.error;
     }
-    const { server_encoding: encoding = 'UTF8', server_version: version = '' } = Object.fromEntries(connection.parameters);
+    const { server_encoding: encoding = 'UTF8', server_version: version = '' } = Object.fromEntries(
+      connection.parameters,
+    );
     needSpellable({ login, encoding }, [login.username]);
     const value = await work({
       login,
@@ -148,6 +157,14 @@ function processIdOf(client: Client): number | null {
   return typeof processId === 'number' ? processId : null;
 }
 
+/** Chain and name are verified either way; the name may be given beside the host (a Route 53 CNAME). */
+function identityCheck({ sslHostname }: Login) {
+  if (sslHostname === undefined) return {};
+  return {
+    checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(sslHostname, certificate),
+  };
+}
+
 /** Several statements have several results, of which the driver's types know nothing. */
 function rowsOf<Row extends object>(answer: QueryResult<Row> | readonly QueryResult<Row>[]): readonly Row[] {
   const results = Array.isArray(answer) ? answer : [answer];
@@ -155,7 +172,8 @@ function rowsOf<Row extends object>(answer: QueryResult<Row> | readonly QueryRes
 }
 
 function newClient(login: Login, secureContext: SecureContext | undefined, socket: Socket) {
-  const ssl = secureContext === undefined ? false : { secureContext, rejectUnauthorized: true };
+  const ssl =
+    secureContext === undefined ? false : { secureContext, rejectUnauthorized: true, ...identityCheck(login) };
   // Our own socket, so that a silent server can be hung up on.
   const stream = () => socket;
   const connection = new ServerConnection({ ssl, stream, sslNegotiation: 'postgres' });

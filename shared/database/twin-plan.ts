@@ -1,4 +1,5 @@
 import { escapeIdentifier, escapeLiteral } from 'pg';
+import { twinNotLinked } from '../rotation/credential-errors.ts';
 import { RotationError, type RotationErrorCode } from '../rotation/errors.ts';
 import type { TwinChange } from '../rotation/strategy.ts';
 import { type SettingChange, settingChanges, settingStatement, wantedSettings } from './role-settings.ts';
@@ -41,7 +42,7 @@ export function planTwin(state: TwinState, change: Turn, options: TwinPlanOption
   const { version } = options;
   const base = usableBase(state, change);
   refuseTakeover(state, change, options.provenByLogin);
-  const actsAsItself = options.setRole && state.twinOwnsObjects && !state.setToBase;
+  const actsAsItself = options.setRole && state.link?.ownsObjects === true && !state.link.setToBase;
   if (change.username === change.base) {
     needAlterable(state, change.base, base, version);
     return { statements: [], actsAsItself };
@@ -69,14 +70,7 @@ export function planTwin(state: TwinState, change: Turn, options: TwinPlanOption
 /** The base role must be one that can log in, for its twin will be as it is. */
 function usableBase({ base }: TwinState, change: Turn): RoleState {
   const role = escapeIdentifier(change.base);
-  if (base === null) {
-    throw refusal(
-      'ROLE_MISSING',
-      `The role ${role} must exist, and it does not.`,
-      'Correct "username" in the secret.',
-      change.base,
-    );
-  }
+  if (base === null) throw roleMissing(change.base);
   if (base.superuser) {
     throw refusal(
       'APPLICATION_USER_IS_SUPERUSER',
@@ -112,29 +106,14 @@ function usableBase({ base }: TwinState, change: Turn): RoleState {
   return base;
 }
 
-/**
- * A role of the twin's name is the twin only if an administrator made it a member of the base role, and if besides it was
- * set to act as the base role or its password is known to the secret. A membership alone proves nothing: who may create
- * roles can make a base role for anybody's login. Neither does the setting, which the login can give itself.
- */
-function refuseTakeover({ twin, membership, setToBase, twinOwnsObjects }: TwinState, change: Turn, provenByLogin: boolean) {
+/** A role of the twin's name is the twin only if it is proven to be; any other is somebody else's. */
+function refuseTakeover({ twin, link }: TwinState, change: Turn, provenByLogin: boolean): void {
   const name = escapeIdentifier(change.twin);
-  const base = escapeIdentifier(change.base);
-  const vouch = `ALTER ROLE ${name} SET role = ${escapeLiteral(change.base)};`;
-  const notLinked = (found: string, remedy: string) => {
-    const first = twinOwnsObjects ? ` First hand over what it owns (docs/adopting-aws-clones.md).` : '';
-    throw refusal(
-      'TWIN_NOT_LINKED',
-      `The role ${name} must be known to be the twin of ${base}, and ${found}.`,
-      `If it is the twin, as an administrator: ${remedy}${first} If it is somebody else's, rename one of the two.`,
-      change.twin,
-    );
-  };
   if (twin === null) {
     if (change.username === change.twin) return;
     throw refusal(
       'TWIN_NOT_LINKED',
-      `The current user ${name} must be the twin of ${base}, and the server has no such role.`,
+      `The current user ${name} must be the twin of ${escapeIdentifier(change.base)}, and the server has no such role.`,
       'Correct "username" in the secret.',
       change.twin,
     );
@@ -147,11 +126,8 @@ function refuseTakeover({ twin, membership, setToBase, twinOwnsObjects }: TwinSt
       change.twin,
     );
   }
-  if (membership === null) notLinked('it is no member of it', `GRANT ${base} TO ${name}; ${vouch}`);
-  else if (!membership.granted)
-    notLinked(`${base} itself made it a member`, `REVOKE ${base} FROM ${name}; GRANT ${base} TO ${name}; ${vouch}`);
-  else if (!setToBase && !provenByLogin)
-    notLinked('it neither acts as it by a setting nor logs in with a password of the secret', vouch);
+  if (link === null || link.membership !== 'granted' || !(link.setToBase || provenByLogin))
+    throw twinNotLinked(change.base, change.twin, link ?? { membership: 'none', setToBase: false, ownsObjects: false });
 }
 
 /** What the administrator lacks, as the GRANT that would give it. */
@@ -259,6 +235,11 @@ function membershipStatements({ membership }: TwinState, { base, twin }: Turn, v
   if (membership?.inherit && membership.set) return [];
   const options = version >= 16 ? ' WITH INHERIT TRUE, SET TRUE' : '';
   return [`GRANT ${escapeIdentifier(base)} TO ${escapeIdentifier(twin)}${options}`];
+}
+
+export function roleMissing(name: string): RotationError {
+  const message = `The role ${escapeIdentifier(name)} must exist, and it does not.`;
+  return refusal('ROLE_MISSING', message, 'Correct "username" in the secret.', name);
 }
 
 function refusal(code: RotationErrorCode, message: string, remedy: string, username: string): RotationError {

@@ -1,4 +1,5 @@
 import { escapeLiteral } from 'pg';
+import type { TwinLink } from '../rotation/strategy.ts';
 import type { SqlSession } from './session.ts';
 
 /** A role as pg_roles shows it (pg_authid can't be read on RDS, by the master either). */
@@ -39,8 +40,6 @@ export interface AdminState {
 export interface Membership {
   readonly inherit: boolean;
   readonly set: boolean;
-  /** By somebody other than the base role, which before PostgreSQL 15 may make anybody a member of itself. */
-  readonly granted: boolean;
 }
 
 /** All that planning a twin depends on, read under the lock. */
@@ -50,10 +49,8 @@ export interface TwinState {
   readonly twin: RoleState | null;
   /** Null where there is none. */
   readonly membership: Membership | null;
-  /** Whether a setting of the twin's own has it act as the base role: only an administrator or it itself can make that. */
-  readonly setToBase: boolean;
-  /** In any database, or among what all share. */
-  readonly twinOwnsObjects: boolean;
+  /** What links the two; null where one of them does not exist. */
+  readonly link: TwinLink | null;
   /** Those that the base role may act as. */
   readonly thirdRoles: readonly ThirdRole[];
 }
@@ -93,18 +90,13 @@ export async function readTwinState(
             (${roleQuery(names[0])}) AS base,
             (${roleQuery(names[1])}) AS twin,
             (SELECT json_build_object('inherit', bool_or(${version >= 16 ? 'm.inherit_option' : 'true'}),
-                                      'set', bool_or(${version >= 16 ? 'm.set_option' : 'true'}),
-                                      'granted', bool_or(m.grantor <> b.oid))
+                                      'set', bool_or(${version >= 16 ? 'm.set_option' : 'true'}))
                FROM pg_auth_members m
                JOIN pg_roles b ON b.oid = m.roleid AND b.rolname = ${names[0]}
                JOIN pg_roles t ON t.oid = m.member AND t.rolname = ${names[1]}
              HAVING count(*) > 0) AS membership,
-            EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_roles t ON t.oid = s.setrole AND t.rolname = ${names[1]}
-                     WHERE 'role=' || ${names[0]} = ANY (s.setconfig)
-                       AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))
-              AS "setToBase",
-            EXISTS (SELECT FROM pg_shdepend o JOIN pg_roles t ON t.oid = o.refobjid AND t.rolname = ${names[1]}
-                     WHERE o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o') AS "twinOwnsObjects",
+            (SELECT ${twinLink('t', 'b')} FROM pg_roles b, pg_roles t
+              WHERE b.rolname = ${names[0]} AND t.rolname = ${names[1]}) AS link,
             (SELECT coalesce(json_agg(json_build_object('database', coalesce(db.datname, ''), 'role', third.rolname)), '[]')
                FROM pg_db_role_setting s
                LEFT JOIN pg_database db ON db.oid = s.setdatabase,
@@ -115,6 +107,24 @@ export async function readTwinState(
   );
   if (state === undefined) throw new TypeError('a SELECT without FROM answers one row');
   return state;
+}
+
+/**
+ * SQL of a TwinLink as JSON. Before PostgreSQL 15 a role may make anybody a member of itself, so such a grant counts less.
+ *
+ * @param twin the alias of a row of pg_roles, as is `base`.
+ */
+export function twinLink(twin: string, base: string): string {
+  const member = `SELECT FROM pg_auth_members m WHERE m.roleid = ${base}.oid AND m.member = ${twin}.oid`;
+  return `
+    json_build_object(
+      'membership', CASE WHEN EXISTS (${member} AND m.grantor <> ${base}.oid) THEN 'granted'
+                         WHEN EXISTS (${member}) THEN 'own' ELSE 'none' END,
+      'setToBase', EXISTS (SELECT FROM pg_db_role_setting s
+                            WHERE s.setrole = ${twin}.oid AND 'role=' || ${base}.rolname = ANY (s.setconfig)
+                              AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
+      'ownsObjects', EXISTS (SELECT FROM pg_shdepend o
+                              WHERE o.refobjid = ${twin}.oid AND o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'))`;
 }
 
 /**

@@ -1,7 +1,19 @@
 import { isSameServer } from '../secrets/database-secret.ts';
-import { credentialFacts, passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
+import { logsIn } from './change-own.ts';
+import { credentialFacts, passwordNotAccepted, pendingMismatch, twinNotLinked } from './credential-errors.ts';
 import { quotedName, RotationError } from './errors.ts';
-import type { Credential, RoleSession, RotationStrategy, StrategyContext, UserFacts } from './strategy.ts';
+import { PROOF_WITHIN, prove } from './proof.ts';
+import { candidates } from './recovery.ts';
+import type {
+  Applied,
+  Credential,
+  RoleSession,
+  RotationStrategy,
+  SetSecretContext,
+  StrategyContext,
+  TwinLink,
+  UserFacts,
+} from './strategy.ts';
 
 /** AWS's rule for the name of the second login. */
 const SUFFIX = '_clone';
@@ -19,17 +31,24 @@ export const alternatingUsers: RotationStrategy = {
   name: 'alternating-users',
 
   async nextUsername(current, context) {
+    needSuperuserSecret(current);
     const user = await proveCurrent(current, context);
     const { username } = current.secret;
-    if (isTwin(user, current)) return username.slice(0, -SUFFIX.length);
+    const next = nameOfOther(current, user);
+    const link = next.length < username.length ? user.asTwin : user.twin;
+    if (link !== null && !(await isLinked(link, current, next, context))) {
+      const [base, twin] = next.length < username.length ? [next, username] : [username, next];
+      throw twinNotLinked(base, twin, link).with({ host: current.secret.host, port: current.secret.port });
+    }
+    return next;
+  },
 
-    const bytes = Buffer.byteLength(username + SUFFIX);
-    if (bytes > MAX_NAME_BYTES) throw nameTooLong(current, bytes);
-    return username + SUFFIX;
+  needPendingUser(current, pending) {
+    twinsOf(current, pending);
   },
 
   async applyPending(context) {
-    const { current, pending, proven } = context;
+    const { current, pending, proven, guard } = context;
     const { base, twin } = twinsOf(current, pending);
     // Read meanwhile, used only after the proof.
     const reading = context.superusers.read(current);
@@ -38,20 +57,34 @@ export const alternatingUsers: RotationStrategy = {
     const superuser = await reading;
     const { username, password } = pending.secret;
     if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
-    const outcome = await context.withLogin(superuser, (roles) =>
-      roles.applyTwin({ base, twin, username, password, scram }),
-    );
+
+    const outcome = await context.withLogin(superuser, async (roles): Promise<Applied> => {
+      const role = await roles.lockTwins(base);
+      const change = { base, twin, username, password, scram, proven: () => logsInAsOther(current, username, context) };
+      const changed = await role.applyTwin(change, guard);
+      if (changed.verdict === 'already-current')
+        return { outcome: changed.verdict, credential: 'superuser', proven: false };
+      const isProven = await provePending(context, roles, superuser);
+      return {
+        outcome: 'done',
+        credential: 'superuser',
+        proven: isProven && (await role.release().catch(() => false)),
+        ...(changed.actsAsItself ? { notice: ownsObjects(twin, base) } : {}),
+      };
+    });
     if (!outcome.accepted)
       throw passwordNotAccepted(superuser, 'Rotate or correct the superuser secret that "masterarn" names.');
-    return 'superuser';
+    return outcome.value;
   },
 
+  /** No rotation touches its password: where it does not log in, that is not for a rotation to mend. */
+  keepCurrentWorking: async (context) => (await logsIn(context, context.current)) === true,
+
   whenPendingIsRefused:
-    "Nothing is lost, AWSCURRENT still works: let the service try again; if it comes back, check the role's VALID UNTIL (\\du in psql), and that pg_hba.conf lets in what password_encryption makes.",
+    "AWSCURRENT's password was not touched: let the service try again; if it comes back, check the role's VALID UNTIL (\\du in psql), and that pg_hba.conf lets in what password_encryption makes.",
 
   async verify(roles, pending) {
-    const user = await roles.describeUser();
-    if (isTwin(user, pending)) await verifyTwin(roles, user, pending);
+    await verifyTwin(roles, await roles.describeUser(), pending);
   },
 
   async mayLag(pending, { superusers }) {
@@ -61,23 +94,72 @@ export const alternatingUsers: RotationStrategy = {
   },
 };
 
+/**
+ * By the way that applications take. Where the twin gets no session, the administrator's looks at what one would show. A
+ * replica may hear of the new password later: that is left to testSecret, which waits for it.
+ *
+ * @returns whether the login was made.
+ */
+async function provePending(context: SetSecretContext, roles: RoleSession, superuser: Credential): Promise<boolean> {
+  const { pending } = context;
+  if (!isSameServer(superuser.secret, pending.secret)) return false;
+  const { proof } = await prove(context, pending, (session) => alternatingUsers.verify(session, pending), {
+    within: Math.min(PROOF_WITHIN, context.deadline.remaining()),
+    address: roles.address,
+    whenRefused: alternatingUsers.whenPendingIsRefused,
+  });
+  if (proof === 'session') return true;
+  await verifyTwin(roles, await roles.describeUser(pending.secret.username), pending);
+  return true;
+}
+
+/** The other of the two names: without the suffix where the user is a member of that role, which makes it no user of its own. */
+function nameOfOther(current: Credential, { namesake, asTwin }: UserFacts): string {
+  const { username } = current.secret;
+  if (namesake !== null && asTwin !== null && (asTwin.membership !== 'none' || asTwin.setToBase)) return namesake;
+
+  const bytes = Buffer.byteLength(username + SUFFIX);
+  if (bytes > MAX_NAME_BYTES) throw nameTooLong(current, bytes);
+  return username + SUFFIX;
+}
+
+/**
+ * Whether two roles are proven to be twins: an administrator made the one a member of the other, and besides it acts as the
+ * other by a setting of its own, or the secret knows a password of the login that is not current.
+ */
+async function isLinked(
+  { membership, setToBase }: TwinLink,
+  current: Credential,
+  other: string,
+  context: StrategyContext,
+): Promise<boolean> {
+  return membership === 'granted' && (setToBase || (await logsInAsOther(current, other, context)));
+}
+
+/** That the server takes the password is enough: a twin with NOLOGIN is mended. */
+async function logsInAsOther(current: Credential, username: string, context: StrategyContext): Promise<boolean> {
+  const others = candidates(context, current, { username, from: ['previous', 'own', 'unlabelled'], seen: [] });
+  for await (const candidate of others) {
+    if (context.proven.get(candidate) !== undefined) return true;
+    const { accepted } = await context.tryPassword(candidate, async () => undefined);
+    if (accepted === false) continue;
+    context.proven.add(candidate, { scram: false });
+    return true;
+  }
+  return false;
+}
+
 async function proveCurrent(current: Credential, context: StrategyContext): Promise<UserFacts> {
   const outcome = await context.withLogin(current, (roles) => roles.describeUser());
   if (!outcome.accepted) {
     throw passwordNotAccepted(
       current,
-      "As an administrator set the password that AWSCURRENT holds (in psql: \\password {role}), check the role's VALID UNTIL (\\du), then rotate again.",
+      "As an administrator set the password that AWSCURRENT holds (in psql: \\password {role}), check that the role exists and its VALID UNTIL (\\du), then rotate again; if the database was restored from a snapshot, it has the password of then: AWSPREVIOUS's, maybe.",
     );
   }
   if (outcome.value.superuser) throw isSuperuser(current);
   context.proven.add(current, outcome.value);
   return outcome.value;
-}
-
-/** Is `x_clone` the twin of `x`, or a user whose own name just ends so? Its membership in `x` tells. */
-function isTwin(user: UserFacts, credential: Credential): boolean {
-  if (user.setToNamesake && !user.memberOfNamesake) throw membershipRevoked(credential, user);
-  return user.memberOfNamesake;
 }
 
 /** Which of the two is the base role follows from the names; that they are twins is checked again in the database. */
@@ -88,17 +170,53 @@ function twinsOf(current: Credential, pending: Credential): { readonly base: str
     if (next === now + SUFFIX) return { base: now, twin: next };
     if (now === next + SUFFIX) return { base: next, twin: now };
   }
-  throw pendingMismatch(pending, `the twin of ${now}`);
+  throw pendingMismatch(pending, `for the twin of ${now} on the current version's host and port`);
 }
 
-/** What the application relies on: it acts as the base role, or has at least what the base role has. */
+/** What the application relies on: the twin acts as the base role, or has at least what the base role has. */
 async function verifyTwin(roles: RoleSession, user: UserFacts, pending: Credential): Promise<void> {
+  const { namesake: base, asTwin } = user;
+  if (base === null || asTwin === null) return;
+  if (asTwin.membership !== 'granted') {
+    if (asTwin.setToBase) throw twinNotLinked(base, pending.secret.username, asTwin).with(credentialFacts(pending));
+    return;
+  }
   // Acting as the same role, it has the same privileges by definition, and there is nothing to compare.
   if (user.actsAs === user.namesakeActsAs) return;
-  const base = user.namesake ?? '';
-  const missing = await roles.missingPrivileges(base);
+  const missing = await roles.missingPrivileges(base, pending.secret.username);
   if (missing > 0) throw twinDiffers(pending, base, missing);
-  if (user.setToNamesake) throw twinDiffers(pending, base, 0);
+  if (asTwin.setToBase) throw twinDiffers(pending, base, 0);
+  // Neither a member nor the database may make it act as a third role that the base role does not act as.
+  if (user.actsAs !== pending.secret.username) throw twinDiffers(pending, base, 0);
+}
+
+/** The contract's key, checked before a value is stored for which it would be missing. */
+function needSuperuserSecret({ secret: { superuserSecretArn } }: Credential): void {
+  if (superuserSecretArn === undefined) {
+    throw new RotationError(
+      'SUPERUSER_SECRET_MISSING',
+      'The secret must name its superuser secret, and it has no "masterarn".',
+      {
+        remedy: 'Add "masterarn" with the ARN of the superuser secret, or use the single-user function.',
+        key: 'masterarn',
+      },
+    );
+  }
+  if (/^[\w/+=.@!:-]{1,2048}$/.test(superuserSecretArn)) return;
+  throw new RotationError(
+    'SECRET_MALFORMED',
+    "The secret's value can't be used: masterarn: an ARN was needed, found something else.",
+    {
+      remedy:
+        'Put the ARN of the superuser secret into "masterarn": aws secretsmanager put-secret-value --secret-id {secretArn} --secret-string file://…',
+      key: 'masterarn',
+    },
+  );
+}
+
+/** For the log: what an operator should do, though nothing fails. */
+function ownsObjects(twin: string, base: string): string {
+  return `${twin} owns objects, so it acts as itself and not as ${base}, as AWS's function made it; docs/adopting-aws-clones.md hands them over.`;
 }
 
 function isSuperuser(current: Credential): RotationError {
@@ -131,24 +249,11 @@ function nameTooLong(current: Credential, bytes: number): RotationError {
   );
 }
 
-function membershipRevoked(credential: Credential, user: UserFacts): RotationError {
-  const { username } = credential.secret;
-  const base = quotedName(user.namesake ?? '');
-  return new RotationError(
-    'TWIN_NOT_LINKED',
-    `${username} is set to act as ${user.namesake} and must have been made a member of it by an administrator, and it was not.`,
-    {
-      remedy: `As an administrator: REVOKE ${base} FROM {role}; GRANT ${base} TO {role};`,
-      ...credentialFacts(credential),
-    },
-  );
-}
-
 function twinDiffers(pending: Credential, base: string, missing: number): RotationError {
   const { username } = pending.secret;
   const found = missing > 0 ? `it lacks ${missing} privileges on tables or schemas` : 'it acts as another role';
   return new RotationError('TWIN_DIFFERS', `${username} must be able to do what ${base} can, and ${found}.`, {
-    remedy: `GRANT ${quotedName(base)} TO {role}; then rotate again; AWSCURRENT still stands.`,
+    remedy: `GRANT ${quotedName(base)} TO {role}; then rotate again; AWSCURRENT's password was not touched.`,
     ...credentialFacts(pending),
   });
 }

@@ -9,9 +9,10 @@
  * - Rotation strategy: single user (the user's password is replaced) or alternating users (twin logins take turns).
  * - Superuser secret: another secret, whose login may create roles. Only alternating users need it.
  */
+
+import type { Deadline } from '../deadline.ts';
 import type { DatabaseSecret } from '../secrets/database-secret.ts';
 import type { Password } from '../secrets/password.ts';
-import type { Deadline } from '../deadline.ts';
 import type { CredentialLabel, RotationError } from './errors.ts';
 
 export type StrategyName = 'single-user' | 'alternating-users';
@@ -45,6 +46,16 @@ export type PasswordOutcome<T> =
       readonly request: PasswordRequest;
     };
 
+/** What the catalog says of two roles of which one might be the other's twin. */
+export interface TwinLink {
+  /** Of the twin in the base role: by somebody else's grant, by the base role's own only, or none. */
+  readonly membership: 'granted' | 'own' | 'none';
+  /** Whether a setting of the twin's own makes it act as the base role: only an administrator or it itself can make one. */
+  readonly setToBase: boolean;
+  /** Whether the twin owns objects, in any database or among what all share. */
+  readonly ownsObjects: boolean;
+}
+
 /** What the catalog says of a user. */
 export interface UserFacts {
   readonly superuser: boolean;
@@ -56,16 +67,10 @@ export interface UserFacts {
   readonly namesake: string | null;
   /** The role that the namesake acts as from login on. */
   readonly namesakeActsAs: string | null;
-  /** By a grant that the namesake did not make itself. */
-  readonly memberOfNamesake: boolean;
-  /** Whether a setting of this user's own makes it act as its namesake at login. */
-  readonly setToNamesake: boolean;
-  /** Whether there is a role of this user's name with `_clone` appended. */
-  readonly hasCloneNamesake: boolean;
-  /** Whether that role is a member of this user, by a grant that this user did not make itself. */
-  readonly hasMemberTwin: boolean;
-  /** Whether that role acts as this user by a setting of its own. */
-  readonly hasSetTwin: boolean;
+  /** This user as the namesake's twin; null where there is no namesake. */
+  readonly asTwin: TwinLink | null;
+  /** The role of this user's name with `_clone` appended as this user's twin; null where there is none. */
+  readonly twin: TwinLink | null;
 }
 
 /** Of the versions without a label, so many distinct passwords are tried. */
@@ -99,6 +104,14 @@ export type TwinOutcome =
       readonly actsAsItself: boolean;
     };
 
+export interface TwinPreview {
+  /** Whether the twin is there already. */
+  readonly exists: boolean;
+  /** How many statements would bring it in line. */
+  readonly statements: number;
+  readonly actsAsItself: boolean;
+}
+
 /** What logged in, under the role's lock: what a way back puts back. */
 export interface Origin {
   readonly credential: Credential;
@@ -111,8 +124,8 @@ export interface OwnPasswordChange {
   readonly computing: number;
   /** One transaction, which holds the role's row and then asks the guard: all or nothing. */
   apply(guard: Guard): Promise<'changed' | 'already-current'>;
-  /** Puts back what the origin has logged in with. Absent where nobody can know how that was stored. */
-  readonly undo?: () => Promise<void>;
+  /** Puts back what the origin has logged in with; or why that can't be done. */
+  readonly wayBack: (() => Promise<void>) | { readonly none: string };
 }
 
 /** The lock of a role, which whoever changes it holds over the change, its proof and the way back. */
@@ -140,15 +153,16 @@ export interface RoleSession {
   readonly address: string | undefined;
   /** Asks the server who is logged in: the proof that the session works. */
   confirmUser(): Promise<void>;
-  /** @param username default: the user that is logged in. Undefined where there is no such role. */
-  describeUser(): Promise<UserFacts>;
-  describeUser(username: string): Promise<UserFacts | undefined>;
+  /** @param username default: the user that is logged in. @throws RotationError ROLE_MISSING */
+  describeUser(username?: string): Promise<UserFacts>;
   /** Refuses whatever a change of the own password would be refused for, as far as this login shows it. */
   examineOwn(): Promise<void>;
   /** Locks the role of the user that is logged in; waits for whoever has it. */
   lockOwn(): Promise<OwnRole>;
   /** As an administrator: locks two twins, by their base role; waits for whoever has them. */
   lockTwins(base: string): Promise<TwinRoles>;
+  /** As an administrator: what `applyTwin` would do; it refuses what that would refuse, and changes nothing. */
+  previewTwin(change: Pick<TwinChange, 'base' | 'twin' | 'username' | 'proven'>): Promise<TwinPreview>;
   /** How many privileges on schemas and tables of this database `base` has and `username` has not. */
   missingPrivileges(base: string, username: string): Promise<number>;
 }
@@ -175,6 +189,7 @@ export interface StrategyContext extends RoleDatabase {
   readonly proven: {
     get(credential: Credential): { readonly scram: boolean } | undefined;
     add(credential: Credential, login: { readonly scram: boolean }): void;
+    remove(credential: Credential): void;
   };
   /** The superuser secret that a secret names by `masterarn`. */
   readonly superusers: SuperuserSecrets;
@@ -182,13 +197,15 @@ export interface StrategyContext extends RoleDatabase {
   readonly earlier: EarlierCredentials;
 }
 
-/** Versions whose passwords the database may still have, read one after the other as they are asked for. */
+/** Versions whose passwords the database may still have. Each is read when it is asked for; what can't be parsed is none. */
 export interface EarlierCredentials {
-  /** Of this rotation, read plainly: an earlier attempt may have stored and set it. */
-  own(): Promise<Credential | undefined>;
-  /** AWSPREVIOUS, then versions without a label, newest first. */
-  others(): AsyncIterable<Credential>;
-  /** Whether the role of the function may not list versions without a label; known once they were asked for. */
+  /** This rotation's own, read plainly: an earlier attempt may have stored and set it. */
+  own(): AsyncIterable<Credential>;
+  /** AWSPREVIOUS. */
+  previous(): AsyncIterable<Credential>;
+  /** Those without a label, newest first. */
+  unlabelled(): AsyncIterable<Credential>;
+  /** Whether the function's role may not list versions without a label: known once they were asked for. */
   readonly denied: boolean;
 }
 
@@ -204,6 +221,8 @@ export interface SetSecretContext extends StrategyContext {
   readonly pending: Credential;
   /** Throws too where AWSCURRENT is no longer the version that was compared. */
   readonly guard: Guard;
+  /** What this instance's createSecret has logged in with, where that was not AWSCURRENT. */
+  remembered(): Promise<Credential | undefined>;
   /** For whoever is about to put a password back: where the labels are now. */
   whereabouts(): Promise<Whereabouts>;
 }
