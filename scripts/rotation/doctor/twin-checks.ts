@@ -42,10 +42,11 @@ export async function checkTwin(context: Context, facts: TwinFacts): Promise<Fin
   const { finding: found, superusers, current, superuser } = await checkSuperuserSecret(context, facts.current);
   if (superuser === undefined) return [found];
   if (!facts.currentWorks) return [found, unknown('twin', "AWSCURRENT's login comes first, and it was not accepted")];
-  return [found, await planNextTurn(current, superuser, superusers, facts)];
+  return [found, await planNextTurn(context, current, superuser, superusers, facts)];
 }
 
 async function planNextTurn(
+  context: Context,
   current: Credential,
   superuser: Credential,
   superusers: SuperuserSecrets,
