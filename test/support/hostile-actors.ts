@@ -2,6 +2,9 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { createAppRole } from '../../scripts/lab/database/app-role.ts';
+import { startPostgres } from '../../scripts/lab/database/server.ts';
+import { removeApplications, twinOf } from '../../scripts/lab/seed.ts';
 import { quoted } from './arrangement.ts';
 import { deploy } from './attached.ts';
 import type { RotationCommand } from './command.ts';
@@ -43,6 +46,7 @@ export async function companyOn(stage: Stage): Promise<Company> {
     await alternatingUsers(stage),
     await clone(stage),
     await commands(stage),
+    await labOnUrl(stage),
   ];
   const prefix = stage.scope.name(`${stage.named}_`);
   const logins = await server.query<{ name: string }>(
@@ -154,6 +158,27 @@ async function commands({ bench, command, scope, database, named }: Stage): Prom
       await succeed(command, ['attach', secret, '--function', functionArn, '--yes']);
       await succeed(command, ['doctor', secret]);
       await succeed(command, ['now', secret]);
+    },
+  ];
+}
+
+/** What `npm run lab -- --postgres URL` does there: it makes an application's role and table, and removes them. */
+async function labOnUrl({ scope, database, named }: Stage): Promise<Act> {
+  const { host, port } = scope.server;
+  const superuser = scope.name(`${named}_lab`);
+  const password = newPassword();
+  await createLogin(scope, superuser, password, 'SUPERUSER');
+  const role = scope.name(`${named}_shop`);
+  const table = scope.name(`${named}_orders`);
+  scope.adopt(role, twinOf(role));
+  return [
+    'the lab',
+    async () => {
+      await using server = await startPostgres({
+        source: `postgres://${superuser}:${password}@${host}:${port}/${database}`,
+      });
+      await createAppRole(server, { name: role, table, database });
+      await removeApplications(server, [{ role, table, secretName: '', strategy: 'alternating-users' }]);
     },
   ];
 }
