@@ -36,7 +36,10 @@ export async function routines(
   );
   // What only C can be written for is nobody's but a superuser's; and the catalog has no enum to call anything with.
   const unusable = /^(internal|cstring|trigger|event_trigger|anyenum)$/;
-  return rows.filter(({ args, result }) => ![...args, result].some((type) => unusable.test(type)));
+  return rows.filter(
+    ({ kind, args, result }) =>
+      ![...args, result].some((type) => unusable.test(type)) && (kind !== 'aggregate' || result !== 'record'),
+  );
 }
 
 /** Types that a domain can be made over. */
@@ -51,17 +54,20 @@ export async function typesNamed(client: Client, identifiers: readonly string[])
 
 export interface Relation {
   readonly name: string;
-  /** Of its columns, by which something of the same form can be made up. */
+  /** What a SELECT gives for its columns: the real ones, or where those can't be read, NULLs of their types. */
   readonly columns: string;
   readonly readable: boolean;
 }
 
+/** Tables and views; without the columns of type anyarray, which no view can have. */
 export async function relationsNamed(client: Client, identifiers: readonly string[]): Promise<Relation[]> {
   const { rows } = await client.query<Relation>(
-    `SELECT relname::text AS name, has_table_privilege(c.oid, 'SELECT') AS readable,
-            (SELECT string_agg(format('NULL::%s AS %I', format_type(atttypid, atttypmod), attname), ', ' ORDER BY attnum)
+    `SELECT relname::text AS name, readable,
+            (SELECT string_agg(CASE WHEN readable THEN quote_ident(attname)
+                                    ELSE format('NULL::%s AS %I', format_type(atttypid, atttypmod), attname) END,
+                               ', ' ORDER BY attnum)
                FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND atttypid <> 'anyarray'::regtype) AS columns
-       FROM pg_class c
+       FROM pg_class c, has_table_privilege(c.oid, 'SELECT') AS readable
       WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind IN ('r', 'v') AND relname = ANY ($1)`,
     [identifiers],
   );

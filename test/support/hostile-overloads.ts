@@ -148,7 +148,8 @@ class Maker {
   /** It answers what the catalog's own answers, so that what called it goes on and meets the next. */
   routine(routine: Routine): Overload {
     const what = signature(routine);
-    const call = `SELECT ${callOf(routine, controlArgument)}`;
+    const element = routine.args.some((type) => type.endsWith('range')) ? 'int4' : 'bool';
+    const call = `SELECT ${callOf(routine, (type) => controlArgument(type, element))}`;
     const kind = routine.kind === 'operator' ? 'operator' : 'function';
     if (routine.kind === 'aggregate') return { kind, what, call, create: this.#aggregate(routine, what) };
     const original = callOf(routine, (type, at) => `$${at}::${type}`, 'pg_catalog');
@@ -177,7 +178,7 @@ class Maker {
 
   relation({ name, columns, readable }: Relation): Overload {
     const what = `relation ${name}`;
-    const rows = readable ? `* FROM pg_catalog."${name}"` : columns;
+    const rows = readable ? `${columns} FROM pg_catalog."${name}"` : columns;
     // A subquery of nothing else is looked at once, whether there are rows or not.
     const create = `CREATE VIEW ${this.#schema}."${name}" AS SELECT ${rows} WHERE (SELECT ${this.#schema}.note(${escapeLiteral(what)}));
       GRANT SELECT ON ${this.#schema}."${name}" TO PUBLIC`;
@@ -212,10 +213,10 @@ class Maker {
 }
 
 /** For a polymorphic argument, a type for which the catalog has nothing nearer. */
-function controlArgument(type: string): string {
-  if (/"any(compatible)?array"/.test(type)) return 'NULL::pg_catalog._bool';
-  if (/"any(compatible|element|nonarray|compatiblenonarray)"/.test(type)) return 'NULL::pg_catalog.bool';
-  if (/"any(compatible)?range"/.test(type)) return 'NULL::pg_catalog.int4range';
-  if (/"any(compatible)?multirange"/.test(type)) return 'NULL::pg_catalog.int4multirange';
-  return `NULL::${type}`;
+function controlArgument(type: string, element: string): string {
+  const polymorphic = /^pg_catalog\."any(?:compatible)?(.*)"$/.exec(type)?.[1];
+  if (polymorphic === undefined) return `NULL::${type}`;
+  if (polymorphic === 'array') return `NULL::pg_catalog._${element}`;
+  if (polymorphic === 'range') return 'NULL::pg_catalog.int4range';
+  return `NULL::pg_catalog.${polymorphic === 'multirange' ? 'int4multirange' : element}`;
 }
