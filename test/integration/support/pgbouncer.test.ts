@@ -1,0 +1,137 @@
+import { Client, DatabaseError } from 'pg';
+import { describe, expect, test } from 'vitest';
+import type { AppRole } from '../../../scripts/lab/database/app-role.ts';
+import { PgBouncer, type PgBouncerOptions, pgBouncerIsHere } from '../../support/pgbouncer.ts';
+import { roleScope, sharedServer } from '../../support/postgres.ts';
+
+/** What the tests of middlemen take for granted of Debian's PgBouncer. */
+
+interface Seen {
+  readonly session: string;
+  /** Whether BackendKeyData names the process that the session is in. */
+  readonly samePid: boolean;
+}
+
+/** Logs in, and tells who one is; or what PgBouncer answers. */
+async function login(pooler: PgBouncer, role: AppRole, more: object = {}): Promise<Seen | string> {
+  const { host, port } = pooler;
+  const client = new Client({ host, port, user: role.name, password: role.password, database: role.database, ...more });
+  client.on('error', () => undefined);
+  let key = 0;
+  client.connection.once('backendKeyData', ({ processID }: { processID: number }) => {
+    key = processID;
+  });
+  try {
+    await client.connect();
+    const sql = 'SELECT session_user::text AS session, pg_backend_pid() AS pid';
+    const [row] = (await client.query<{ session: string; pid: number }>(sql)).rows;
+    return { session: row?.session ?? '', samePid: row?.pid === key };
+  } catch (error) {
+    if (error instanceof DatabaseError) return `${error.code} ${error.message}`;
+    throw error;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+const WRONG = { password: 'never-set-anywhere' };
+
+describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
+  type Row = [kind: string, options: (app: AppRole, owner: AppRole) => PgBouncerOptions, refusal: string];
+
+  const file = (app: AppRole) => ({ [app.name]: app.password });
+  const forced = (app: AppRole, { name: username, password }: AppRole) =>
+    ({ from: 'forced', file: file(app), as: { username, password } }) as const;
+  test.each<Row>([
+    ['a file, SCRAM', (app) => ({ passwords: { from: 'file', file: file(app) } }), 'SASL authentication failed'],
+    [
+      'a file, md5',
+      (app) => ({ passwords: { from: 'file', file: file(app) }, authType: 'md5' }),
+      'password authentication failed',
+    ],
+    [
+      'a file, in clear',
+      (app) => ({ passwords: { from: 'file', file: file(app) }, authType: 'plain' }),
+      'password authentication failed',
+    ],
+    ['the server', () => ({ passwords: { from: 'query' } }), 'SASL authentication failed'],
+    [
+      'the server, after each transaction',
+      () => ({ passwords: { from: 'query' }, poolMode: 'transaction' }),
+      'SASL authentication failed',
+    ],
+    ['a file, and is another', (app, owner) => ({ passwords: forced(app, owner) }), 'SASL authentication failed'],
+  ])('knows passwords from %s', async (kind, options, refusal) => {
+    const server = await sharedServer();
+    await using scope = roleScope(server);
+    const app = await scope.createAppRole();
+    const owner = await scope.createAppRole({ name: scope.name('owner') });
+    await using pooler = await PgBouncer.start(server, options(app, owner));
+
+    const session = kind.endsWith('another') ? owner.name : app.name;
+    expect(await login(pooler, app)).toEqual({ session, samePid: false });
+    expect(await login(pooler, app, WRONG)).toBe(`08P01 ${refusal}`);
+  });
+
+  test('knows a password from the verifier in a file, until the server has another', async () => {
+    const server = await sharedServer();
+    await using scope = roleScope(server);
+    const app = await scope.createAppRole();
+    const [stored] = await server.query<{ verifier: string }>(
+      'SELECT rolpassword AS verifier FROM pg_authid WHERE rolname = $1',
+      [app.name],
+    );
+    const passwords = { from: 'file', file: { [app.name]: stored?.verifier ?? '' } } as const;
+    await using pooler = await PgBouncer.start(server, { passwords });
+    expect(await login(pooler, app)).toEqual({ session: app.name, samePid: false });
+    expect(await login(pooler, app, WRONG)).toBe('08P01 SASL authentication failed');
+
+    await server.query(`ALTER ROLE "${app.name}" PASSWORD 'set-by-somebody-else'`);
+    await using fresh = await PgBouncer.start(server, { passwords });
+    // Its own login's refusal at the server, in other words than its client's.
+    expect(await login(fresh, app)).toBe(`08P01 password authentication failed for user "${app.name}"`);
+  });
+
+  test('lets in by the new password as soon as the server does, where it asks the server', async () => {
+    const server = await sharedServer();
+    await using scope = roleScope(server);
+    const app = await scope.createAppRole();
+    await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' }, poolMode: 'transaction' });
+    expect(await login(pooler, app)).toMatchObject({ session: app.name });
+    const password = 'set-by-somebody-else';
+    await server.query(`ALTER ROLE "${app.name}" PASSWORD '${password}'`);
+    expect(await login(pooler, app)).toBe('08P01 SASL authentication failed');
+    expect(await login(pooler, app, { password })).toMatchObject({ session: app.name });
+  });
+
+  test('refuses start-up parameters that it does not know, unless told to drop them; and names its troubles 08P01', async () => {
+    const server = await sharedServer();
+    await using scope = roleScope(server);
+    const app = await scope.createAppRole();
+    const passwords = { from: 'file', file: file(app) } as const;
+    const options = { options: '-c search_path=pg_catalog' };
+    await using strict = await PgBouncer.start(server, { passwords });
+    expect(await login(strict, app, { application_name: 'test', client_encoding: 'UTF8' })).toMatchObject({
+      session: app.name,
+    });
+    expect(await login(strict, app, options)).toBe('08P01 unsupported startup parameter: options');
+    expect(await login(strict, app, { database: 'nowhere' })).toBe('08P01 database "nowhere" does not exist');
+    await using lenient = await PgBouncer.start(server, { passwords, ignoreStartupParameters: ['options'] });
+    expect(await login(lenient, app, options)).toEqual({ session: app.name, samePid: false });
+  });
+
+  test('ends with its sessions when it is disposed of, and says why where it can not start', async () => {
+    const server = await sharedServer();
+    await using scope = roleScope(server);
+    const app = await scope.createAppRole();
+    const passwords = { from: 'file', file: file(app) } as const;
+    const pooler = await PgBouncer.start(server, { passwords });
+    expect(await login(pooler, app)).toMatchObject({ session: app.name });
+    expect(pooler.log).not.toContain(app.password);
+    await pooler[Symbol.asyncDispose]();
+    await expect(login(pooler, app)).rejects.toThrow(expect.objectContaining({ code: 'ECONNREFUSED' }));
+    await expect(PgBouncer.start(server, { passwords, settings: { pool_mode: 'none' } })).rejects.toThrow(
+      /PgBouncer should run, and has ended:\n.*pool_mode/s,
+    );
+  });
+});
