@@ -93,19 +93,29 @@ export const refuses =
   ({ send }) =>
     send(fatal(refusal));
 
-/** Begins SCRAM-SHA-256 with any number of iterations, and takes no proof. */
-export const asksForIterations =
-  (iterations: number): Script =>
+/** What is left to a SCRAM server to say in its first message: a nonce that begins with the client's, a salt. */
+export interface ScramTerms {
+  readonly nonce: string;
+  readonly salt: string;
+}
+
+/** Begins SCRAM-SHA-256 with any server-first-message (RFC 5802: `r=NONCE,s=SALT,i=COUNT`), and takes no proof. */
+export const beginsScram =
+  (serverFirst: (terms: ScramTerms) => string): Script =>
   async ({ send, next }) => {
     send(saslMechanisms('SCRAM-SHA-256'));
     const first = await next();
     if (first === undefined) return;
     const nonce = /r=([^,]+)$/.exec(first.bytes.toString('latin1'))?.[1] ?? '';
     const random = () => randomBytes(18).toString('base64');
-    send(authenticationRequest(AUTHENTICATION.saslContinue, `r=${nonce}${random()},s=${random()},i=${iterations}`));
+    const terms = { nonce: `${nonce}${random()}`, salt: random() };
+    send(authenticationRequest(AUTHENTICATION.saslContinue, serverFirst(terms)));
     if ((await next()) === undefined) return;
     send(fatal({ state: '28P01', message: 'password authentication failed', routine: 'auth_failed' }));
   };
+
+export const asksForIterations = (iterations: number): Script =>
+  beginsScram(({ nonce, salt }) => `r=${nonce},s=${salt},i=${iterations}`);
 
 /** Lets everybody in at once, and has nothing to say to statements. */
 export const trusts: Script = ({ send }) =>
