@@ -2,6 +2,7 @@ import { Client, DatabaseError } from 'pg';
 import { describe, expect, test } from 'vitest';
 import type { AppRole } from '../../../scripts/lab/database/app-role.ts';
 import { PgBouncer, type PgBouncerOptions, pgBouncerIsHere } from '../../support/pgbouncer.ts';
+import { pooledSession, queryThrough } from '../../support/pooled.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
 
 /** What the tests of middlemen take for granted of Debian's PgBouncer. */
@@ -118,6 +119,27 @@ describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
     expect(await login(strict, app, { database: 'nowhere' })).toBe('08P01 database "nowhere" does not exist');
     await using lenient = await PgBouncer.start(server, { passwords, ignoreStartupParameters: ['options'] });
     expect(await login(lenient, app, options)).toEqual({ session: app.name, samePid: false });
+  });
+
+  test.each([
+    ['a lock', 'SELECT pg_advisory_lock(1, 2)'],
+    ['a setting', "SET idle_session_timeout = '1h'"],
+    ['a role', 'SET ROLE pg_monitor'],
+    ['a table', 'CREATE TEMP TABLE left_behind (id int)'],
+    ['a statement', 'PREPARE left_behind AS SELECT 1'],
+    ['a channel', 'LISTEN left_behind'],
+  ])('leaves %s in a session that others get, which a test can see', async (_, sql) => {
+    const server = await sharedServer();
+    await using scope = roleScope(server);
+    const app = await scope.createAppRole();
+    await server.query(`GRANT pg_monitor TO "${app.name}"`);
+    const shared = { poolMode: 'transaction', poolSize: 1 } as const;
+    await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' }, ...shared });
+    const asItWas = await pooledSession(server, pooler, app);
+    await queryThrough(pooler, app, app.password, 'SELECT 1');
+    await asItWas(app.password);
+    await queryThrough(pooler, app, app.password, sql);
+    await expect(asItWas(app.password)).rejects.toThrow(/to deeply equal/);
   });
 
   test('ends with its sessions when it is disposed of, and says why where it can not start', async () => {
