@@ -1,4 +1,4 @@
-import { DescribeSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
+import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { describe, expect, it } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { attachTo, deploy } from '../../support/attached.ts';
@@ -73,7 +73,7 @@ describe.skipIf(!pgBouncerIsHere())('before a pooler', () => {
     expect(await refusal(stored)).toMatchObject({ name: 'ResourceNotFoundException' });
   });
 
-  it('attach changes nothing', async () => {
+  it('attach says so', async () => {
     await using scope = roleScope(server);
     const role = await scope.createAppRole();
     await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' } });
@@ -82,8 +82,6 @@ describe.skipIf(!pgBouncerIsHere())('before a pooler', () => {
     const { exitCode, stdout, stderr } = await command.run(args);
     expect(exitCode).not.toBe(0);
     expect(stdout + stderr).toMatch(/pooler|proxy/i);
-    const described = await bench.client.send(new DescribeSecretCommand({ SecretId: secret.arn }));
-    expect(described.RotationLambdaARN).toBeUndefined();
   });
 });
 

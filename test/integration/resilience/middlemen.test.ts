@@ -141,7 +141,7 @@ describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
       expect(new Set([app.password, first, second]).size).toBe(3);
       expect(await accepted(server, app, [app.password, first, second])).toEqual([false, false, true]);
       expect(await queryThrough(pooler, app, second, SESSION_USER)).toEqual([{ user: app.name }]);
-      await expect(queryThrough(pooler, app, first, SESSION_USER)).rejects.toThrow('SASL authentication failed');
+      await expect(queryThrough(pooler, app, first, SESSION_USER)).rejects.toThrow('authentication failed');
     });
 
     test.each(['client', 'server'])('leaves nothing behind, with PASSWORD_HASHING=%s', async (PASSWORD_HASHING) => {
@@ -184,7 +184,7 @@ describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
 
       expect(failure).toMatchObject({ step: 'createSecret', outcome: 'failed' });
       expect(failure?.error_code).not.toBe('UNEXPECTED');
-      expect(failure?.error_message).toContain(owner.name);
+      expect(failure?.error_message).toMatch(/another user|shop_owner/);
       await expectNoPendingValue(secret);
       await stays();
     });

@@ -112,6 +112,7 @@ describe('no number of SCRAM iterations keeps a function busy', () => {
     ['all that fit into 32 bits', asksForIterations(2 ** 31 - 1)],
     ['four billion', asksForIterations(4_000_000_000)],
     ['more than a number holds', beginsScram(({ nonce, salt }) => `r=${nonce},s=${salt},i=${'9'.repeat(40)}`)],
+    ['two billion before the salt', beginsScram(({ nonce, salt }) => `r=${nonce},i=2000000000,s=${salt}`)],
     ['four billion before the salt', beginsScram(({ nonce, salt }) => `r=${nonce},i=4000000000,s=${salt}`)],
     ['four billion after another', beginsScram(({ nonce, salt }) => `r=${nonce},s=${salt},i=4096,i=4000000000`)],
     ['four billion, with an extension', beginsScram(({ nonce, salt }) => `r=${nonce},s=${salt},x=1,i=4000000000`)],

@@ -35,33 +35,33 @@ async function login(pooler: PgBouncer, role: AppRole, more: object = {}): Promi
   }
 }
 
+/** Debian's 1.18 answers 08P01 to nearly everything; later versions have PostgreSQL's own codes. */
+const SASL_FAILED = /^(08P01|28P01) SASL authentication failed/;
+const PASSWORD_FAILED = /^(08P01|28P01) password authentication failed/;
+
 const WRONG = { password: 'never-set-anywhere' };
 
 describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
-  type Row = [kind: string, options: (app: AppRole, owner: AppRole) => PgBouncerOptions, refusal: string];
+  type Row = [kind: string, options: (app: AppRole, owner: AppRole) => PgBouncerOptions, refusal: RegExp];
 
   const file = (app: AppRole) => ({ [app.name]: app.password });
   const forced = (app: AppRole, { name: username, password }: AppRole) =>
     ({ from: 'forced', file: file(app), as: { username, password } }) as const;
   test.each<Row>([
-    ['a file, SCRAM', (app) => ({ passwords: { from: 'file', file: file(app) } }), 'SASL authentication failed'],
-    [
-      'a file, md5',
-      (app) => ({ passwords: { from: 'file', file: file(app) }, authType: 'md5' }),
-      'password authentication failed',
-    ],
+    ['a file, SCRAM', (app) => ({ passwords: { from: 'file', file: file(app) } }), SASL_FAILED],
+    ['a file, md5', (app) => ({ passwords: { from: 'file', file: file(app) }, authType: 'md5' }), PASSWORD_FAILED],
     [
       'a file, in clear',
       (app) => ({ passwords: { from: 'file', file: file(app) }, authType: 'plain' }),
-      'password authentication failed',
+      PASSWORD_FAILED,
     ],
-    ['the server', () => ({ passwords: { from: 'query' } }), 'SASL authentication failed'],
+    ['the server', () => ({ passwords: { from: 'query' } }), SASL_FAILED],
     [
       'the server, after each transaction',
       () => ({ passwords: { from: 'query' }, poolMode: 'transaction' }),
-      'SASL authentication failed',
+      SASL_FAILED,
     ],
-    ['a file, and is another', (app, owner) => ({ passwords: forced(app, owner) }), 'SASL authentication failed'],
+    ['a file, and is another', (app, owner) => ({ passwords: forced(app, owner) }), SASL_FAILED],
   ])('knows passwords from %s', async (kind, options, refusal) => {
     const server = await sharedServer();
     await using scope = roleScope(server);
@@ -71,7 +71,7 @@ describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
 
     const session = kind.endsWith('another') ? owner.name : app.name;
     expect(await login(pooler, app)).toEqual({ session, samePid: false });
-    expect(await login(pooler, app, WRONG)).toBe(`08P01 ${refusal}`);
+    expect(await login(pooler, app, WRONG)).toMatch(refusal);
   });
 
   test('knows a password from the verifier in a file, until the server has another', async () => {
@@ -85,12 +85,12 @@ describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
     const passwords = { from: 'file', file: { [app.name]: stored?.verifier ?? '' } } as const;
     await using pooler = await PgBouncer.start(server, { passwords });
     expect(await login(pooler, app)).toEqual({ session: app.name, samePid: false });
-    expect(await login(pooler, app, WRONG)).toBe('08P01 SASL authentication failed');
+    expect(await login(pooler, app, WRONG)).toMatch(SASL_FAILED);
 
     await server.query(`ALTER ROLE "${app.name}" PASSWORD 'set-by-somebody-else'`);
     await using fresh = await PgBouncer.start(server, { passwords });
     // Its own login's refusal at the server, in other words than its client's.
-    expect(await login(fresh, app)).toBe(`08P01 password authentication failed for user "${app.name}"`);
+    expect(await login(fresh, app)).toContain(`password authentication failed for user "${app.name}"`);
   });
 
   test('lets in by the new password as soon as the server does, where it asks the server', async () => {
@@ -101,11 +101,11 @@ describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
     expect(await login(pooler, app)).toMatchObject({ session: app.name });
     const password = 'set-by-somebody-else';
     await server.query(`ALTER ROLE "${app.name}" PASSWORD '${password}'`);
-    expect(await login(pooler, app)).toBe('08P01 SASL authentication failed');
+    expect(await login(pooler, app)).toMatch(SASL_FAILED);
     expect(await login(pooler, app, { password })).toMatchObject({ session: app.name });
   });
 
-  test('refuses start-up parameters that it does not know, unless told to drop them; and names its troubles 08P01', async () => {
+  test('refuses start-up parameters that it does not know, unless told to drop them', async () => {
     const server = await sharedServer();
     await using scope = roleScope(server);
     const app = await scope.createAppRole();
@@ -115,8 +115,8 @@ describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
     expect(await login(strict, app, { application_name: 'test', client_encoding: 'UTF8' })).toMatchObject({
       session: app.name,
     });
-    expect(await login(strict, app, options)).toBe('08P01 unsupported startup parameter: options');
-    expect(await login(strict, app, { database: 'nowhere' })).toBe('08P01 database "nowhere" does not exist');
+    expect(await login(strict, app, options)).toMatch(/^08P01 unsupported startup parameter/);
+    expect(await login(strict, app, { database: 'nowhere' })).toContain('database "nowhere" does not exist');
     await using lenient = await PgBouncer.start(server, { passwords, ignoreStartupParameters: ['options'] });
     expect(await login(lenient, app, options)).toEqual({ session: app.name, samePid: false });
   });
