@@ -8,10 +8,10 @@ import { PgBouncer, type PgBouncerOptions, pgBouncerIsHere } from '../../support
 import { pooledSession, queryThrough } from '../../support/pooled.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
 import { membersFor, RotationBench } from '../../support/rotation-bench.ts';
+import { expectNoPendingValue, expectRefusedAtOnce, expectRotated, rolesStay } from '../../support/rotation-proof.ts';
 import { refuses, ScriptedServer } from '../../support/scripted-server.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
 import { outermostVersions, twins } from '../../support/twins.ts';
-import { expectNoPendingValue, rolesStay } from '../../support/unchanged.ts';
 
 /**
  * Somebody stands between the function and the server: who keeps passwords of his own locks an application out that
@@ -29,21 +29,8 @@ beforeAll(async () => {
 });
 afterAll(() => bench[Symbol.asyncDispose]());
 
-async function expectRotated(secret: TestSecret): Promise<void> {
-  const { outcome, steps } = await secret.rotate();
-  expect(steps.filter((step) => step.outcome === 'failed' || step.outcome === 'crashed')).toEqual([]);
-  expect(outcome).toBe('succeeded');
-}
-
-/** Refused by the first step, with nothing stored: the operator corrects AWSCURRENT, and the next attempt goes on. */
-async function expectRefused(secret: TestSecret, code = 'DATABASE_BEHIND_PROXY'): Promise<void> {
-  const current = await secret.text();
-  const { steps } = await secret.rotate();
-  expect(steps.at(-1)).toMatchObject({ step: 'createSecret', outcome: 'failed', error_code: code });
-  expect(steps.at(-1)?.remedy).toMatch(/"host"/);
-  await expectNoPendingValue(secret);
-  expect(await secret.text()).toBe(current);
-}
+const expectRefused = async (secret: TestSecret) =>
+  expect((await expectRefusedAtOnce(secret, 'DATABASE_BEHIND_PROXY')).remedy).toMatch(/"host"/);
 
 describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
   const file = (app: AppRole) => ({ [app.name]: app.password });
@@ -119,97 +106,6 @@ describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
       await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' } });
       const app = await twins(bench, scope, { members: { host: pooler.host, port: pooler.port } });
       expect(await app.refused('DATABASE_BEHIND_PROXY')).toMatchObject({ step: 'createSecret' });
-    });
-  });
-
-  describe('with ALLOW_POOLER=true', () => {
-    test.each([
-      ['after each transaction', ONE_SESSION],
-      ['when a client has gone', { poolMode: 'session' }],
-    ] as const)('rotates where the server is asked for passwords, and sessions change hands %s', async (_, mode) => {
-      const server = await sharedServer();
-      await using scope = roleScope(server);
-      const app = await scope.createAppRole();
-      await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' }, ...mode });
-      const secret = await bench.secretFor(pooler, app, ALLOWED);
-
-      await expectRotated(secret);
-      const first = await secret.password();
-      await expectRotated(secret);
-      const second = await secret.password();
-
-      expect(new Set([app.password, first, second]).size).toBe(3);
-      expect(await accepted(server, app, [app.password, first, second])).toEqual([false, false, true]);
-      expect(await queryThrough(pooler, app, second, SESSION_USER)).toEqual([{ user: app.name }]);
-      await expect(queryThrough(pooler, app, first, SESSION_USER)).rejects.toThrow('authentication failed');
-    });
-
-    test.each(['client', 'server'])('leaves nothing behind, with PASSWORD_HASHING=%s', async (PASSWORD_HASHING) => {
-      const server = await sharedServer();
-      await using scope = roleScope(server);
-      const app = await scope.createAppRole();
-      await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' }, ...ONE_SESSION });
-      const environment = { ...ALLOWED.environment, PASSWORD_HASHING };
-      const secret = await bench.secretFor(pooler, app, { ...SINGLE_USER, environment });
-      const asItWas = await pooledSession(server, pooler, app);
-
-      await expectRotated(secret);
-
-      await asItWas(await secret.password());
-    });
-
-    test('takes its refusal of a password for one, and goes on to the next', async () => {
-      const server = await sharedServer();
-      await using scope = roleScope(server);
-      const app = await scope.createAppRole();
-      await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' }, ...ONE_SESSION });
-      const secret = await bench.secretFor(pooler, app, ALLOWED);
-      await secret.put({ password: 'never-set-at-the-server' });
-
-      await expectRotated(secret);
-
-      expect(await accepted(server, app, [await secret.password(), app.password])).toEqual([true, false]);
-    });
-
-    test('still refuses to be logged in as somebody else', async () => {
-      const server = await sharedServer();
-      await using scope = roleScope(server);
-      const app = await scope.createAppRole();
-      const owner = await scope.createAppRole({ name: scope.name('shop_owner') });
-      await using pooler = await PgBouncer.start(server, asOwner(app, owner));
-      const stays = await rolesStay(server, app.name, owner.name);
-      const secret = await bench.secretFor(pooler, app, ALLOWED);
-
-      const failure = (await secret.rotate()).steps.at(-1);
-
-      expect(failure).toMatchObject({ step: 'createSecret', outcome: 'failed' });
-      expect(failure?.error_code).not.toBe('UNEXPECTED');
-      expect(failure?.error_message).toMatch(/another user|shop_owner/);
-      await expectNoPendingValue(secret);
-      await stays();
-    });
-
-    test('rotates alternating users', async () => {
-      const server = await sharedServer();
-      await using scope = roleScope(server);
-      await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' }, poolMode: 'transaction' });
-      const members = { host: pooler.host, port: pooler.port };
-      const { environment } = ALLOWED;
-      const app = await twins(bench, scope, { members, superuserMembers: members, environment });
-
-      for (const user of [app.twin, app.base.name, app.twin]) {
-        await app.rotate();
-        expect(await app.identity()).toEqual({ session: user, current: app.base.name });
-      }
-    });
-
-    test.each(['allow', ''])('but %o is no answer', async (word) => {
-      const login = { name: 'app', password: 'never-set-anywhere', database: 'postgres' };
-      const choice = { ...SINGLE_USER, environment: { ALLOW_POOLER: word } };
-      const secret = await bench.secretFor(await sharedServer(), login, choice);
-      expect((await secret.rotate()).steps.at(-1)).toMatchObject({
-        ...{ error_code: 'INVALID_ENVIRONMENT', key: 'ALLOW_POOLER' },
-      });
     });
   });
 });

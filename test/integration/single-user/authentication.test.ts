@@ -4,6 +4,7 @@ import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { postgresVersions, roleScope, sharedServer } from '../../support/postgres.ts';
 import { RotationBench, type SecretMembers } from '../../support/rotation-bench.ts';
+import { expectNoPendingValue, rolesStay } from '../../support/rotation-proof.ts';
 import {
   asksFor,
   asksForIterations,
@@ -15,7 +16,6 @@ import {
   trusts,
 } from '../../support/scripted-server.ts';
 import { twins } from '../../support/twins.ts';
-import { expectNoPendingValue, rolesStay } from '../../support/unchanged.ts';
 
 /** Of a function that may wait in vain: its step must end a second before. */
 const TIMEOUT_MS = 10_000;
