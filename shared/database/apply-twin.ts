@@ -5,7 +5,7 @@ import { isBusy } from './connect-error.ts';
 import { changeSettings, holdRole, setPassword, storedForm } from './password-change.ts';
 import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
 import { needSpellable } from './role-names.ts';
-import { majorVersion } from './server-traits.ts';
+import { actAsOneself, majorVersion } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
 import { planTwin } from './twin-plan.ts';
 import { readTwinState } from './twin-state.ts';
@@ -18,7 +18,7 @@ export async function previewTwin(
 ): Promise<TwinPreview> {
   needSpellable(session, [base, twin]);
   const version = majorVersion(session);
-  await session.begin('SET TRANSACTION READ ONLY;');
+  await session.begin(`SET TRANSACTION READ ONLY; ${actAsOneself(session)}`);
   const state = await readTwinState(session, base, twin, version);
   const { link } = state;
   const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await proven());
@@ -49,7 +49,7 @@ export async function applyTwin(
   const version = majorVersion(session);
   try {
     await session.begin(
-      `${changeSettings(session, server, scram)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
+      `${changeSettings(session, server, scram)} ${actAsOneself(session)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
     );
     const state = await readTwinState(session, base, twin, version);
     const { link } = state;

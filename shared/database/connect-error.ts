@@ -40,8 +40,8 @@ function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): 
   if (phase === 'connecting') {
     if (state === '28P01') return MEANINGS.wrongPassword;
     if (/RDS proxy/i.test(error.message)) return MEANINGS.behindProxy;
-    // PgBouncer's code for nearly everything, a wrong password included.
-    if (state === '08P01' && /password|auth/i.test(error.message) && !/parameter/i.test(error.message))
+    // PgBouncer's code for nearly everything, a wrong password included (1.18).
+    if (state === '08P01' && /^((SASL|password) )?(auth|authentication) failed$/.test(error.message))
       return MEANINGS.wrongPassword;
     if (state === '28000') {
       const hba = error.routine === 'ClientAuthentication' || /pg_hba/.test(error.message);
@@ -122,6 +122,12 @@ const MEANINGS = {
     code: 'DATABASE_CONNECTION_LOST',
     what: 'the connection broke off',
     remedy: 'Nothing needs repair: the service tries the rotation again; look at the server log if it comes back.',
+  },
+  ownTimeout: {
+    code: 'DATABASE_CONNECTION_LOST',
+    what: 'the server ended the session by a time-out that the role or the database has set for itself',
+    remedy:
+      'Raise or reset it: ALTER ROLE {role} RESET idle_session_timeout; the same for idle_in_transaction_session_timeout and transaction_timeout; or ALTER DATABASE {database} RESET …',
   },
   unavailable: {
     code: 'DATABASE_UNAVAILABLE',
@@ -235,6 +241,9 @@ const BY_STATE: Readonly<Record<string, Meaning>> = {
   '42501': MEANINGS.permission,
   '55P03': MEANINGS.busy,
   '57014': MEANINGS.timeout,
+  '25P03': MEANINGS.ownTimeout,
+  '25P04': MEANINGS.ownTimeout,
+  '57P05': MEANINGS.ownTimeout,
   '22023': MEANINGS.refusedByPolicy,
   '08': MEANINGS.lost,
 };

@@ -3,7 +3,7 @@ import { quotedName, RotationError } from '../rotation/errors.ts';
 import type { RoleLock } from '../rotation/strategy.ts';
 import { databaseFull, readOnlyError } from './connect-error.ts';
 import { needDirectSession, type PoolerRules } from './identity.ts';
-import { type Actor, type ServerTraits, traitsColumn } from './server-traits.ts';
+import { type Actor, actAsOneself, type ServerTraits, traitsColumn } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
 
 /**
@@ -47,7 +47,7 @@ export async function openRole(
   const { login, processId, deadline } = session;
   const asExpected = `session_user = ${escapeLiteral(login.username)}${processId === null ? '' : ` AND pg_backend_pid() = ${processId}`}`;
   const key = lockKey(role);
-  const [row] = await session.query<Opening>(`
+  const [row] = await session.query<Opening>(`${actor === 'current_user' ? actAsOneself(session) : ''}
     SELECT session_user::text AS "user", pg_backend_pid() AS pid, ${traitsColumn(actor)},
            current_setting('max_connections')::int <=
              (SELECT count(*) FROM pg_stat_activity

@@ -111,7 +111,9 @@ async function openSession<T>(
   };
   const send = async <Row extends object>(text: string) =>
     await run(async () => rowsOf<Row>(await client.query<Row>(text)));
-  const pinned = () => `${PINNED} SET LOCAL statement_timeout = ${deadline.remaining()};`;
+  // What the role has for time-outs is not what a step has.
+  const pinned = () =>
+    `${PINNED} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
 
   try {
     try {
@@ -149,6 +151,10 @@ async function openSession<T>(
   } finally {
     await close(client, socket, deadline);
   }
+}
+
+function hasTransactionTimeout({ parameters }: ServerConnection): boolean {
+  return Number.parseInt(parameters.get('server_version') ?? '', 10) >= 17;
 }
 
 /** BackendKeyData's process id, which the driver keeps, and its types leave out. */
