@@ -20,14 +20,20 @@ export function roleDatabase(config: Config, trust: () => Promise<SecureContext>
     const tls = tlsPolicy(secret.ssl, config.tlsFallback);
     const login: Login = { host, port, username, password, database, tls, sslHostname };
     const until = within === undefined ? deadline : new Deadline(Math.min(within, deadline.remaining()));
+    // Some errors are about another role than the one that is logged in.
+    const about = (error: RotationError) =>
+      error.with({
+        host,
+        port,
+        ...([undefined, username].includes(error.facts.username) ? { credential: label } : {}),
+      });
     try {
       if (isRdsProxyHost(host)) throw behindProxy(login);
-      return await withSession(login, { deadline: until, trust }, (session) => work(DIALECTS[engine](session, config)));
+      const settings = { deadline: until, trust };
+      const outcome = await withSession(login, settings, (session) => work(DIALECTS[engine](session, config)));
+      return outcome.accepted === 'without-session' ? { ...outcome, error: about(outcome.error) } : outcome;
     } catch (error) {
-      if (!(error instanceof RotationError)) throw error;
-      // Some errors are about another role than the one that is logged in.
-      const aboutAnother = error.facts.username !== undefined && error.facts.username !== username;
-      throw error.with({ host, port, ...(aboutAnother ? {} : { credential: label }) });
+      throw error instanceof RotationError ? about(error) : error;
     }
   }
   return {

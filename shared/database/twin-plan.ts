@@ -1,7 +1,7 @@
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import { twinNotLinked } from '../rotation/credential-errors.ts';
 import { RotationError, type RotationErrorCode } from '../rotation/errors.ts';
-import type { TwinChange } from '../rotation/strategy.ts';
+import type { TwinChange, TwinLink } from '../rotation/strategy.ts';
 import { type SettingChange, settingChanges, settingStatement, wantedSettings } from './role-settings.ts';
 import type { AdminState, RoleState, TwinState } from './twin-state.ts';
 
@@ -106,6 +106,8 @@ function usableBase({ base }: TwinState, change: Turn): RoleState {
   return base;
 }
 
+const NO_LINK: TwinLink = { membership: 'none', setToBase: false, ownsObjects: false, superuser: false };
+
 /** A role of the twin's name is the twin only if it is proven to be; any other is somebody else's. */
 function refuseTakeover({ twin, link }: TwinState, change: Turn, provenByLogin: boolean): void {
   const name = escapeIdentifier(change.twin);
@@ -118,16 +120,8 @@ function refuseTakeover({ twin, link }: TwinState, change: Turn, provenByLogin: 
       change.twin,
     );
   }
-  if (twin.superuser) {
-    throw refusal(
-      'TWIN_IS_SUPERUSER',
-      `A twin that is no superuser was needed, and ${name} is one.`,
-      `Rename that role, or ALTER ROLE ${name} NOSUPERUSER;`,
-      change.twin,
-    );
-  }
-  if (link === null || link.membership !== 'granted' || !(link.setToBase || provenByLogin))
-    throw twinNotLinked(change.base, change.twin, link ?? { membership: 'none', setToBase: false, ownsObjects: false });
+  if (link === null || link.superuser || link.membership !== 'granted' || !(link.setToBase || provenByLogin))
+    throw twinNotLinked(change.base, change.twin, link ?? NO_LINK);
 }
 
 /** What the administrator lacks, as the GRANT that would give it. */

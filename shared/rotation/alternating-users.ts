@@ -128,12 +128,12 @@ function nameOfOther(current: Credential, { namesake, asTwin }: UserFacts): stri
  * other by a setting of its own, or the secret knows a password of the login that is not current.
  */
 async function isLinked(
-  { membership, setToBase }: TwinLink,
+  { membership, setToBase, superuser }: TwinLink,
   current: Credential,
   other: string,
   context: StrategyContext,
 ): Promise<boolean> {
-  return membership === 'granted' && (setToBase || (await logsInAsOther(current, other, context)));
+  return !superuser && membership === 'granted' && (setToBase || (await logsInAsOther(current, other, context)));
 }
 
 /** That the server takes the password is enough: a twin with NOLOGIN is mended. */

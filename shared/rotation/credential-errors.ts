@@ -106,12 +106,14 @@ const trimmed = ({ message }: RotationError) => message.replace(/\.$/, '');
  * Two roles are not known to be twins. A membership alone proves nothing: who may create roles can make a base role for
  * anybody's login. Neither does the setting, which the login can give itself.
  */
-export function twinNotLinked(
-  base: string,
-  twin: string,
-  { membership, setToBase, ownsObjects }: TwinLink,
-): RotationError {
+export function twinNotLinked(base: string, twin: string, link: TwinLink): RotationError {
+  const { membership, setToBase, ownsObjects } = link;
   const [quotedBase, quotedTwin] = [quotedName(base), quotedName(twin)];
+  if (link.superuser) {
+    const message = `A twin that is no superuser was needed, and ${quotedTwin} is one.`;
+    const remedy = `Rename that role, or ALTER ROLE ${quotedTwin} NOSUPERUSER;`;
+    return new RotationError('TWIN_IS_SUPERUSER', message, { remedy, username: twin });
+  }
   const grant = `GRANT ${quotedBase} TO ${quotedTwin}; `;
   const [found, link] = {
     none: [setToBase ? 'it is set to act as it and is no member of it' : 'it is no member of it', grant],

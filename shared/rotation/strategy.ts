@@ -54,6 +54,8 @@ export interface TwinLink {
   readonly setToBase: boolean;
   /** Whether the twin owns objects, in any database or among what all share. */
   readonly ownsObjects: boolean;
+  /** Whether the twin is a superuser, and so never one. */
+  readonly superuser: boolean;
 }
 
 /** What the catalog says of a user. */
