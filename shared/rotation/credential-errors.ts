@@ -115,7 +115,7 @@ export function twinNotLinked(base: string, twin: string, link: TwinLink): Rotat
     return new RotationError('TWIN_IS_SUPERUSER', message, { remedy, username: twin });
   }
   const grant = `GRANT ${quotedBase} TO ${quotedTwin}; `;
-  const [found, link] = {
+  const [found, statements] = {
     none: [setToBase ? 'it is set to act as it and is no member of it' : 'it is no member of it', grant],
     own: [`${quotedBase} itself made it a member`, `REVOKE ${quotedBase} FROM ${quotedTwin}; ${grant}`],
     granted: ['it neither acts as it by a setting nor logs in with a password of the secret', ''],
@@ -125,7 +125,7 @@ export function twinNotLinked(base: string, twin: string, link: TwinLink): Rotat
     'TWIN_NOT_LINKED',
     `The role ${quotedTwin} must be known to be the twin of ${quotedBase}, and ${found}.`,
     {
-      remedy: `If it is the twin, as an administrator: ${link}ALTER ROLE ${quotedTwin} SET role = '${base.replaceAll("'", "''")}';${handOver} If it is somebody else's, rename one of the two.`,
+      remedy: `If it is the twin, as an administrator: ${statements}ALTER ROLE ${quotedTwin} SET role = '${base.replaceAll("'", "''")}';${handOver} If it is somebody else's, rename one of the two.`,
       username: twin,
     },
   );
