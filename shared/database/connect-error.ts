@@ -240,6 +240,7 @@ const BY_STATE: Readonly<Record<string, Meaning>> = {
   '25006': MEANINGS.readOnly,
   '42501': MEANINGS.permission,
   '55P03': MEANINGS.busy,
+  '40P01': MEANINGS.busy,
   '57014': MEANINGS.timeout,
   '25P03': MEANINGS.ownTimeout,
   '25P04': MEANINGS.ownTimeout,
