@@ -18,7 +18,7 @@ export async function previewTwin(
 ): Promise<TwinPreview> {
   needSpellable(session, [base, twin]);
   const version = majorVersion(session);
-  await session.begin(`SET TRANSACTION READ ONLY; ${actAsOneself(session)}`);
+  await session.begin(`SET LOCAL TRANSACTION READ ONLY; ${actAsOneself(session)}`);
   const state = await readTwinState(session, base, twin, version);
   const { link } = state;
   const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await proven());
