@@ -8,9 +8,17 @@ import { behindProxy } from './connect-error.ts';
 import { DIALECTS } from './dialect.ts';
 import { type Login, withSession } from './session.ts';
 import { tlsPolicy } from './tls.ts';
+import type { TwinSql } from './twin-sql.ts';
+
+export interface DatabaseOptions {
+  readonly config: Config;
+  readonly trust: () => Promise<SecureContext>;
+  readonly deadline: Deadline;
+  readonly twins: TwinSql;
+}
 
 /** The adapter between the engine's credentials and sessions with a server, for one rotation step. */
-export function roleDatabase(config: Config, trust: () => Promise<SecureContext>, deadline: Deadline): RoleDatabase {
+export function roleDatabase({ config, trust, deadline, twins }: DatabaseOptions): RoleDatabase {
   async function tryPassword<T>(
     { label, secret }: Credential,
     work: (roles: RoleSession) => Promise<T>,
@@ -30,7 +38,7 @@ export function roleDatabase(config: Config, trust: () => Promise<SecureContext>
     try {
       if (isRdsProxyHost(host)) throw behindProxy(login);
       const settings = { deadline: until, trust };
-      const outcome = await withSession(login, settings, (session) => work(DIALECTS[engine](session, config)));
+      const outcome = await withSession(login, settings, (session) => work(DIALECTS[engine](session, config, twins)));
       return outcome.accepted === 'without-session' ? { ...outcome, error: about(outcome.error) } : outcome;
     } catch (error) {
       throw error instanceof RotationError ? about(error) : error;

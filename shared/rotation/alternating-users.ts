@@ -59,7 +59,7 @@ export const alternatingUsers: RotationStrategy = {
     if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
 
     const outcome = await context.withLogin(superuser, async (roles): Promise<Applied> => {
-      const role = await roles.lockTwins(base);
+      const role = await roles.twins.lock(base);
       const change = { base, twin, username, password, scram, proven: () => logsInAsOther(current, username, context) };
       const changed = await role.applyTwin(change, guard);
       if (changed.verdict === 'already-current')
@@ -84,7 +84,7 @@ export const alternatingUsers: RotationStrategy = {
     "AWSCURRENT's password was not touched: let the service try again; if it comes back, check the role's VALID UNTIL (\\du in psql), and that pg_hba.conf lets in what password_encryption makes.",
 
   async verify(roles, pending) {
-    await verifyTwin(roles, await roles.describeUser(), pending);
+    await verifyTwin(roles, await roles.twins.describeUser(), pending);
   },
 
   async mayLag(pending, { superusers }) {
@@ -109,7 +109,7 @@ async function provePending(context: SetSecretContext, roles: RoleSession, super
     whenRefused: alternatingUsers.whenPendingIsRefused,
   });
   if (proof === 'session') return true;
-  await verifyTwin(roles, await roles.describeUser(pending.secret.username), pending);
+  await verifyTwin(roles, await roles.twins.describeUser(pending.secret.username), pending);
   return true;
 }
 
@@ -150,7 +150,7 @@ async function logsInAsOther(current: Credential, username: string, context: Str
 }
 
 async function proveCurrent(current: Credential, context: StrategyContext): Promise<UserFacts> {
-  const outcome = await context.withLogin(current, (roles) => roles.describeUser());
+  const outcome = await context.withLogin(current, (roles) => roles.twins.describeUser());
   if (!outcome.accepted) {
     throw passwordNotAccepted(
       current,
@@ -183,7 +183,7 @@ async function verifyTwin(roles: RoleSession, user: UserFacts, pending: Credenti
   }
   // Acting as the same role, it has the same privileges by definition, and there is nothing to compare.
   if (user.actsAs === user.namesakeActsAs) return;
-  const missing = await roles.missingPrivileges(base, pending.secret.username);
+  const missing = await roles.twins.missingPrivileges(base, pending.secret.username);
   if (missing > 0) throw twinDiffers(pending, base, missing);
   if (asTwin.setToBase) throw twinDiffers(pending, base, 0);
   // Neither a member nor the database may make it act as a third role that the base role does not act as.

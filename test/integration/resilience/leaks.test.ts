@@ -6,6 +6,7 @@ import { inspect } from 'node:util';
 import type { Context } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
+import { postgresTwins } from '../../../shared/database/twins.ts';
 import { rotationHandler } from '../../../shared/handler.ts';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
