@@ -1,5 +1,6 @@
 import { escapeIdentifier } from 'pg';
 import type { Config } from '../config.ts';
+import { RotationError } from '../rotation/errors.ts';
 import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/strategy.ts';
 import { isBusy } from './connect-error.ts';
 import { changeSettings, holdRole, setPassword, storedForm } from './password-change.ts';
@@ -70,6 +71,23 @@ export async function applyTwin(
     return { verdict: 'changed', actsAsItself };
   } catch (error) {
     await session.rollback().catch(() => undefined);
-    throw isBusy(error) ? await withHolder(session, base, error) : error;
+    if (isBusy(error)) throw await withHolder(session, base, error);
+    throw isDenied(error) ? lackingAdminOption(error, actor, [base, twin]) : error;
   }
+}
+
+/** What the plan could not foresee, such as of a member of rds_superuser, the server's own refusal. */
+function isDenied(error: unknown): error is RotationError {
+  return error instanceof RotationError && error.code === 'PERMISSION_DENIED' && error.facts.reason === '42501';
+}
+
+/** From PostgreSQL 16 on, whoever changes a role needs ADMIN OPTION on it, members of rds_superuser included. */
+function lackingAdminOption(error: RotationError, actor: string, roles: readonly string[]): RotationError {
+  const grants = roles.map(
+    (role) => `GRANT ${escapeIdentifier(role)} TO ${escapeIdentifier(actor)} WITH ADMIN OPTION;`,
+  );
+  return new RotationError(error.code, error.message, {
+    ...error.facts,
+    remedy: `${grants.join(' ')} (by a role that has it; the second, once that role exists). ${error.remedy}`,
+  });
 }

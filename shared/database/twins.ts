@@ -29,7 +29,7 @@ export const postgresTwins: TwinSql = (session, config) => ({
  */
 async function describeUser(session: SqlSession, config: Config, username?: string): Promise<UserFacts> {
   const version = majorVersion(session);
-  const [row] = await session.query<Identity & { readonly facts: Omit<UserFacts, 'scram'> | null }>(`
+  const [row] = await session.query<Identity & { readonly facts: Omit<UserFacts, 'scram' | 'serverVersion'> | null }>(`
     SELECT session_user::text AS "user", pg_backend_pid() AS pid,
       (SELECT json_build_object(
          'superuser', me.rolsuper,
@@ -46,7 +46,7 @@ async function describeUser(session: SqlSession, config: Config, username?: stri
         WHERE me.rolname = ${username === undefined ? 'session_user' : escapeLiteral(username)}) AS facts`);
   const { facts } = needUser(session, row, config.allowPooler);
   if (facts === null) throw roleMissing(username ?? session.login.username);
-  return { ...facts, scram: session.request?.method === 'scram-sha-256' };
+  return { ...facts, serverVersion: session.version, scram: session.request?.method === 'scram-sha-256' };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { isSameServer } from '../secrets/database-secret.ts';
+import { whileRoleBusy } from './busy.ts';
 import { logsIn } from './change-own.ts';
 import { credentialFacts, passwordNotAccepted, pendingMismatch, twinNotLinked } from './credential-errors.ts';
 import { quotedName, RotationError } from './errors.ts';
@@ -11,6 +12,7 @@ import type {
   RotationStrategy,
   SetSecretContext,
   StrategyContext,
+  TwinChange,
   TwinLink,
   UserFacts,
 } from './strategy.ts';
@@ -48,7 +50,7 @@ export const alternatingUsers: RotationStrategy = {
   },
 
   async applyPending(context) {
-    const { current, pending, proven, guard } = context;
+    const { current, pending, proven } = context;
     const { base, twin } = twinsOf(current, pending);
     // Read meanwhile, used only after the proof.
     const reading = context.superusers.read(current);
@@ -58,20 +60,10 @@ export const alternatingUsers: RotationStrategy = {
     const { username, password } = pending.secret;
     if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
 
-    const outcome = await context.withLogin(superuser, async (roles): Promise<Applied> => {
-      const role = await roles.twins.lock(base);
-      const change = { base, twin, username, password, scram, proven: () => logsInAsOther(current, username, context) };
-      const changed = await role.applyTwin(change, guard);
-      if (changed.verdict === 'already-current')
-        return { outcome: changed.verdict, credential: 'superuser', proven: false };
-      const isProven = await provePending(context, roles, superuser);
-      return {
-        outcome: 'done',
-        credential: 'superuser',
-        proven: isProven && (await role.release().catch(() => false)),
-        ...(changed.actsAsItself ? { notice: ownsObjects(twin, base) } : {}),
-      };
-    });
+    const change = { base, twin, username, password, scram, proven: () => logsInAsOther(current, username, context) };
+    const outcome = await whileRoleBusy(context, () =>
+      context.withLogin(superuser, (roles) => changeTwin(context, roles, superuser, change)),
+    );
     if (!outcome.accepted)
       throw passwordNotAccepted(superuser, 'Rotate or correct the superuser secret that "masterarn" names.');
     return outcome.value;
@@ -93,6 +85,27 @@ export const alternatingUsers: RotationStrategy = {
     return !isSameServer(superuser.secret, pending.secret);
   },
 };
+
+/** As the administrator: makes or mends the twin, sets the pending password and proves it, under the base role's lock. */
+async function changeTwin(
+  context: SetSecretContext,
+  roles: RoleSession,
+  superuser: Credential,
+  change: TwinChange,
+): Promise<Applied> {
+  const role = await roles.twins.lock(change.base);
+  const changed = await role.applyTwin(change, context.guard);
+  if (changed.verdict === 'already-current')
+    return { outcome: changed.verdict, credential: 'superuser', proven: false };
+  const isProven = await provePending(context, roles, superuser);
+  const isReleased = await role.release().catch(() => false);
+  return {
+    outcome: 'done',
+    credential: 'superuser',
+    proven: isProven && isReleased,
+    ...(changed.actsAsItself ? { notice: ownsObjects(change.twin, change.base) } : {}),
+  };
+}
 
 /**
  * By the way that applications take. Where the twin gets no session, the administrator's looks at what one would show. A
@@ -185,9 +198,8 @@ async function verifyTwin(roles: RoleSession, user: UserFacts, pending: Credenti
   if (user.actsAs === user.namesakeActsAs) return;
   const missing = await roles.twins.missingPrivileges(base, pending.secret.username);
   if (missing > 0) throw twinDiffers(pending, base, missing);
-  if (asTwin.setToBase) throw twinDiffers(pending, base, 0);
-  // Neither a member nor the database may make it act as a third role that the base role does not act as.
-  if (user.actsAs !== pending.secret.username) throw twinDiffers(pending, base, 0);
+  // It is set to act as the base role and does not, or acts as a third role that the base role does not act as.
+  if (asTwin.setToBase || user.actsAs !== pending.secret.username) throw actsOtherwise(pending, base, user);
 }
 
 /** The contract's key, checked before a value is stored for which it would be missing. */
@@ -251,9 +263,32 @@ function nameTooLong(current: Credential, bytes: number): RotationError {
 
 function twinDiffers(pending: Credential, base: string, missing: number): RotationError {
   const { username } = pending.secret;
-  const found = missing > 0 ? `it lacks ${missing} privileges on tables or schemas` : 'it acts as another role';
-  return new RotationError('TWIN_DIFFERS', `${username} must be able to do what ${base} can, and ${found}.`, {
-    remedy: `GRANT ${quotedName(base)} TO {role}; then rotate again; AWSCURRENT's password was not touched.`,
+  return new RotationError(
+    'TWIN_DIFFERS',
+    `${username} must be able to do what ${base} can, and it lacks ${missing} privileges on tables or schemas.`,
+    {
+      remedy: `GRANT ${quotedName(base)} TO {role}; then rotate again; AWSCURRENT's password was not touched.`,
+      ...credentialFacts(pending),
+    },
+  );
+}
+
+/** Minor versions that ignore ALTER ROLE … SET role (PostgreSQL's release notes of the minor versions that follow them). */
+const IGNORE_SET_ROLE = ['14.14', '15.9', '16.5', '17.1'];
+
+function actsOtherwise(pending: Credential, base: string, { actsAs, serverVersion }: UserFacts): RotationError {
+  const { username } = pending.secret;
+  const version = /^[\d.]+/.exec(serverVersion)?.[0] ?? '';
+  const found = `The login ${username} must act as ${base} does, and it acts as ${actsAs}`;
+  if (IGNORE_SET_ROLE.includes(version)) {
+    return new RotationError('TWIN_DIFFERS', `${found}, as PostgreSQL ${version} ignores ALTER ROLE … SET role.`, {
+      remedy: `Update the server to a later minor version, or set ALTERNATING_SET_ROLE=false; AWSCURRENT's password was not touched.`,
+      ...credentialFacts(pending),
+    });
+  }
+  return new RotationError('TWIN_DIFFERS', `${found}.`, {
+    remedy: `Look for settings of the role in \\drds (psql), of the roles and of the database: ALTER DATABASE {database} RESET role; or ALTER ROLE {role} IN DATABASE {database} RESET role; then rotate again; AWSCURRENT's password was not touched.`,
     ...credentialFacts(pending),
+    database: pending.secret.dbname,
   });
 }

@@ -65,7 +65,9 @@ export interface StepReport {
 /** How long to wait, in ms, before a password that is on its way to a replica is tried again. */
 const REPLICATION_PAUSE = 500;
 /** How often setSecret begins anew because AWSCURRENT has moved meanwhile. */
-const MOVES = 3;
+const MOVES = 4;
+/** Pause before the first of these, in ms; the next ones take twice as long each. */
+const MOVED_PAUSE = 100;
 
 const WORK: Readonly<Record<Step, (rotation: Rotation) => Promise<StepReport>>> = {
   createSecret,
@@ -135,7 +137,7 @@ async function setSecret(rotation: Rotation): Promise<StepReport> {
     for (let moves = 0; moves < MOVES; moves++) {
       const report = await attempt();
       if (report !== 'moved') return report;
-      await sleep(REPLICATION_PAUSE / 5);
+      await sleep(MOVED_PAUSE * 2 ** moves);
     }
     throw labelMoved();
   } catch (error) {

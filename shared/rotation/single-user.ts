@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isSameServer } from '../secrets/database-secret.ts';
+import { whileRoleBusy } from './busy.ts';
 import { changeVerified, isReleased, logsIn } from './change-own.ts';
 import { noWorkingPassword, pendingMismatch } from './credential-errors.ts';
 import { RotationError } from './errors.ts';
@@ -14,11 +14,6 @@ import type {
   SetSecretContext,
   StrategyContext,
 } from './strategy.ts';
-
-/** How often a role that somebody else is changing is tried again, from the login on. */
-const BUSY_RETRIES = 5;
-/** What of a step's time, in ms, another try must leave. */
-const LEAST_TIME = 8_000;
 
 const WHEN_REFUSED =
   "Check the role's VALID UNTIL (\\du in psql) and that pg_hba.conf lets in what password_encryption makes; the service then tries again.";
@@ -56,17 +51,7 @@ export const singleUser: RotationStrategy = {
       throw pendingMismatch(pending, `for ${username} on the current version's host and port`);
   },
 
-  async applyPending(context) {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await setOwn(context);
-      } catch (error) {
-        const busy = error instanceof RotationError && error.code === 'ROLE_BUSY';
-        if (!busy || attempt > BUSY_RETRIES || context.deadline.remaining() < LEAST_TIME) throw error;
-      }
-      await sleep(Math.random() * 100 * attempt);
-    }
-  },
+  applyPending: (context) => whileRoleBusy(context, () => setOwn(context)),
 
   /** By AWSPENDING's own way to the server, which is the one that the password was set by. */
   async keepCurrentWorking(context) {

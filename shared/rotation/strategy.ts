@@ -60,6 +60,8 @@ export interface TwinLink {
 
 /** What the catalog says of a user. */
 export interface UserFacts {
+  /** The server's, such as "16.4". */
+  readonly serverVersion: string;
   readonly superuser: boolean;
   /** Whether it logged in by SCRAM, which its clients then know, and which may be all that pg_hba.conf lets in. */
   readonly scram: boolean;

@@ -31,9 +31,7 @@ export function superuserSecrets(
           ? await withServer(version.text, await store.describe(), rds)
           : version.text;
         const secret = parseDatabaseSecret(text);
-        if (!isSameServer(secret, current.secret) && !(await rds.isReplica(current.secret.host, secret.host))) {
-          throw onOtherServer(secret, current.secret);
-        }
+        if (!isSameServer(secret, current.secret)) await needReplica(secret, current.secret, rds);
         return { label: 'superuser', versionId: version.versionId, secret: asStrictAs(current, secret) };
       } catch (error) {
         throw error instanceof RotationError ? aboutSuperuserSecret(error, secretId) : error;
@@ -109,13 +107,29 @@ function unusable(found: string): RotationError {
   );
 }
 
-function onOtherServer(superuser: DatabaseSecret, current: DatabaseSecret): RotationError {
+/** Of the application's host, of the superuser's: RDS tells. */
+async function needReplica(superuser: DatabaseSecret, current: DatabaseSecret, rds: RdsServers): Promise<void> {
+  let unknown: RotationError | undefined;
+  const isReplica = await rds.isReplica(current.host, superuser.host).catch((error: unknown) => {
+    if (!(error instanceof RotationError)) throw error;
+    unknown = error;
+    return false;
+  });
+  if (!isReplica) throw onOtherServer(superuser, current, unknown);
+}
+
+/** @param unknown why RDS could not be asked whether one is a replica of the other. */
+function onOtherServer(superuser: DatabaseSecret, current: DatabaseSecret, unknown?: RotationError): RotationError {
+  const asked =
+    unknown === undefined
+      ? ''
+      : `; whether the one is a replica of the other could not be asked (${unknown.facts.reason})`;
+  const ask = unknown === undefined ? '' : ` If it is a replica: ${unknown.remedy}`;
   return new RotationError(
     'SUPERUSER_ON_OTHER_SERVER',
-    `The superuser secret must be for ${current.host}:${current.port} or for its primary, and it is for ${superuser.host}:${superuser.port}.`,
+    `The superuser secret must be for ${current.host}:${current.port} or for its primary, and it is for ${superuser.host}:${superuser.port}${asked}.`,
     {
-      remedy:
-        'Put the ARN of that server\'s superuser secret into "masterarn", or write the same host and port into both.',
+      remedy: `Put the ARN of that server's superuser secret into "masterarn", or write the same host and port into both.${ask}`,
       key: 'masterarn',
       host: superuser.host,
       port: superuser.port,

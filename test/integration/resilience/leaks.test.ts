@@ -214,7 +214,7 @@ describe('error objects', () => {
       state: '28000',
       message: `no entry with ${password}`,
     }));
-    const handler = rotationHandler(strategy, superuserSecrets);
+    const handler = rotationHandler(strategy, { superusers: superuserSecrets, twins: postgresTwins });
     const context = { getRemainingTimeInMillis: () => 20_000 } as Context;
     const choice = { strategy: 'single-user' } as const;
     const login = { name: `nobody-${randomUUID()}`, password: newPassword(), database: 'postgres' };
