@@ -46,7 +46,9 @@ export async function applyTwin(
   const { base, twin, username, password, scram } = change;
   needSpellable(session, [base, twin]);
   const actor = session.login.username;
+  const started = performance.now();
   const stored = await storedForm(session, server, config.passwordHashing, { username, password, scram, actor });
+  const computing = performance.now() - started;
   const version = majorVersion(session);
   try {
     await session.begin(
@@ -68,7 +70,7 @@ export async function applyTwin(
       return { verdict };
     }
     await setPassword(session, server, { alter, stored });
-    return { verdict: 'changed', actsAsItself };
+    return { verdict: 'changed', computing, actsAsItself };
   } catch (error) {
     await session.rollback().catch(() => undefined);
     if (isBusy(error)) throw await withHolder(session, base, error);

@@ -196,7 +196,7 @@ const MEANINGS = {
   notAuthentic: {
     code: 'DATABASE_ERROR',
     what: 'the server did not prove that it knows the password (SCRAM)',
-    remedy: 'Check that "host" and "port" in the secret name the right server.',
+    remedy: 'Find out what answers at that host and port: it is not the server that has stored this password.',
   },
   readOnly: {
     code: 'DATABASE_READ_ONLY',

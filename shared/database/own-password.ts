@@ -9,7 +9,7 @@ import {
   setPassword,
   storedForm,
 } from './password-change.ts';
-import { DEFAULT_SCRAM_ITERATIONS, passwordVerifier, saslPrep, scramVerifier } from './password-hash.ts';
+import { DEFAULT_SCRAM_ITERATIONS, isAscii, passwordVerifier, saslPrep, scramVerifier } from './password-hash.ts';
 import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
 import { isSilent, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
@@ -45,6 +45,7 @@ export async function prepareOwnPassword(
   const { password } = origin.credential.secret;
   const clear = password.reveal();
   needChangeable(session, server, hashing);
+  if (origin.request?.method === 'clear' && !isAscii(clear)) needSilence(session, server, username);
   const scram = origin.request?.method === 'scram-sha-256';
   const started = performance.now();
   const stored = await storedForm(session, server, hashing, { username, password: to, scram, actor: username });
@@ -137,8 +138,10 @@ async function formerForm(
     case 'scram-sha-256':
       return await scramVerifier(saslPrep(clear), request.salt, request.iterations);
     case 'clear': {
+      // The server prepares such a text in its own way.
+      if (!isAscii(clear)) return clear;
       const iterations = server.iterations ?? DEFAULT_SCRAM_ITERATIONS;
-      return await passwordVerifier({ method: 'scram-sha-256', iterations }, username, saslPrep(clear));
+      return await passwordVerifier({ method: 'scram-sha-256', iterations }, username, clear);
     }
     default: {
       const never: never = request;

@@ -67,7 +67,8 @@ export async function openRole(
     server: row.traits,
     pooled,
     fresh: row.locked !== false && sinceLogin <= FRESH_FOR,
-    release: async () => pooled || (await release(session, key)),
+    // The lock that a pooled session's transaction had is gone with it.
+    release: async () => !pooled && (await release(session, key)),
   };
 }
 

@@ -1,7 +1,13 @@
 import { isSameServer } from '../secrets/database-secret.ts';
 import { whileRoleBusy } from './busy.ts';
 import { logsIn } from './change-own.ts';
-import { credentialFacts, passwordNotAccepted, pendingMismatch, twinNotLinked } from './credential-errors.ts';
+import {
+  credentialFacts,
+  passwordNotAccepted,
+  pendingMismatch,
+  superuserSecretMissing,
+  twinNotLinked,
+} from './credential-errors.ts';
 import { quotedName, RotationError } from './errors.ts';
 import { PROOF_WITHIN, prove } from './proof.ts';
 import { candidates } from './recovery.ts';
@@ -70,7 +76,7 @@ export const alternatingUsers: RotationStrategy = {
   },
 
   /** No rotation touches its password: where it does not log in, that is not for a rotation to mend. */
-  keepCurrentWorking: async (context) => (await logsIn(context, context.current)) === true,
+  keepCurrentWorking: async (context) => (await logsIn(context, context.current)) === 'accepted',
 
   whenPendingIsRefused:
     "AWSCURRENT's password was not touched: let the service try again; if it comes back, check the role's VALID UNTIL (\\du in psql), and that pg_hba.conf lets in what password_encryption makes.",
@@ -97,7 +103,7 @@ async function changeTwin(
   const changed = await role.applyTwin(change, context.guard);
   if (changed.verdict === 'already-current')
     return { outcome: changed.verdict, credential: 'superuser', proven: false };
-  const isProven = await provePending(context, roles, superuser);
+  const isProven = await provePending(context, roles, superuser, 2 * changed.computing);
   const isReleased = await role.release().catch(() => false);
   return {
     outcome: 'done',
@@ -113,11 +119,16 @@ async function changeTwin(
  *
  * @returns whether the login was made.
  */
-async function provePending(context: SetSecretContext, roles: RoleSession, superuser: Credential): Promise<boolean> {
+async function provePending(
+  context: SetSecretContext,
+  roles: RoleSession,
+  superuser: Credential,
+  computing: number,
+): Promise<boolean> {
   const { pending } = context;
   if (!isSameServer(superuser.secret, pending.secret)) return false;
   const { proof } = await prove(context, pending, (session) => alternatingUsers.verify(session, pending), {
-    within: Math.min(PROOF_WITHIN, context.deadline.remaining()),
+    within: Math.min(PROOF_WITHIN + computing, context.deadline.remaining()),
     address: roles.address,
     whenRefused: alternatingUsers.whenPendingIsRefused,
   });
@@ -154,9 +165,12 @@ async function logsInAsOther(current: Credential, username: string, context: Str
   const others = candidates(context, current, { username, from: ['previous', 'own', 'unlabelled'], seen: [] });
   for await (const candidate of others) {
     if (context.proven.get(candidate) !== undefined) return true;
-    const { accepted } = await context.tryPassword(candidate, async () => undefined);
-    if (accepted === false) continue;
-    context.proven.add(candidate, { scram: false });
+    const outcome = await context.tryPassword(candidate, (roles) => Promise.resolve(roles.request));
+    if (outcome.accepted === false) continue;
+    const request = outcome.accepted === true ? outcome.value : outcome.request;
+    // Who let everybody in has proven nothing.
+    if (request === undefined) continue;
+    context.proven.add(candidate, { scram: request.method === 'scram-sha-256' });
     return true;
   }
   return false;
@@ -203,17 +217,8 @@ async function verifyTwin(roles: RoleSession, user: UserFacts, pending: Credenti
 }
 
 /** The contract's key, checked before a value is stored for which it would be missing. */
-function needSuperuserSecret({ secret: { superuserSecretArn } }: Credential): void {
-  if (superuserSecretArn === undefined) {
-    throw new RotationError(
-      'SUPERUSER_SECRET_MISSING',
-      'The secret must name its superuser secret, and it has no "masterarn".',
-      {
-        remedy: 'Add "masterarn" with the ARN of the superuser secret, or use the single-user function.',
-        key: 'masterarn',
-      },
-    );
-  }
+function needSuperuserSecret({ secret: { superuserSecretArn, misspelt } }: Credential): void {
+  if (superuserSecretArn === undefined) throw superuserSecretMissing(misspelt);
   if (/^[\w/+=.@!:-]{1,2048}$/.test(superuserSecretArn)) return;
   throw new RotationError(
     'SECRET_MALFORMED',
@@ -246,7 +251,11 @@ function superuserIsApplicationUser(superuser: Credential): RotationError {
   return new RotationError(
     'SUPERUSER_IS_APPLICATION_USER',
     `The superuser secret must be for a user other than the application's two logins, and it is for ${superuser.secret.username}.`,
-    { remedy: 'Put the ARN of an administrator\'s secret into "masterarn".', ...credentialFacts(superuser) },
+    {
+      remedy: 'Put the ARN of an administrator\'s secret into "masterarn".',
+      key: 'masterarn',
+      ...credentialFacts(superuser),
+    },
   );
 }
 

@@ -104,6 +104,8 @@ export type TwinOutcome =
   | { readonly verdict: 'already-current' }
   | {
       readonly verdict: 'changed';
+      /** How long our computing took, in ms: a login with the new password computes as much. */
+      readonly computing: number;
       /** The twin owns objects, so it goes on acting as itself. */
       readonly actsAsItself: boolean;
     };

@@ -1,5 +1,6 @@
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Deadline } from '../deadline.ts';
+import { superuserSecretMissing } from '../rotation/credential-errors.ts';
 import { RotationError } from '../rotation/errors.ts';
 import type { Credential, SuperuserSecrets } from '../rotation/strategy.ts';
 import { type DatabaseSecret, isSameServer, parseDatabaseSecret } from './database-secret.ts';
@@ -22,7 +23,7 @@ export function superuserSecrets(
   return {
     async read(current) {
       const secretId = current.secret.superuserSecretArn;
-      if (secretId === undefined) throw missing(current.secret.misspelt);
+      if (secretId === undefined) throw superuserSecretMissing(current.secret.misspelt);
       const store = secretStore(client, { secretId, token: '' }, deadline);
       try {
         const version = await store.read({ stage: 'AWSCURRENT' });
@@ -79,20 +80,6 @@ function aboutSuperuserSecret({ code, message, facts, stack }: RotationError, se
   const error = new RotationError(code, message, { ...facts, remedy, credential: 'superuser' });
   if (stack !== undefined) error.stack = stack;
   return error;
-}
-
-function missing(misspelt: readonly string[]): RotationError {
-  const written = misspelt.find((key) => key.toLowerCase() === 'masterarn');
-  const found =
-    written === undefined ? 'no "masterarn"' : `"${written}" instead of "masterarn" (keys are case-sensitive)`;
-  return new RotationError(
-    'SUPERUSER_SECRET_MISSING',
-    `The secret must name its superuser secret, and it has ${found}.`,
-    {
-      remedy: 'Add "masterarn" with the ARN of the superuser secret, or use the single-user function.',
-      key: 'masterarn',
-    },
-  );
 }
 
 function unusable(found: string): RotationError {
