@@ -101,14 +101,23 @@ export async function setPassword(
     END`;
   await session.copyInto(
     `CREATE TEMP TABLE rotation (stored text) ON COMMIT DROP;
-    COPY pg_temp.rotation FROM STDIN;
+    COPY pg_temp.rotation FROM STDIN (FORMAT binary);
     DO ${escapeLiteral(block)};
     COMMIT`,
-    `${stored.replace(/[\\\n\r\t]/g, copyEscape)}\n`,
+    binaryRow(stored),
   );
 }
 
-/** COPY's text format escapes these four (PostgreSQL manual, COPY, "Text Format"). */
-function copyEscape(character: string): string {
-  return { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character] ?? character;
+/**
+ * One row of one column in COPY's binary format (PostgreSQL manual, COPY, "Binary Format"). Of the text format the server
+ * logs the line that it is at, where the session ends in the middle of it.
+ */
+function binaryRow(text: string): Buffer {
+  const value = Buffer.from(text);
+  const header = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+  const [count, length, trailer] = [Buffer.alloc(2), Buffer.alloc(4), Buffer.alloc(2)];
+  count.writeInt16BE(1);
+  length.writeInt32BE(value.length);
+  trailer.writeInt16BE(-1);
+  return Buffer.concat([header, count, length, value, trailer]);
 }
