@@ -5,9 +5,7 @@ import { MAX_SCRAM_ITERATIONS } from './connection.ts';
 import { isAscii, passwordVerifier } from './password-hash.ts';
 import { encryptionOf, isSilent, majorVersion, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
-
-/** Who computes what PostgreSQL stores: the function (the password never leaves it) or the server. */
-export type PasswordHashing = 'client' | 'server';
+import type { PasswordHashing } from './settings.ts';
 
 /** Longest wait for another session that is changing the role, in ms: below deadlock_timeout, where waits get logged. */
 export const LOCK_TIMEOUT = 900;
