@@ -12,7 +12,7 @@ import type { TwinSql } from './twin-sql.ts';
 export function postgresRoles(session: SqlSession, settings: DatabaseSettings, twins: TwinSql): RoleSession {
   return {
     request: session.request,
-    confirmUser: () => confirmUser(session),
+    confirmUser: () => confirmUser(session, settings),
     address: session.address,
     examineOwn: () => examineOwn(session, settings),
     async lockOwn() {
@@ -28,10 +28,9 @@ export function postgresRoles(session: SqlSession, settings: DatabaseSettings, t
   };
 }
 
-/** Through a pooler too, where the strategy has let one stand: what counts is the user. */
-async function confirmUser(session: SqlSession): Promise<void> {
+async function confirmUser(session: SqlSession, { allowPooler }: DatabaseSettings): Promise<void> {
   const [row] = await session.query<Identity>('SELECT session_user::text AS "user", pg_backend_pid() AS pid');
-  needUser(session, row, true);
+  needUser(session, row, allowPooler);
 }
 
 async function examineOwn(session: SqlSession, settings: DatabaseSettings): Promise<void> {
