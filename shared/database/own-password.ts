@@ -1,18 +1,12 @@
 import type { Guard, Origin, OwnPasswordChange, PasswordRequest } from '../rotation/strategy.ts';
 import type { Password } from '../secrets/password.ts';
 import { formUnknown, isBusy, isRefusedByPolicy } from './connect-error.ts';
-import {
-  changeSettings,
-  holdRole,
-  needUsualIterations,
-  type PasswordHashing,
-  setPassword,
-  storedForm,
-} from './password-change.ts';
+import { changeSettings, holdRole, needUsualIterations, setPassword, storedForm } from './password-change.ts';
 import { DEFAULT_SCRAM_ITERATIONS, isAscii, passwordVerifier, saslPrep, scramVerifier } from './password-hash.ts';
 import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
 import { isSilent, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
+import type { PasswordHashing } from './settings.ts';
 
 /** With no role set, a user may always change its own password; and so no name needs quoting. */
 const SELF = 'ALTER ROLE SESSION_USER';
