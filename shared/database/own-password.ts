@@ -1,7 +1,14 @@
 import type { Guard, Origin, OwnPasswordChange, PasswordRequest } from '../rotation/strategy.ts';
 import type { Password } from '../secrets/password.ts';
 import { formUnknown, isBusy, isRefusedByPolicy } from './connect-error.ts';
-import { changeSettings, holdRole, needUsualIterations, setPassword, storedForm } from './password-change.ts';
+import {
+  changeSettings,
+  holdRole,
+  LOCK_TIMEOUT,
+  needUsualIterations,
+  setPassword,
+  storedForm,
+} from './password-change.ts';
 import { DEFAULT_SCRAM_ITERATIONS, isAscii, passwordVerifier, saslPrep, scramVerifier } from './password-hash.ts';
 import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
 import { isSilent, needSilence, type ServerTraits } from './server-traits.ts';
