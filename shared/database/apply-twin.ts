@@ -1,5 +1,5 @@
 import { escapeIdentifier } from 'pg';
-import { RotationError } from '../rotation/errors.ts';
+import { quotedName, RotationError } from '../rotation/errors.ts';
 import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/strategy.ts';
 import { isBusy } from './connect-error.ts';
 import { changeSettings, holdRole, setPassword, storedForm } from './password-change.ts';
@@ -85,11 +85,8 @@ function isDenied(error: unknown): error is RotationError {
 
 /** From PostgreSQL 16 on, whoever changes a role needs ADMIN OPTION on it, members of rds_superuser included. */
 function lackingAdminOption(error: RotationError, actor: string, roles: readonly string[]): RotationError {
-  const grants = roles.map(
-    (role) => `GRANT ${escapeIdentifier(role)} TO ${escapeIdentifier(actor)} WITH ADMIN OPTION;`,
+  const grants = roles.map((role) => `GRANT ${quotedName(role)} TO ${quotedName(actor)} WITH ADMIN OPTION;`);
+  return error.withRemedy(
+    `${grants.join(' ')} (by a role that has it; the second, once that role exists). ${error.template}`,
   );
-  return new RotationError(error.code, error.message, {
-    ...error.facts,
-    remedy: `${grants.join(' ')} (by a role that has it; the second, once that role exists). ${error.remedy}`,
-  });
 }

@@ -65,7 +65,7 @@ export async function prepareOwnPassword(
       ? { none: 'through a pooler nobody knows what the session was when it was lent' }
       : former === undefined
         ? { none: 'how it was stored is not known, as the server asked for no password at login' }
-        : () => undo(session, { begin, server, former, clear }),
+        : (look) => undo(session, { begin, server, former, clear, look }),
   };
 }
 
@@ -99,14 +99,16 @@ interface WayBack {
   readonly server: ServerTraits;
   readonly former: string;
   readonly clear: string;
+  readonly look: () => Promise<boolean>;
 }
 
 /** The same stored form as before; where the server refuses hashes, the password itself, by the silent way. */
-async function undo(session: SqlSession, { begin, server, former, clear }: WayBack): Promise<void> {
+async function undo(session: SqlSession, { begin, server, former, clear, look }: WayBack): Promise<void> {
   let stored = former;
   for (;;) {
     try {
       await begin('');
+      if (!(await look())) return await session.rollback();
       return await setPassword(session, server, { alter: SELF, stored });
     } catch (error) {
       await session.rollback();

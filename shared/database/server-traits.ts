@@ -1,4 +1,4 @@
-import { RotationError } from '../rotation/errors.ts';
+import { quotedName, RotationError } from '../rotation/errors.ts';
 import { DEFAULT_SCRAM_ITERATIONS, type PasswordEncryption } from './password-hash.ts';
 import type { SqlSession } from './session.ts';
 
@@ -74,7 +74,7 @@ export function isSilent({ mayUseTemp, mayUsePlpgsql, ddlTriggers }: ServerTrait
 export function needSilence({ login }: Pick<SqlSession, 'login'>, server: ServerTraits, actor: string): void {
   if (isSilent(server)) return;
   const { mayUseTemp, mayUsePlpgsql, ddlTriggers } = server;
-  const role = quoted(actor);
+  const role = quotedName(actor);
   const causes = [
     ...(mayUseTemp
       ? []
@@ -88,8 +88,8 @@ export function needSilence({ login }: Pick<SqlSession, 'login'>, server: Server
           },
         ]),
     ...ddlTriggers.map((name) => ({
-      found: `the event trigger ${quoted(name)} watches DDL`,
-      remedy: `ALTER EVENT TRIGGER ${quoted(name)} DISABLE;`,
+      found: `the event trigger ${quotedName(name)} watches DDL`,
+      remedy: `ALTER EVENT TRIGGER ${quotedName(name)} DISABLE;`,
     })),
   ];
   const { host, port, username, database } = login;
@@ -102,5 +102,3 @@ export function needSilence({ login }: Pick<SqlSession, 'login'>, server: Server
     },
   );
 }
-
-const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { passwordNotPutBack, passwordPutBack, pendingMismatch } from './credential-errors.ts';
+import { labelMoved, passwordNotPutBack, passwordPutBack } from './credential-errors.ts';
 import { asRotationError, RotationError } from './errors.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import type {
@@ -10,11 +10,10 @@ import type {
   OwnRole,
   RoleSession,
   SetSecretContext,
-  Whereabouts,
 } from './strategy.ts';
 
-/** Kept, in ms, for the way back: one look at the labels, and one transaction. */
-const WAY_BACK = 2_000;
+/** Kept, in ms, for the way back: a look at who has moved on, one transaction, and a login to see what came of it. */
+const WAY_BACK = 3_000;
 /** Of that, for the look: without an answer by then it is taken for granted that nobody else has moved on. */
 const LOOK_WITHIN = 1_000;
 /** The least, in ms, that the proof has to have. */
@@ -74,39 +73,51 @@ async function goBack(
   thrown: unknown,
 ): Promise<'already-current'> {
   const cause = asRotationError(thrown);
-  const where = await look(context);
-  if (where.current === 'pending') return 'already-current';
-  if (where.current === 'another' && (await logsIn(context, where.credential)) === 'accepted')
-    throw pendingMismatch(context.pending, 'what createSecret makes of the version that is AWSCURRENT now', true);
   if (typeof wayBack !== 'function') throw passwordNotPutBack(cause, credential, wayBack.none);
+  const found: { whose: Whose } = { whose: 'ours' };
   try {
-    await wayBack();
+    await wayBack(async () => {
+      found.whose = await look(context);
+      return found.whose === 'ours';
+    });
   } catch (error) {
     throw passwordNotPutBack(cause, credential, asRotationError(error).message);
   }
-  throw passwordPutBack(cause, credential, await logsIn(context, credential));
+  if (found.whose === 'promoted') return 'already-current';
+  if (found.whose === 'overtaken') throw labelMoved();
+  throw passwordPutBack(cause, credential, await logsIn(context, credential, LOOK_WITHIN));
 }
 
-/** Where that can't be told, nobody else can have moved the label: the lock is ours, and the guard was asked under it. */
-async function look(context: SetSecretContext): Promise<Whereabouts> {
-  const nobody: Whereabouts = { current: 'compared' };
+/** Whose the database's password is: still this rotation's, promoted meanwhile; or another version's. */
+type Whose = 'ours' | 'promoted' | 'overtaken';
+
+/** Where that can't be told, nobody else can have moved on: the lock is ours, and the guard was asked under it. */
+async function look(context: SetSecretContext): Promise<Whose> {
   const late = new AbortController();
-  const noAnswer = sleep(LOOK_WITHIN, nobody, { signal: late.signal });
+  const noAnswer = sleep<Whose>(LOOK_WITHIN, 'ours', { signal: late.signal });
   try {
-    return await Promise.race([context.whereabouts().catch(() => nobody), noAnswer]);
+    return await Promise.race([whose(context).catch((): Whose => 'ours'), noAnswer]);
   } finally {
     noAnswer.catch(() => undefined);
     late.abort();
   }
 }
 
+async function whose(context: SetSecretContext): Promise<Whose> {
+  const { promoted, others } = await context.whereabouts();
+  if (promoted) return 'promoted';
+  const outcomes = await Promise.all(others.map((other) => logsIn(context, other, LOOK_WITHIN)));
+  return outcomes.includes('accepted') ? 'overtaken' : 'ours';
+}
+
 /** @returns 'unknown' where nobody can tell now whether applications could log in so. */
 export async function logsIn(
   { tryPassword }: Pick<SetSecretContext, 'tryPassword'>,
   credential: Credential,
+  within = 2 * PROOF_WITHIN,
 ): Promise<'accepted' | 'refused' | 'unknown'> {
   try {
-    const outcome = await tryPassword(credential, (roles) => roles.confirmUser(), 2 * PROOF_WITHIN);
+    const outcome = await tryPassword(credential, (roles) => roles.confirmUser(), within);
     if (outcome.accepted === 'without-session') return isNoRoom(outcome.error) ? 'accepted' : 'unknown';
     return outcome.accepted ? 'accepted' : 'refused';
   } catch (error) {

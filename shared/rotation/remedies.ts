@@ -1,4 +1,4 @@
-import { RotationError, type RotationErrorCode } from './errors.ts';
+import type { RotationError, RotationErrorCode } from './errors.ts';
 
 /** Takes AWSPENDING off the version that the step was for. */
 export const TAKE_PENDING_OFF =
@@ -35,11 +35,8 @@ export function editsCurrent({ code, facts }: RotationError): boolean {
  * the rotation has to be given up first.
  */
 export function givingUpFirst(error: RotationError): RotationError {
-  if (error.remedy.startsWith(TAKE_PENDING_OFF.slice(0, 40))) return error;
-  const changed = new RotationError(error.code, error.message, {
-    ...error.facts,
-    remedy: `${TAKE_PENDING_OFF} (as the pending version has a value already), then: ${error.remedy} Then rotate again.`,
-  });
-  if (error.stack !== undefined) changed.stack = error.stack;
-  return changed;
+  if (error.template.startsWith(TAKE_PENDING_OFF)) return error;
+  return error.withRemedy(
+    `${TAKE_PENDING_OFF} (as the pending version has a value already), then: ${error.template} Then rotate again.`,
+  );
 }

@@ -14,7 +14,7 @@ import type { Deadline } from '../deadline.ts';
 import { differences } from '../secrets/database-secret.ts';
 import type { Password } from '../secrets/password.ts';
 import type { SecretDescription, SecretStore, WhichVersion } from '../secrets/secret-store.ts';
-import { passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
+import { labelMoved, passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
 import { type CredentialLabel, RotationError } from './errors.ts';
 import type { RotationEvent, Step } from './event.ts';
 import type { RecentLogins } from './recent-logins.ts';
@@ -317,21 +317,11 @@ function changeContext(
       return await tryRead(store, remembered.label, { versionId: remembered.versionId });
     },
     async whereabouts() {
-      const currentId = versionWith((await store.describe()).stages, 'AWSCURRENT');
-      if (currentId === event.token) return { current: 'pending' };
-      if (currentId === undefined || currentId === current.versionId) return { current: 'compared' };
-      const credential = await tryRead(store, 'current', { versionId: currentId });
-      return credential === undefined ? { current: 'compared' } : { current: 'another', credential };
+      const { stages } = await store.describe();
+      const ids = [versionWith(stages, 'AWSCURRENT'), versionWith(stages, 'AWSPENDING')];
+      const others = ids.filter((id) => id !== undefined && ![event.token, current.versionId].includes(id));
+      const read = await Promise.all(others.map((versionId = '') => tryRead(store, 'current', { versionId })));
+      return { promoted: ids[0] === event.token, others: read.filter((version) => version !== undefined) };
     },
   };
-}
-
-function labelMoved(): RotationError {
-  return new RotationError(
-    'LABEL_MOVED',
-    'AWSCURRENT was needed where it was when the step began, and it was moved meanwhile.',
-    {
-      remedy: 'Nothing needs repair: the service tries the rotation again with the version that is current now.',
-    },
-  );
 }

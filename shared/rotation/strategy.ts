@@ -130,8 +130,11 @@ export interface OwnPasswordChange {
   readonly computing: number;
   /** One transaction, which holds the role's row and then asks the guard: all or nothing. */
   apply(guard: Guard): Promise<'changed' | 'already-current'>;
-  /** Puts back what the origin has logged in with; or why that can't be done. */
-  readonly wayBack: (() => Promise<void>) | { readonly none: string };
+  /**
+   * Puts back what the origin has logged in with; or why that can't be done. One transaction, which holds the role's row
+   * while `look` finds out whether that is wanted: nobody can change the password between the two.
+   */
+  readonly wayBack: ((look: () => Promise<boolean>) => Promise<void>) | { readonly none: string };
 }
 
 /** The lock of a role, which whoever changes it holds over the change, its proof and the way back. */
@@ -235,14 +238,16 @@ export interface SetSecretContext extends StrategyContext {
   readonly guard: Guard;
   /** What this instance's createSecret has logged in with, where that was not AWSCURRENT. */
   remembered(): Promise<Credential | undefined>;
-  /** For whoever is about to put a password back: where the labels are now. */
+  /** For whoever is about to put a password back: who has moved on meanwhile. */
   whereabouts(): Promise<Whereabouts>;
 }
 
-/** Where AWSCURRENT is: on the pending version, on the version that was compared, or on another one, which is read. */
-export type Whereabouts =
-  | { readonly current: 'pending' | 'compared' }
-  | { readonly current: 'another'; readonly credential: Credential };
+export interface Whereabouts {
+  /** Whether this rotation's own version has become AWSCURRENT. */
+  readonly promoted: boolean;
+  /** What AWSCURRENT and AWSPENDING hold, where it is neither what was compared nor this rotation's version. */
+  readonly others: readonly Credential[];
+}
 
 /** What setSecret has done. */
 export interface Applied {
