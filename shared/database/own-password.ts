@@ -9,7 +9,14 @@ import {
   setPassword,
   storedForm,
 } from './password-change.ts';
-import { DEFAULT_SCRAM_ITERATIONS, isAscii, passwordVerifier, saslPrep, scramVerifier } from './password-hash.ts';
+import {
+  DEFAULT_SCRAM_ITERATIONS,
+  isAscii,
+  passwordVerifier,
+  saltOf,
+  saslPrep,
+  scramVerifier,
+} from './password-hash.ts';
 import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
 import { isSilent, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
@@ -60,6 +67,7 @@ export async function prepareOwnPassword(
   };
   return {
     computing,
+    isStored: (request) => isStored(session, stored, request),
     apply: (guard) => apply(session, { begin, server, pooled, stored, guard }),
     wayBack: pooled
       ? { none: 'through a pooler nobody knows what the session was when it was lent' }
@@ -92,6 +100,17 @@ async function apply(session: SqlSession, { begin, server, pooled, stored, guard
     await session.rollback().catch(() => undefined);
     throw isBusy(error) ? await withHolder(session, username, error) : error;
   }
+}
+
+/** A login that must fail is asked with a salt of the server's own making: one whose role has expired. */
+async function isStored(session: SqlSession, stored: string, request: PasswordRequest | undefined): Promise<boolean> {
+  const salt = saltOf(stored);
+  if (request?.method !== 'scram-sha-256' || salt === undefined || request.salt.toString('base64') === salt)
+    return true;
+  const [row] = await session.proceed<{ expired: boolean }>(
+    'SELECT coalesce(rolvaliduntil <= now(), false) AS expired FROM pg_roles WHERE rolname = session_user',
+  );
+  return row?.expired === true;
 }
 
 interface WayBack {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { escapeLiteral } from 'pg';
 import { quotedName, RotationError } from '../rotation/errors.ts';
 import type { RoleLock } from '../rotation/strategy.ts';
@@ -89,12 +90,25 @@ async function waitForLock(session: SqlSession, role: string): Promise<void> {
   }
 }
 
-/** One message. @returns whether the lock was still ours. */
+/**
+ * One message, as a rule. Where another instance of ours had logged in before this one's work was done, the lock is kept
+ * until that login is no longer a fresh one: it may have been made with what this one has replaced.
+ *
+ * @returns whether the lock was still ours.
+ */
 async function release(session: SqlSession, key: string): Promise<boolean> {
-  const [row] = await session.query<{ released: boolean }>(
-    `SELECT pg_advisory_unlock(${key}) AS released; RESET idle_session_timeout; RESET idle_in_transaction_session_timeout`,
-  );
-  return row?.released === true;
+  const since = performance.now() - session.lastCommitAt();
+  const reset = 'RESET idle_session_timeout; RESET idle_in_transaction_session_timeout';
+  const [row] = await session.query<{ crowded: boolean; released: boolean | null }>(`
+    SELECT crowded, CASE WHEN NOT crowded THEN pg_advisory_unlock(${key}) END AS released
+      FROM (SELECT EXISTS (SELECT FROM pg_stat_activity a
+                            WHERE a.usename = session_user AND a.application_name = current_setting('application_name')
+                              AND a.pid <> pg_backend_pid()
+                              AND a.backend_start < now() - ${since} * '1 ms'::interval) AS crowded) AS others; ${reset}`);
+  if (row?.crowded !== true) return row?.released === true;
+  await sleep(Math.max(0, FRESH_FOR - since));
+  const [late] = await session.query<{ released: boolean }>(`SELECT pg_advisory_unlock(${key}) AS released`);
+  return late?.released === true;
 }
 
 /** Who keeps the role busy: the holder of its lock, in this database, or of a transaction that changes roles. */

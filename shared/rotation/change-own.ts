@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { labelMoved, passwordNotPutBack, passwordPutBack } from './credential-errors.ts';
+import { labelMoved, passwordNotPutBack, passwordPutBack, passwordReplaced } from './credential-errors.ts';
 import { asRotationError, RotationError } from './errors.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import type {
@@ -55,7 +55,7 @@ export async function changeVerified(
       whenRefused,
     });
   } catch (error) {
-    if ((await goBack(context, change, origin, error)) === 'already-current') return already;
+    if ((await goBack(context, change, origin, error)) === 'promoted') return already;
   }
   return { outcome: 'done', credential: origin.credential.label, proven: await isReleased(role) };
 }
@@ -65,49 +65,74 @@ export async function isReleased(role: OwnRole): Promise<boolean> {
   return await role.release().catch(() => false);
 }
 
-/** @returns 'already-current' where somebody else has finished this very rotation. @throws RotationError otherwise */
+/**
+ * @returns 'promoted' where somebody else has finished this very rotation; 'accepted' where the new password turned out to
+ *   log in after all.
+ * @throws RotationError otherwise
+ */
 async function goBack(
   context: SetSecretContext,
-  { wayBack }: OwnPasswordChange,
+  change: OwnPasswordChange,
   { credential }: Origin,
   thrown: unknown,
-): Promise<'already-current'> {
+): Promise<'promoted' | 'accepted'> {
   const cause = asRotationError(thrown);
+  const { wayBack } = change;
   if (typeof wayBack !== 'function') throw passwordNotPutBack(cause, credential, wayBack.none);
   const found: { whose: Whose } = { whose: 'ours' };
   try {
     await wayBack(async () => {
-      found.whose = await look(context);
+      found.whose = await look(context, change);
       return found.whose === 'ours';
     });
   } catch (error) {
     throw passwordNotPutBack(cause, credential, asRotationError(error).message);
   }
-  if (found.whose === 'promoted') return 'already-current';
-  if (found.whose === 'overtaken') throw labelMoved();
-  throw passwordPutBack(cause, credential, await logsIn(context, credential, LOOK_WITHIN));
+  switch (found.whose) {
+    case 'promoted':
+    case 'accepted':
+      return found.whose;
+    case 'overtaken':
+      throw labelMoved();
+    case 'replaced':
+      throw passwordReplaced(context.pending);
+    case 'ours':
+      throw passwordPutBack(cause, credential, await logsIn(context, credential, LOOK_WITHIN));
+    default: {
+      const never: never = found.whose;
+      return never;
+    }
+  }
 }
 
-/** Whose the database's password is: still this rotation's, promoted meanwhile; or another version's. */
-type Whose = 'ours' | 'promoted' | 'overtaken';
+/**
+ * Whose the password is that the database has: still this rotation's, which is refused or gets no answer ('ours') or is
+ * accepted; promoted meanwhile; another rotation's ('overtaken'); or one that somebody has set by hand ('replaced').
+ */
+type Whose = 'ours' | 'accepted' | 'promoted' | 'overtaken' | 'replaced';
 
-/** Where that can't be told, nobody else can have moved on: the lock is ours, and the guard was asked under it. */
-async function look(context: SetSecretContext): Promise<Whose> {
+/** Where that can't be told, nobody else can have moved on: the lock and the row are ours, and the guard was asked under them. */
+async function look(context: SetSecretContext, change: OwnPasswordChange): Promise<Whose> {
   const late = new AbortController();
   const noAnswer = sleep<Whose>(LOOK_WITHIN, 'ours', { signal: late.signal });
   try {
-    return await Promise.race([whose(context).catch((): Whose => 'ours'), noAnswer]);
+    return await Promise.race([whose(context, change).catch((): Whose => 'ours'), noAnswer]);
   } finally {
     noAnswer.catch(() => undefined);
     late.abort();
   }
 }
 
-async function whose(context: SetSecretContext): Promise<Whose> {
-  const { promoted, others } = await context.whereabouts();
+async function whose(context: SetSecretContext, change: OwnPasswordChange): Promise<Whose> {
+  const [{ promoted, others }, pending] = await Promise.all([
+    context.whereabouts(),
+    context.tryPassword(context.pending, (roles) => roles.confirmUser(), LOOK_WITHIN).catch(() => undefined),
+  ]);
   if (promoted) return 'promoted';
+  if (pending?.accepted === true) return 'accepted';
   const outcomes = await Promise.all(others.map((other) => logsIn(context, other, LOOK_WITHIN)));
-  return outcomes.includes('accepted') ? 'overtaken' : 'ours';
+  if (outcomes.includes('accepted')) return 'overtaken';
+  return pending?.accepted === false && !(await change.isStored(pending.request)) ? 'replaced' : 'ours';
 }
 
 /** @returns 'unknown' where nobody can tell now whether applications could log in so. */

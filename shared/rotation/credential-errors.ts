@@ -167,3 +167,16 @@ export function labelMoved(): RotationError {
     },
   );
 }
+
+/** Somebody has set a password by hand while this rotation was setting its own: theirs stays. */
+export function passwordReplaced(pending: Credential): RotationError {
+  const { host, port, username } = pending.secret;
+  return new RotationError(
+    'PASSWORD_NOT_ACCEPTED',
+    `The server at ${host}:${port} must accept the pending password of ${username}, and somebody has set another one meanwhile, which was left as it is.`,
+    {
+      remedy: `${TAKE_PENDING_OFF}; then store the password that the database has as AWSCURRENT and rotate again.`,
+      ...credentialFacts(pending),
+    },
+  );
+}

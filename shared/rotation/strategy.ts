@@ -33,8 +33,13 @@ export type PasswordRequest =
 /** A login that worked and what came of it, or a password that the server refused. Everything else is an error. */
 export type LoginOutcome<T> =
   | { readonly accepted: true; readonly value: T }
-  /** @param address the server's end of the connection, where it was known. */
-  | { readonly accepted: false; readonly address: string | undefined };
+  | {
+      readonly accepted: false;
+      /** The server's end of the connection, where it was known. */
+      readonly address: string | undefined;
+      /** How the server had asked for the password. */
+      readonly request: PasswordRequest | undefined;
+    };
 
 /** The same, where the password may be right and there is no session all the same. */
 export type PasswordOutcome<T> =
@@ -130,6 +135,11 @@ export interface OwnPasswordChange {
   readonly computing: number;
   /** One transaction, which holds the role's row and then asks the guard: all or nothing. */
   apply(guard: Guard): Promise<'changed' | 'already-current'>;
+  /**
+   * Whether the server has stored what was set, going by how it asks for the password now. True where nobody can tell: only
+   * of SCRAM it shows the salt.
+   */
+  isStored(request: PasswordRequest | undefined): Promise<boolean>;
   /**
    * Puts back what the origin has logged in with; or why that can't be done. One transaction, which holds the role's row
    * while `look` finds out whether that is wanted: nobody can change the password between the two.
