@@ -73,7 +73,8 @@ async function create(context: Context, name: string, options: CreateOptions): P
   output.busy('storing …');
   const { description, kmsKeyId } = options;
   const command = new CreateSecretCommand({
-    ...{ Name: name, SecretString: text },
+    Name: name,
+    SecretString: text,
     ...(description === undefined ? {} : { Description: description }),
     ...(kmsKeyId === undefined ? {} : { KmsKeyId: kmsKeyId }),
     ...(tags.length === 0 ? {} : { Tags: tags }),
@@ -101,7 +102,12 @@ async function secretText({ prompts }: Context, options: CreateOptions): Promise
   const username = await ask(options.username, '--username', 'User:');
   const password = await askPassword(prompts, options, username);
   return JSON.stringify({
-    ...{ engine, host, port: /^\d+$/.test(port) ? Number(port) : port, username, password: password.reveal(), dbname },
+    engine,
+    host,
+    port: /^\d+$/.test(port) ? Number(port) : port,
+    username,
+    password: password.reveal(),
+    dbname,
     ...(ssl === undefined ? {} : { ssl: ssl === 'true' }),
     ...(superuserSecret === undefined ? {} : { masterarn: superuserSecret }),
   });

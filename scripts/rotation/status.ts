@@ -148,9 +148,17 @@ function detailsOf({ facts, condition }: Row, now: Date): string[] {
 function asJson({ facts, condition }: Row): object {
   const { name, arn, functionArn, strategy, username, lastRotated, nextRotation, pending, failure, replicas } = facts;
   return {
-    ...{ secret: name, arn, state: condition, unwell: isUnwell(condition, facts), strategy: strategy ?? null },
-    ...{ username: username ?? null, function: functionArn ?? null },
-    ...{ lastRotated: lastRotated ?? null, nextRotation: nextRotation ?? null, pending: pending ?? null },
-    ...{ failure: failure ?? null, replicas },
+    secret: name,
+    arn,
+    state: condition,
+    unwell: isUnwell(condition, facts),
+    strategy: strategy ?? null,
+    username: username ?? null,
+    function: functionArn ?? null,
+    lastRotated: lastRotated ?? null,
+    nextRotation: nextRotation ?? null,
+    pending: pending ?? null,
+    failure: failure ?? null,
+    replicas,
   };
 }

@@ -12,13 +12,14 @@ const describeKey: JsonOperation = (input, { resources }, region) => {
   const { state = 'Enabled' } = key;
   return {
     KeyMetadata: {
-      ...{ AWSAccountId: ACCOUNT_ID, KeyId: key.id, Arn: `${arnPrefix}key/${key.id}`, KeyState: state },
-      ...{
-        Enabled: state === 'Enabled',
-        KeyManager: 'CUSTOMER',
-        KeySpec: 'SYMMETRIC_DEFAULT',
-        KeyUsage: 'ENCRYPT_DECRYPT',
-      },
+      AWSAccountId: ACCOUNT_ID,
+      KeyId: key.id,
+      Arn: `${arnPrefix}key/${key.id}`,
+      KeyState: state,
+      Enabled: state === 'Enabled',
+      KeyManager: 'CUSTOMER',
+      KeySpec: 'SYMMETRIC_DEFAULT',
+      KeyUsage: 'ENCRYPT_DECRYPT',
     },
   };
 };

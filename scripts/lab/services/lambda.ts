@@ -56,14 +56,19 @@ function showFunction(found: DescribedFunction): object {
 function showConfiguration({ arn, name, timeoutMs, environment, logGroup, settings }: DescribedFunction): object {
   const { description = '', runtime = 'nodejs24.x', state = 'Active', vpc } = settings;
   return {
-    ...{ FunctionName: name, FunctionArn: arn, Description: description, Runtime: runtime, State: state },
-    ...{ Role: settings.role, Handler: 'index.handler', Timeout: Math.ceil(timeoutMs / 1000), MemorySize: 256 },
-    ...{
-      LastModified: '2026-01-01T00:00:00.000+0000',
-      Version: '$LATEST',
-      PackageType: 'Zip',
-      Architectures: ['arm64'],
-    },
+    FunctionName: name,
+    FunctionArn: arn,
+    Description: description,
+    Runtime: runtime,
+    State: state,
+    Role: settings.role,
+    Handler: 'index.handler',
+    Timeout: Math.ceil(timeoutMs / 1000),
+    MemorySize: 256,
+    LastModified: '2026-01-01T00:00:00.000+0000',
+    Version: '$LATEST',
+    PackageType: 'Zip',
+    Architectures: ['arm64'],
     LastUpdateStatus: 'Successful',
     Environment: { Variables: environment },
     LoggingConfig: { LogFormat: 'Text', LogGroup: logGroup },
@@ -77,8 +82,11 @@ function showPolicy({ arn, settings: { permission = 'account' } }: DescribedFunc
   }
   const condition = { Condition: { StringEquals: { 'AWS:SourceAccount': ACCOUNT_ID } } };
   const statement = {
-    ...{ Sid: 'secrets-manager', Effect: 'Allow', Principal: { Service: 'secretsmanager.amazonaws.com' } },
-    ...{ Action: 'lambda:InvokeFunction', Resource: arn },
+    Sid: 'secrets-manager',
+    Effect: 'Allow',
+    Principal: { Service: 'secretsmanager.amazonaws.com' },
+    Action: 'lambda:InvokeFunction',
+    Resource: arn,
     ...(permission === 'account' ? condition : {}),
   };
   const Policy = JSON.stringify({ Version: '2012-10-17', Id: 'default', Statement: [statement] });

@@ -40,7 +40,10 @@ const filterLogEvents: JsonOperation = (input, { logs, resources }) => {
 };
 
 const show = ({ id, stream, timestamp, message }: LogEvent) => ({
-  ...{ eventId: id, logStreamName: stream, timestamp, message },
+  eventId: id,
+  logStreamName: stream,
+  timestamp,
+  message,
   ingestionTime: timestamp,
 });
 

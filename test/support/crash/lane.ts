@@ -73,7 +73,11 @@ export class Lane implements AsyncDisposable {
     this.#around = around;
     this.#api = api;
     this.#functions = new FunctionStock({
-      ...{ strategy, endpoint: api.endpoint, environment, timeoutMs, spare },
+      strategy,
+      endpoint: api.endpoint,
+      environment,
+      timeoutMs,
+      spare,
       onLog: ({ line }) => {
         this.log.push(line);
         around.leaks.hear(line);
