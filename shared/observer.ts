@@ -40,7 +40,7 @@ export function stepObserver(strategy: StrategyName): StepObserver {
         version_id: token,
         duration_ms: Math.round(duration),
         outcome,
-        ...(credential === undefined ? {} : { credential }),
+        credential,
       });
       countStep(step, duration);
       if (step !== 'finishSecret' || outcome !== 'done') return;

@@ -43,7 +43,7 @@ export interface Saved<Result> {
 interface Machine {
   readonly node: string;
   /** PostgreSQL's major version; undefined where several servers took part. */
-  readonly postgres?: number;
+  readonly postgres?: number | undefined;
   readonly cpus: number;
   readonly memoryGb: number;
 }
@@ -51,7 +51,7 @@ interface Machine {
 interface Outcome {
   readonly results: unknown;
   readonly text: string;
-  readonly postgres?: number;
+  readonly postgres?: number | undefined;
 }
 
 /** @param bundles where the functions were built to. */
@@ -71,7 +71,7 @@ export async function report(options: Options): Promise<void> {
     date: new Date().toISOString().slice(0, 10),
     machine: {
       node: process.version,
-      ...(postgres === undefined ? {} : { postgres }),
+      postgres,
       cpus: cpus().length,
       memoryGb: Math.round(totalmem() / 2 ** 30),
     },

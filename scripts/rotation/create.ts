@@ -75,10 +75,10 @@ async function create(context: Context, name: string, options: CreateOptions): P
   const command = new CreateSecretCommand({
     Name: name,
     SecretString: text,
-    ...(description === undefined ? {} : { Description: description }),
-    ...(kmsKeyId === undefined ? {} : { KmsKeyId: kmsKeyId }),
-    ...(tags.length === 0 ? {} : { Tags: tags }),
-    ...(replicas.length === 0 ? {} : { AddReplicaRegions: replicas }),
+    Description: description,
+    KmsKeyId: kmsKeyId,
+    Tags: tags.length === 0 ? undefined : tags,
+    AddReplicaRegions: replicas.length === 0 ? undefined : replicas,
   });
   const { ARN = '' } = await asking(`secretsmanager:CreateSecret of ${name}`, aws.secretsManager.send(command));
   output.busy(undefined);
@@ -108,8 +108,8 @@ async function secretText({ prompts }: Context, options: CreateOptions): Promise
     username,
     password: password.reveal(),
     dbname,
-    ...(ssl === undefined ? {} : { ssl: ssl === 'true' }),
-    ...(superuserSecret === undefined ? {} : { masterarn: superuserSecret }),
+    ssl: ssl === undefined ? undefined : ssl === 'true',
+    masterarn: superuserSecret,
   });
 }
 
@@ -172,7 +172,7 @@ function parseTag(text: string): { readonly Key: string; readonly Value: string 
   return { Key, Value };
 }
 
-function parseReplica(text: string): { readonly Region: string; readonly KmsKeyId?: string } {
-  const [Region = '', key] = text.split('=');
-  return { Region, ...(key === undefined ? {} : { KmsKeyId: key }) };
+function parseReplica(text: string): { readonly Region: string; readonly KmsKeyId: string | undefined } {
+  const [Region = '', KmsKeyId] = text.split('=');
+  return { Region, KmsKeyId };
 }

@@ -30,7 +30,7 @@ const NOT_FROM_HERE: readonly RotationErrorCode[] = [
 
 /** Logs in as the rotation functions do, with the certificates that this machine trusts. */
 export function databaseFromHere(caFile: string | undefined): RoleDatabase {
-  const config = readConfig(caFile === undefined ? {} : { DB_CA_FILE: caFile });
+  const config = readConfig({ DB_CA_FILE: caFile });
   return roleDatabase(config, trustStore(config.caFiles), new Deadline(PATIENCE_MS));
 }
 

@@ -31,7 +31,7 @@ export class Output {
 
   error({ code, message, remedy, exitCode }: CommandError): void {
     this.busy(undefined);
-    this.result({ error: { code, message, ...(remedy === undefined ? {} : { remedy }), exitCode } });
+    this.result({ error: { code, message, remedy, exitCode } });
     if (this.json) return;
     process.stderr.write(`${red('error')}: ${message}\n`);
     if (remedy !== undefined) process.stderr.write(`${bold('what to do')}: ${remedy}\n`);

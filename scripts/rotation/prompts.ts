@@ -28,9 +28,8 @@ export class Prompts {
     return await confirm({ message, default: false }, this.#context);
   }
 
-  async ask({ message, byDefault, validate }: Question): Promise<string> {
-    const settings = { message, ...(byDefault === undefined ? {} : { default: byDefault }) };
-    return await input({ ...settings, ...(validate === undefined ? {} : { validate }) }, this.#context);
+  async ask({ message, byDefault, validate = () => true }: Question): Promise<string> {
+    return await input({ message, default: byDefault, validate }, this.#context);
   }
 
   async choose<Choice extends string>(message: string, choices: readonly Choice[]): Promise<Choice> {

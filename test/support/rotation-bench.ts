@@ -18,7 +18,7 @@ export interface FunctionChoice {
   /** Of the function, besides what the lab sets. A variable of its own gives a test an instance of its own. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Default 30,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface BenchOptions {

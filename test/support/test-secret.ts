@@ -143,7 +143,7 @@ export class TestSecret {
         SecretId: this.arn,
         SecretString,
         ClientRequestToken: token,
-        ...(stages === undefined ? {} : { VersionStages: [...stages] }),
+        VersionStages: stages && [...stages],
       }),
     );
     return token;

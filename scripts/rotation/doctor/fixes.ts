@@ -61,7 +61,7 @@ export async function applyFix({ aws }: Context, secretArn: string, { stage, fro
     SecretId: secretArn,
     VersionStage: stage,
     RemoveFromVersionId: from,
-    ...(to === undefined ? {} : { MoveToVersionId: to }),
+    MoveToVersionId: to,
   });
   await asking('secretsmanager:UpdateSecretVersionStage', aws.secretsManager.send(command));
 }

@@ -59,7 +59,7 @@ async function planNextTurn(
     const now = current.secret.username;
     const [base, twin] = next.length > now.length ? [now, next] : [next, now];
     const login = sessionLogin(superuser.secret);
-    const config = readConfig(caFile === undefined ? {} : { DB_CA_FILE: caFile });
+    const config = readConfig({ DB_CA_FILE: caFile });
     const settings = { deadline: new Deadline(PATIENCE_MS), trust: trustStore(config.caFiles) };
     const outcome = await withSession(login, settings, async (session) => {
       const [row] = await session.query<{ version: number }>(

@@ -115,13 +115,13 @@ export class Lane implements AsyncDisposable {
     const superuser = this.strategy === 'alternating-users' ? await this.#superuserSecret() : undefined;
     const arn = await storeSecret(this.#around.client, 'application', {
       ...this.#login(name, password),
-      ...(superuser === undefined ? {} : { masterarn: superuser.arn }),
+      masterarn: superuser?.arn,
     });
     return new Subject(this.#around.client, {
       arn,
       role: name,
       registersOnly: this.#registersOnly,
-      ...(superuser === undefined ? {} : { superuser: superuser.name }),
+      superuser: superuser?.name,
     });
   }
 

@@ -31,7 +31,12 @@ export class Subject {
   /** @param registersOnly ARN of a function that fails at once, so that RotateSecret only registers the version. */
   constructor(
     client: SecretsManagerClient,
-    { arn, role, superuser, registersOnly }: { arn: string; role: string; superuser?: string; registersOnly: string },
+    {
+      arn,
+      role,
+      superuser,
+      registersOnly,
+    }: { arn: string; role: string; superuser?: string | undefined; registersOnly: string },
   ) {
     this.arn = arn;
     this.roles = [role, `${role}_clone`];
