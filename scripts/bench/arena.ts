@@ -1,4 +1,5 @@
 /** Where the benchmarks rotate: a Secrets Manager, a PostgreSQL server, and secrets for roles of its own. */
+
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,7 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { escapeIdentifier } from 'pg';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
+import { ACCOUNT_ID } from '../lab/account.ts';
 import { createAppRole } from '../lab/database/app-role.ts';
 import { CertificateAuthority } from '../lab/database/certificate-authority.ts';
 import { type PostgresServer, startPostgres } from '../lab/database/server.ts';
@@ -97,7 +99,7 @@ export class Arena implements AsyncDisposable {
     this.#caFile = caFile ?? join(folder, CA_FILE);
     this.#functionArn =
       parts.lab?.functions.register({ name: 'registers-only', bundle: REGISTERS_ONLY }) ??
-      'arn:aws:lambda:us-east-1:123456789012:function:registers-only';
+      `arn:aws:lambda:us-east-1:${ACCOUNT_ID}:function:registers-only`;
     for (const [name, value] of Object.entries(CREDENTIALS)) process.env[name] ??= value;
     this.client = new SecretsManagerClient({ endpoint: parts.endpoint });
   }

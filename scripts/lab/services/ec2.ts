@@ -1,8 +1,8 @@
 /** EC2's describe calls on the network around a function. Ids that are not there are errors, as in EC2. */
 import { ACCOUNT_ID } from '../account.ts';
-import { ServiceError } from '../secrets-manager/errors.ts';
+import { ServiceError } from '../http/service.ts';
+import type { SecurityRule, Subnet } from '../resources.ts';
 import { type QueryParameters, queryService } from './query-service.ts';
-import type { SecurityRule, Subnet } from './resources.ts';
 import { members, type XmlElements } from './xml.ts';
 
 const shape = {

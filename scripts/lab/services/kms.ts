@@ -1,6 +1,6 @@
 /** KMS, as far as DescribeKey. */
 import { ACCOUNT_ID } from '../account.ts';
-import { ServiceError } from '../secrets-manager/errors.ts';
+import { ServiceError } from '../http/service.ts';
 import { type JsonOperation, jsonService } from './json-service.ts';
 
 const describeKey: JsonOperation = (input, { resources }, region) => {

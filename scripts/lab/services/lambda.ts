@@ -2,8 +2,8 @@
 
 import { ACCOUNT_ID } from '../account.ts';
 import type { DescribedFunction } from '../functions/function-registry.ts';
-import { ServiceError } from '../secrets-manager/errors.ts';
-import { type Account, authorize, type Service, type ServiceReply } from './service.ts';
+import { ServiceError, type ServiceReply } from '../http/service.ts';
+import { type Account, type AccountService, authorize } from './account.ts';
 
 const PATH = /^\/2015-03-31\/functions\/([^/]+)(\/configuration|\/policy)?$/;
 
@@ -15,8 +15,8 @@ const ANSWERS: Readonly<Record<string, { readonly action: string; readonly answe
   '/policy': { action: 'lambda:GetPolicy', answer: showPolicy },
 };
 
-export const lambda: Service = {
-  reply({ method, url, region, requestId }, account) {
+export const lambda: AccountService = (account) => ({
+  reply({ method, url, region, requestId }) {
     const [path = '', query] = url.split('?');
     const [, id, what = ''] = PATH.exec(path) ?? [];
     const known = ANSWERS[what];
@@ -32,7 +32,7 @@ export const lambda: Service = {
     const reply = send(status, requestId, { Type: 'User', Message: message });
     return { ...reply, headers: { ...reply.headers, 'x-amzn-ErrorType': type } };
   },
-};
+});
 
 /** By name or ARN, in the region of the call. */
 function find({ functions }: Account, region: string, id: string): DescribedFunction {

@@ -1,8 +1,8 @@
 /** RDS, as far as DescribeDBInstances and DescribeDBClusters. */
 import { ACCOUNT_ID } from '../account.ts';
-import { ServiceError } from '../secrets-manager/errors.ts';
+import { ServiceError } from '../http/service.ts';
+import type { DatabaseCluster, DatabaseInstance } from '../resources.ts';
 import { type QueryParameters, queryService } from './query-service.ts';
-import type { DatabaseCluster, DatabaseInstance } from './resources.ts';
 import { members, type XmlElements } from './xml.ts';
 
 const shape = { prefix: 'rds', version: '2014-10-31', namespace: 'http://rds.amazonaws.com/doc/2014-10-31/' };

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
+import { ACCOUNT_ID } from '../../../scripts/lab/account.ts';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import type { SecretsLab } from '../../../scripts/lab/secrets-lab.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
@@ -139,7 +140,7 @@ export class Lane implements AsyncDisposable {
       this.database.restartNumbering();
       const result = await this.#functions.instance.invoke({
         requestId: randomUUID(),
-        functionArn: 'arn:aws:lambda:us-east-1:123456789012:function:crash',
+        functionArn: `arn:aws:lambda:us-east-1:${ACCOUNT_ID}:function:crash`,
         timeoutMs: this.timeoutMs,
         event: { Step: step, SecretId: subject.arn, ClientRequestToken: token, RotationToken: rotationToken },
       });

@@ -1,9 +1,10 @@
+import type { Input } from '../../http/input.ts';
 import { identify } from '../description.ts';
 import { invalidParameter, invalidRequest } from '../errors.ts';
 import type { Operation, OperationTable } from '../operation.ts';
 import { parseSchedule, type RotationRules, ScheduleSyntaxError } from '../schedule.ts';
 import { refuseChange } from '../secret.ts';
-import { type Input, requiredToken, secretId } from '../validate.ts';
+import { requiredToken, secretId } from '../validate.ts';
 
 const rotateSecret: Operation = (input, call) => {
   const token = requiredToken(input, invalidParameter);
