@@ -1,5 +1,4 @@
 /** Where the benchmarks rotate: a Secrets Manager, a PostgreSQL server, and secrets for roles of its own. */
-
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,10 +11,9 @@ import {
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { escapeIdentifier } from 'pg';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { ACCOUNT_ID } from '../lab/account.ts';
-import { createAppRole } from '../lab/database/app-role.ts';
+import { createAppRole, dropRoles } from '../lab/database/app-role.ts';
 import { CertificateAuthority } from '../lab/database/certificate-authority.ts';
 import { type PostgresServer, startPostgres } from '../lab/database/server.ts';
 import { type SecretsLab, type SecretsLabOptions, startSecretsManager } from '../lab/secrets-lab.ts';
@@ -172,13 +170,8 @@ export class Arena implements AsyncDisposable {
   }
 
   async #dropRoles(): Promise<void> {
-    for (const role of this.#roles) {
-      for (const name of [`${role}_clone`, role]) {
-        const [found] = await this.server.query('SELECT FROM pg_roles WHERE rolname = $1', [name]);
-        const quoted = escapeIdentifier(name);
-        if (found !== undefined) await this.server.query(`DROP OWNED BY ${quoted}; DROP ROLE ${quoted}`);
-      }
-    }
+    // A transaction each: what many of them own at once needs more locks than a server has room for.
+    for (const role of this.#roles) await dropRoles(this.server, [`${role}_clone`, role]);
   }
 }
 
