@@ -3,20 +3,20 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   CreateSecretCommand,
   DescribeSecretCommand,
-  RotateSecretCommand,
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { ACCOUNT_ID } from '../lab/account.ts';
+import { beginRotation, REGISTERS_ONLY } from '../lab/beginning.ts';
 import { createAppRole, dropRoles } from '../lab/database/app-role.ts';
 import { CertificateAuthority } from '../lab/database/certificate-authority.ts';
 import { type PostgresServer, startPostgres } from '../lab/database/server.ts';
 import { type SecretsLab, type SecretsLabOptions, startSecretsManager } from '../lab/secrets-lab.ts';
+import type { Address } from '../relays/tcp-server.ts';
 import type { StepEvent } from './contender.ts';
 
 export interface ArenaOptions {
@@ -34,12 +34,6 @@ export interface ArenaOptions {
 /** For ours, for OpenSSL and for libpq. */
 const trust = (caFile: string) => ({ DB_CA_FILE: caFile, SSL_CERT_FILE: caFile, PGSSLROOTCERT: caFile });
 
-/** Host and port of a server, or of a relay before it. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
 export interface SecretWish {
   readonly strategy: StrategyName;
   readonly tls: boolean;
@@ -50,7 +44,6 @@ export interface SecretWish {
 }
 
 const CA_FILE = 'ca.pem';
-const REGISTERS_ONLY = fileURLToPath(new URL('./registers-only.mjs', import.meta.url));
 /** For endpoints that don't ask who calls. */
 const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'bench', AWS_REGION: 'us-east-1' };
 
@@ -192,17 +185,12 @@ export class BenchSecret {
   async begin(): Promise<Omit<StepEvent, 'Step'>> {
     const { client, lab } = this.#arena;
     const token = randomUUID();
-    const rotate = new RotateSecretCommand({
-      SecretId: this.arn,
-      ClientRequestToken: token,
-      RotationLambdaARN: this.#functionArn,
-      RotationRules: { AutomaticallyAfterDays: 30 },
-    });
+    const beginning = { secretId: this.arn, functionArn: this.#functionArn, token };
+    const settled = async (arn: string) => await lab?.settled(arn);
     // moto registers the version and only then finds that it has no such function.
-    await client.send(rotate).catch((error: Error) => {
+    await beginRotation(client, beginning, settled).catch((error: Error) => {
       if (error.name !== 'ResourceNotFoundException') throw error;
     });
-    await lab?.settled(this.arn);
     if ((await this.#versionWith('AWSPENDING')) !== token) {
       throw new Error('RotateSecret was to leave AWSPENDING on the version that it registered, and did not.');
     }

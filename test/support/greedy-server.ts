@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { frames } from './crash/postgres-protocol.ts';
+import { frames } from '../../scripts/relays/postgres-messages.ts';
 
 const CLEARTEXT_PASSWORD = 3;
 

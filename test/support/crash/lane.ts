@@ -1,20 +1,19 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
 import { ACCOUNT_ID } from '../../../scripts/lab/account.ts';
+import { REGISTERS_ONLY } from '../../../scripts/lab/beginning.ts';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import type { SecretsLab } from '../../../scripts/lab/secrets-lab.ts';
+import { ApiRelay } from '../../../scripts/relays/api-relay.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
 import type { LeakWatch } from '../leaks.ts';
-import { ApiProxy } from './api-proxy.ts';
 import { type Gate, OPEN } from './gate.ts';
-import { PostgresProxy } from './postgres-proxy.ts';
+import { GatedApi } from './gated-api.ts';
+import { GatedPostgres } from './gated-postgres.ts';
 import { FunctionStock } from './stock.ts';
 import { newPassword, Subject, storeSecret } from './subject.ts';
-
-const REGISTERS_ONLY = fileURLToPath(new URL('../functions/registers-only.mjs', import.meta.url));
 
 export interface LaneOptions {
   /** Of one invocation. Default 30,000. */
@@ -47,23 +46,25 @@ export class Lane implements AsyncDisposable {
   readonly #host: string;
   #admin: Client;
   readonly #around: Surroundings;
-  readonly #api: ApiProxy;
-  readonly database: PostgresProxy;
+  readonly #api: GatedApi;
+  readonly #relay: ApiRelay;
+  readonly database: GatedPostgres;
   readonly #functions: FunctionStock;
   readonly #registersOnly: string;
   #superuser: { readonly name: string; readonly arn: string } | undefined;
   #step = '';
 
   static async open(strategy: StrategyName, around: Surroundings, options: LaneOptions = {}): Promise<Lane> {
-    const api = await ApiProxy.start(around.lab.endpoint);
-    const database = await PostgresProxy.start(around.server);
-    return new Lane(strategy, around, { api, database, admin: await around.server.connect() }, options);
+    const api = new GatedApi();
+    const relay = await ApiRelay.start(around.lab.endpoint, api);
+    const database = await GatedPostgres.start(around.server);
+    return new Lane(strategy, around, { api, relay, database, admin: await around.server.connect() }, options);
   }
 
   private constructor(
     strategy: StrategyName,
     around: Surroundings,
-    { api, database, admin }: { api: ApiProxy; database: PostgresProxy; admin: Client },
+    { api, relay, database, admin }: { api: GatedApi; relay: ApiRelay; database: GatedPostgres; admin: Client },
     { timeoutMs = 30_000, environment = {}, host = database.host, spare = false }: LaneOptions,
   ) {
     this.strategy = strategy;
@@ -73,9 +74,10 @@ export class Lane implements AsyncDisposable {
     this.#admin = admin;
     this.#around = around;
     this.#api = api;
+    this.#relay = relay;
     this.#functions = new FunctionStock({
       strategy,
-      endpoint: api.endpoint,
+      endpoint: relay.endpoint,
       environment,
       timeoutMs,
       spare,
@@ -162,7 +164,7 @@ export class Lane implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.gate = OPEN;
     await this.#functions[Symbol.asyncDispose]();
-    await this.#api[Symbol.asyncDispose]();
+    await this.#relay[Symbol.asyncDispose]();
     await this.database[Symbol.asyncDispose]();
     await this.#admin.end().catch(() => undefined);
   }
