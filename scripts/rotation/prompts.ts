@@ -1,5 +1,8 @@
 import { text } from 'node:stream/consumers';
-import { confirm, input, password, select } from '@inquirer/prompts';
+import confirm from '@inquirer/confirm';
+import input from '@inquirer/input';
+import password from '@inquirer/password';
+import select from '@inquirer/select';
 import { Password } from '../../shared/secrets/password.ts';
 import { usage } from './failures.ts';
 
