@@ -11,7 +11,7 @@ import { benchCold, type ColdResult } from './cold.ts';
 import { against, ours } from './contender.ts';
 import { benchFleet, type FleetResult } from './fleet.ts';
 import { type FleetNeeds, fleetNeeds, type Inputs, inputsWith, type Measured } from './fleet-needs.ts';
-import type { Command, Options } from './options.ts';
+import type { BenchmarkName, Options } from './options.ts';
 import { allCalls, benchRotations, type RotationResult } from './rotation.ts';
 import { benchScale, type ScaleResult } from './scale.ts';
 import { significant } from './statistics.ts';
@@ -57,7 +57,7 @@ interface Outcome {
 /** @param bundles where the functions were built to. */
 type Benchmark = (options: Options, bundles: string) => Promise<Outcome>;
 
-const BENCHMARKS: Readonly<Record<Exclude<Command, 'plots'>, Benchmark>> = { rotation, cold, scale, fleet };
+const BENCHMARKS: Readonly<Record<Exclude<BenchmarkName, 'plots'>, Benchmark>> = { rotation, cold, scale, fleet };
 
 export async function report(options: Options): Promise<void> {
   const { command } = options;

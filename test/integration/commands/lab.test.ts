@@ -169,7 +169,7 @@ describe('npm run lab', () => {
 
   it.each([
     ['an unknown option', ['--sedd'], "Unknown option '--sedd'."],
-    ['an argument', ['twice'], "Unexpected argument 'twice'."],
+    ['an argument', ['twice'], 'No more than 0 arguments were needed, found 1.'],
     ['a port that is none', ['--port', '70000'], '--port needs a whole number from 0 to 65535, and got "70000".'],
     ['a time scale of 0', ['--time-scale', '0'], '--time-scale needs a number from 0.001 to 1000000, and got "0".'],
     [

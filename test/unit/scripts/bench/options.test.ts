@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseOptions } from '../../../../scripts/bench/options.ts';
+import { HelpWanted } from '../../../../scripts/lab/command/command-line.ts';
 
 describe('options of npm run bench', () => {
   it('measure rotations of both strategies on an embedded server, with TLS and without, unless told otherwise', () => {
@@ -42,8 +43,14 @@ describe('options of npm run bench', () => {
     expect(() => parseOptions(args)).toThrow(message);
   });
 
+  it('choose the function that stdio serves, by the words of {scheme} too', () => {
+    const stdio = (word: string) => parseOptions(['stdio', '--strategy', word]);
+    expect(stdio('multi')).toEqual({ command: 'stdio', strategy: 'alternating-users' });
+    expect(stdio('single-user')).toEqual({ command: 'stdio', strategy: 'single-user' });
+  });
+
   it('ask for help', () => {
-    expect(parseOptions(['--help'])).toBe('help');
+    expect(() => parseOptions(['--help'])).toThrow(HelpWanted);
   });
 });
 
