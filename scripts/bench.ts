@@ -5,14 +5,17 @@
  */
 import { type Options, parseOptions, type StdioOptions } from './bench/options.ts';
 import { tell } from './lab/command/command-line.ts';
+import { forgetShell } from './lab/shell.ts';
 
 const options = understood();
+// A function's process lives by its environment: what it is to find there, whoever measures it has put there.
+if (options !== undefined && options.command !== 'stdio') forgetShell();
 if (options !== undefined) await run(options);
 
 /** The command line; where it can't be understood, or help was all that it asked for, the exit code is set. */
 function understood(): Options | StdioOptions | undefined {
   try {
-    return parseOptions(process.argv.slice(2));
+    return parseOptions(process.argv.slice(2), process.env);
   } catch (error) {
     process.exitCode = tell(error, 'npm run bench');
     return undefined;

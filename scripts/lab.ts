@@ -7,11 +7,13 @@ import { labNews } from './lab/command/news.ts';
 import { type LabCommand, parseLabCommand } from './lab/command/options.ts';
 import { containerEngineAnswers } from './lab/database/container.ts';
 import { type Lab, type LabOptions, startLab } from './lab/lab.ts';
+import { forgetShell } from './lab/shell.ts';
 
 await runCommand(async (signal) => {
+  const shell = forgetShell();
   let command: LabCommand;
   try {
-    command = parseLabCommand(process.argv.slice(2), process.env);
+    command = parseLabCommand(process.argv.slice(2), shell);
   } catch (error) {
     return tell(error, 'npm run lab');
   }

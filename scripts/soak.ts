@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { readArguments, tell, UsageError } from './lab/command/command-line.ts';
+import { forgetShell } from './lab/shell.ts';
 
 const SUITES = ['model', 'hostile', 'crash-everywhere'].map((name) => `test/integration/resilience/${name}.test.ts`);
 
@@ -29,6 +30,7 @@ try {
 } catch (error) {
   process.exit(tell(error, 'npm run test:soak'));
 }
+forgetShell();
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
 const run = spawn(process.execPath, [vitest, 'run', '--project', 'integration', ...SUITES], {
   stdio: 'inherit',

@@ -1,7 +1,9 @@
 /** The command line of `npm run bench`, parsed. */
 import { Command } from 'commander';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
+import { DEFAULT_REGION } from '../lab/account.ts';
 import { readArguments, UsageError } from '../lab/command/command-line.ts';
+import type { Caller } from './arena.ts';
 import { inputsWith } from './fleet-needs.ts';
 
 const COMMANDS = ['rotation', 'cold', 'scale', 'fleet', 'plots'] as const;
@@ -17,6 +19,8 @@ export interface Options {
   readonly postgres: string;
   readonly caFile: string | undefined;
   readonly endpointUrl: string | undefined;
+  /** Who calls another Secrets Manager, where the environment says so. */
+  readonly caller: Caller | undefined;
   readonly against: string | undefined;
   readonly levers: boolean;
   readonly secrets: number;
@@ -59,7 +63,10 @@ function benchProgram(): Command {
     .option('--tls <on|off|both>', 'of the sessions with PostgreSQL')
     .option('--postgres <URL>', 'postgres://superuser:password@host:port, or an embedded server', 'embedded')
     .option('--ca-file <FILE>', "PEM: who signed that server's certificate")
-    .option('--endpoint-url <URL>', "another Secrets Manager than the lab's")
+    .option(
+      '--endpoint-url <URL>',
+      "another Secrets Manager than the lab's; AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and AWS_REGION say who calls it",
+    )
     .option(
       '--against <CMD>',
       'another implementation to measure in the same run: a shell command that does what stdio does, with endpoint and credentials in its environment; {scheme} becomes single or multi',
@@ -102,7 +109,7 @@ interface Given {
 }
 
 /** @throws UsageError, HelpWanted */
-export function parseOptions(args: readonly string[]): Options | StdioOptions {
+export function parseOptions(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Options | StdioOptions {
   const program = readArguments(benchProgram(), args);
   const given = program.opts<Given>();
   const word = String(program.processedArgs[0]);
@@ -120,6 +127,7 @@ export function parseOptions(args: readonly string[]): Options | StdioOptions {
     postgres,
     caFile,
     endpointUrl,
+    caller: endpointUrl === undefined ? undefined : callerIn(environment),
     against,
     levers,
     secrets: count('--secrets', given.secrets),
@@ -130,6 +138,13 @@ export function parseOptions(args: readonly string[]): Options | StdioOptions {
     json,
     save,
   };
+}
+
+function callerIn(environment: NodeJS.ProcessEnv): Caller | undefined {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN } = environment;
+  if (!accessKeyId || !secretAccessKey) return undefined;
+  const region = environment.AWS_REGION || environment.AWS_DEFAULT_REGION || DEFAULT_REGION;
+  return { accessKeyId, secretAccessKey, sessionToken: AWS_SESSION_TOKEN, region };
 }
 
 /** Of stdio: `{scheme}`'s words are taken too. */

@@ -28,6 +28,15 @@ describe('options of npm run bench', () => {
     expect(parseOptions(['--postgres', url, '--ca-file', 'ca.pem'])).toMatchObject({ tls: [false, true] });
   });
 
+  it("take from the shell who calls another Secrets Manager, and nobody for the lab's", () => {
+    const shell = { AWS_ACCESS_KEY_ID: 'me', AWS_SECRET_ACCESS_KEY: 'mine', AWS_DEFAULT_REGION: 'eu-west-1' };
+    expect(parseOptions([], shell)).toMatchObject({ caller: undefined });
+    expect(parseOptions(['--endpoint-url', 'http://127.0.0.1:5000'], shell)).toMatchObject({
+      caller: { accessKeyId: 'me', secretAccessKey: 'mine', region: 'eu-west-1' },
+    });
+    expect(parseOptions(['--endpoint-url', 'http://127.0.0.1:5000'])).toMatchObject({ caller: undefined });
+  });
+
   it.each([
     [['colour'], 'A benchmark was needed'],
     [['--strategy', 'multi'], '--strategy needs'],
