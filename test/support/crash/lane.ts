@@ -18,7 +18,7 @@ import { newPassword, Subject, storeSecret } from './subject.ts';
 export interface LaneOptions {
   /** Of one invocation. Default 30,000. */
   readonly timeoutMs?: number;
-  /** What the secrets say. Default: the proxy's address. */
+  /** What the secrets say. Default: the relay's address. */
   readonly host?: string;
   /** Keeps a second instance ready, for one that is going to be killed. Default: no. */
   readonly spare?: boolean;
@@ -37,7 +37,7 @@ export interface Surroundings {
 /** What ended a run through the steps early; undefined where all four succeeded. */
 export type Failure = { readonly step: string; readonly type: string; readonly message: string } | undefined;
 
-/** One function with proxies on all its ways: where one rotation at a time is made to go wrong. */
+/** One function with relays on all its ways: where one rotation at a time is made to go wrong. */
 export class Lane implements AsyncDisposable {
   readonly strategy: StrategyName;
   /** What the function has written since the last rotation began: evidence. */
@@ -92,7 +92,7 @@ export class Lane implements AsyncDisposable {
     });
   }
 
-  /** A superuser's session with the server itself, past the proxy. */
+  /** A superuser's session with the server itself, past the relay. */
   get admin(): Client {
     return this.#admin;
   }
