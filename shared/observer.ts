@@ -32,7 +32,7 @@ export function stepObserver(strategy: StrategyName): StepObserver {
       logger.info('Rotation step started', { strategy, step, secret_arn: secretId, version_id: token });
     },
 
-    succeeded({ step, secretId, token }, { outcome, credential }, duration) {
+    succeeded({ step, secretId, token }, { outcome, credential, notice }, duration) {
       logger.info('Rotation step succeeded', {
         strategy,
         step,
@@ -41,6 +41,7 @@ export function stepObserver(strategy: StrategyName): StepObserver {
         duration_ms: Math.round(duration),
         outcome,
         credential,
+        notice,
       });
       countStep(step, duration);
       if (step !== 'finishSecret' || outcome !== 'done') return;

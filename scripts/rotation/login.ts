@@ -1,6 +1,7 @@
-import { readConfig } from '../../shared/config.ts';
+import { type Config, type Environment, readConfig } from '../../shared/config.ts';
 import { roleDatabase } from '../../shared/database/database.ts';
 import { trustStore } from '../../shared/database/tls.ts';
+import { postgresTwins } from '../../shared/database/twins.ts';
 import { Deadline } from '../../shared/deadline.ts';
 import { type CredentialLabel, RotationError, type RotationErrorCode } from '../../shared/rotation/errors.ts';
 import type { RoleDatabase } from '../../shared/rotation/strategy.ts';
@@ -28,10 +29,29 @@ const NOT_FROM_HERE: readonly RotationErrorCode[] = [
   'TLS_UNTRUSTED_CERTIFICATE',
 ];
 
-/** Logs in as the rotation functions do, with the certificates that this machine trusts. */
-export function databaseFromHere(caFile: string | undefined): RoleDatabase {
-  const config = readConfig({ DB_CA_FILE: caFile });
-  return roleDatabase(config, trustStore(config.caFiles), new Deadline(PATIENCE_MS));
+/**
+ * Logs in as the rotation function does, with the certificates that this machine trusts.
+ *
+ * @param environment of the function; one that can't be read counts as none (the doctor has a finding for that).
+ */
+export function databaseFromHere(caFile: string | undefined, environment: Environment = {}): RoleDatabase {
+  const config = { ...readable(environment), ...trustedHere(caFile) };
+  const trust = trustStore(config.caFiles);
+  return roleDatabase({ settings: config, trust, deadline: new Deadline(PATIENCE_MS), twins: postgresTwins });
+}
+
+function trustedHere(caFile: string | undefined): Pick<Config, 'caFiles'> {
+  const { caFiles } = readConfig({ DB_CA_FILE: caFile });
+  return { caFiles };
+}
+
+function readable(environment: Environment): Config {
+  try {
+    return readConfig(environment);
+  } catch (error) {
+    if (error instanceof RotationError) return readConfig({});
+    throw error;
+  }
 }
 
 /** Logs in and asks the server who that is. */
@@ -39,10 +59,13 @@ export async function tryLogin(
   secret: DatabaseSecret,
   label: CredentialLabel,
   caFile: string | undefined,
+  environment: Environment = {},
 ): Promise<LoginProof> {
   try {
     const credential = { label, versionId: '', secret };
-    const { accepted } = await databaseFromHere(caFile).withLogin(credential, (roles) => roles.confirmUser());
+    const { accepted } = await databaseFromHere(caFile, environment).withLogin(credential, (roles) =>
+      roles.confirmUser(),
+    );
     return { outcome: accepted ? 'accepted' : 'refused' };
   } catch (error) {
     if (error instanceof RotationError) return { outcome: 'failed', error };

@@ -20,18 +20,29 @@ const FOLDED = ['search_path', 'temp_tablespaces'];
  * The settings that a twin should have; pure.
  *
  * @param role the role that it acts as from login on, unless the base role itself acts as another.
+ * @param thirdRoles roles, by database, that a setting of the database has the base role act as: a setting of the twin's
+ *   own, which counts before that, has to say the same.
  */
-export function wantedSettings(base: RoleSettings, role: string | undefined): RoleSettings {
+export function wantedSettings(
+  base: RoleSettings,
+  role: string | undefined,
+  thirdRoles: Readonly<Record<string, string>> = {},
+): RoleSettings {
   if (role === undefined) return base;
   const own = `role=${role}`;
-  const settings = Object.entries(base).map(([database, all]) => [
-    database,
+  const saysRole = (database: string) => base[database]?.some((setting) => setting.startsWith('role=')) === true;
+  const wanted = new Map<string, readonly string[]>();
+  for (const database of new Set(['', ...Object.keys(base), ...Object.keys(thirdRoles)])) {
     // To the base role this means itself; the twin would be cut off from it.
-    all.map((setting) => (setting === 'role=none' ? own : setting)),
-  ]);
-  const wanted: RoleSettings = Object.fromEntries(settings);
-  const everywhere = wanted[''] ?? [];
-  return everywhere.some((setting) => setting.startsWith('role=')) ? wanted : { ...wanted, '': [...everywhere, own] };
+    const all = (base[database] ?? []).map((setting) => (setting === 'role=none' ? own : setting));
+    const third = thirdRoles[database];
+    // What the base role's own settings say of a role, in this database or in all, counts before the database's.
+    const acts = third === undefined || saysRole('') || saysRole(database) ? [] : [`role=${third}`];
+    const byDefault = database === '' && !saysRole('') && acts.length === 0 ? [own] : [];
+    const settings = [...all, ...acts, ...byDefault];
+    if (settings.length > 0) wanted.set(database, settings);
+  }
+  return Object.fromEntries(wanted);
 }
 
 /** One difference between two roles' settings; without a value it is to be reset. */

@@ -1,5 +1,4 @@
 /** All checks that need the database: a login with each labelled credential, and for alternating users the superuser's. */
-import { readConfig } from '../../../shared/config.ts';
 import { type DatabaseSecret, isSameServer } from '../../../shared/secrets/database-secret.ts';
 import type { Context } from '../context.ts';
 import type { RotationFunction } from '../functions.ts';
@@ -29,7 +28,11 @@ export async function visitDatabase(
 ): Promise<LoginFacts[]> {
   const variables = described?.configuration.Environment?.Variables ?? {};
   add(await checkName(current, described === undefined || isInVpc(described)));
-  const first: LoginFacts = { label: 'AWSCURRENT', secret: current, proof: await tryLogin(current, 'current', caFile) };
+  const first: LoginFacts = {
+    label: 'AWSCURRENT',
+    secret: current,
+    proof: await tryLogin(current, 'current', caFile, variables),
+  };
   add(...judgeConnection(first, variables.DB_CA_FILE !== undefined && caFile === undefined));
   add(judgeLogin(first, alternating));
   const logins = [first];
@@ -41,24 +44,17 @@ export async function visitDatabase(
       add(unknown(`login ${label}`, `it is for another server, ${other.host}:${other.port}, to which nothing is sent`));
       continue;
     }
-    const proof = await tryLogin(other, label === 'AWSPENDING' ? 'pending' : 'previous', caFile);
+    const proof = await tryLogin(other, label === 'AWSPENDING' ? 'pending' : 'previous', caFile, variables);
     logins.push({ label, secret: other, proof });
     add(judgeLogin({ label, secret: other, proof }, alternating));
   }
   if (alternating) {
     const currentWorks = first.proof.outcome === 'accepted';
-    add(...(await checkTwin(context, { current, setRole: settingOf(variables), caFile, currentWorks })));
+    add(
+      ...(await checkTwin(context, { current, secretArn: secret.ARN, environment: variables, caFile, currentWorks })),
+    );
   }
   return logins;
-}
-
-/** An environment that can't be read is a finding of its own. */
-function settingOf(variables: Readonly<Record<string, string>>): boolean {
-  try {
-    return readConfig(variables).alternatingSetRole;
-  } catch {
-    return true;
-  }
 }
 
 /** A version without a value holds no login: the labels' finding tells of it. */
