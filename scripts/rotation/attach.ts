@@ -149,7 +149,10 @@ async function configure(
 ): Promise<Ending> {
   const versionId = randomUUID();
   const command = new RotateSecretCommand({
-    ...{ SecretId: ARN, ClientRequestToken: versionId, RotationLambdaARN: functionArn, RotationRules: rules },
+    SecretId: ARN,
+    ClientRequestToken: versionId,
+    RotationLambdaARN: functionArn,
+    RotationRules: rules,
     RotateImmediately: immediately,
   });
   context.output.busy('attaching …');
@@ -159,8 +162,11 @@ async function configure(
   const ending = await watchRotation(
     context,
     {
-      ...{ secretId: ARN, versionId, log },
-      ...{ kind: immediately ? 'rotation' : 'test', patience: PATIENCE_MS },
+      secretId: ARN,
+      versionId,
+      log,
+      kind: immediately ? 'rotation' : 'test',
+      patience: PATIENCE_MS,
     },
     (news) => {
       if (news.type === 'log-unreadable') unreadable(news.reason);

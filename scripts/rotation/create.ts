@@ -73,11 +73,12 @@ async function create(context: Context, name: string, options: CreateOptions): P
   output.busy('storing …');
   const { description, kmsKeyId } = options;
   const command = new CreateSecretCommand({
-    ...{ Name: name, SecretString: text },
-    ...(description === undefined ? {} : { Description: description }),
-    ...(kmsKeyId === undefined ? {} : { KmsKeyId: kmsKeyId }),
-    ...(tags.length === 0 ? {} : { Tags: tags }),
-    ...(replicas.length === 0 ? {} : { AddReplicaRegions: replicas }),
+    Name: name,
+    SecretString: text,
+    Description: description,
+    KmsKeyId: kmsKeyId,
+    Tags: tags.length === 0 ? undefined : tags,
+    AddReplicaRegions: replicas.length === 0 ? undefined : replicas,
   });
   const { ARN = '' } = await asking(`secretsmanager:CreateSecret of ${name}`, aws.secretsManager.send(command));
   output.busy(undefined);
@@ -101,9 +102,14 @@ async function secretText({ prompts }: Context, options: CreateOptions): Promise
   const username = await ask(options.username, '--username', 'User:');
   const password = await askPassword(prompts, options, username);
   return JSON.stringify({
-    ...{ engine, host, port: /^\d+$/.test(port) ? Number(port) : port, username, password: password.reveal(), dbname },
-    ...(ssl === undefined ? {} : { ssl: ssl === 'true' }),
-    ...(superuserSecret === undefined ? {} : { masterarn: superuserSecret }),
+    engine,
+    host,
+    port: /^\d+$/.test(port) ? Number(port) : port,
+    username,
+    password: password.reveal(),
+    dbname,
+    ssl: ssl === undefined ? undefined : ssl === 'true',
+    masterarn: superuserSecret,
   });
 }
 
@@ -166,7 +172,7 @@ function parseTag(text: string): { readonly Key: string; readonly Value: string 
   return { Key, Value };
 }
 
-function parseReplica(text: string): { readonly Region: string; readonly KmsKeyId?: string } {
-  const [Region = '', key] = text.split('=');
-  return { Region, ...(key === undefined ? {} : { KmsKeyId: key }) };
+function parseReplica(text: string): { readonly Region: string; readonly KmsKeyId: string | undefined } {
+  const [Region = '', KmsKeyId] = text.split('=');
+  return { Region, KmsKeyId };
 }

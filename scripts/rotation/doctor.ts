@@ -53,7 +53,9 @@ async function doctor(context: Context, id: string, options: DoctorOptions): Pro
   const left = findings.filter(({ state, check }) => state === 'broken' && !(fixed && fix?.mends.includes(check)));
   report(output, examination, left.length, fixed, options.fix === true);
   output.result({
-    ...{ secret: secret.Name, arn: secret.ARN, findings },
+    secret: secret.Name,
+    arn: secret.ARN,
+    findings,
     fix: fix === undefined ? null : { name: fix.name, done: fixed },
     broken: left.length,
   });

@@ -7,7 +7,11 @@ export class CommandError extends Error {
   readonly exitCode: ExitCode;
   readonly remedy: string | undefined;
 
-  constructor(code: string, message: string, { exitCode, remedy }: { exitCode: ExitCode; remedy?: string }) {
+  constructor(
+    code: string,
+    message: string,
+    { exitCode, remedy }: { exitCode: ExitCode; remedy?: string | undefined },
+  ) {
     super(message);
     this.code = code;
     this.exitCode = exitCode;
@@ -16,11 +20,11 @@ export class CommandError extends Error {
 }
 
 export function usage(message: string, remedy?: string): CommandError {
-  return new CommandError('USAGE', message, { exitCode: EXIT.usage, ...(remedy === undefined ? {} : { remedy }) });
+  return new CommandError('USAGE', message, { exitCode: EXIT.usage, remedy });
 }
 
 export function refused(code: string, message: string, remedy?: string): CommandError {
-  return new CommandError(code, message, { exitCode: EXIT.refused, ...(remedy === undefined ? {} : { remedy }) });
+  return new CommandError(code, message, { exitCode: EXIT.refused, remedy });
 }
 
 /** Calls AWS; whatever the SDK throws is told in a sentence. */
@@ -40,7 +44,7 @@ export function awsError(operation: string, error: unknown): CommandError {
   const { what, remedy } = meaningOf(error, name, operation);
   return new CommandError(name, `${operation} was needed, but ${what ?? message}`, {
     exitCode: EXIT.error,
-    ...(remedy === undefined ? {} : { remedy }),
+    remedy,
   });
 }
 

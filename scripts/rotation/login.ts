@@ -41,7 +41,7 @@ export function databaseFromHere(caFile: string | undefined, environment: Enviro
 }
 
 function trustedHere(caFile: string | undefined): Pick<Config, 'caFiles'> {
-  const { caFiles } = readConfig(caFile === undefined ? {} : { DB_CA_FILE: caFile });
+  const { caFiles } = readConfig({ DB_CA_FILE: caFile });
   return { caFiles };
 }
 

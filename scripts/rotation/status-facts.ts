@@ -30,7 +30,9 @@ export async function gatherStatus(context: Context, id: string): Promise<Status
     pending,
     failure: pending && (await lastFailure(context, secret, pending)),
     replicas: (secret.ReplicationStatus ?? []).map(({ Region = '', Status = '', StatusMessage }) => ({
-      ...{ region: Region, status: Status, message: StatusMessage },
+      region: Region,
+      status: Status,
+      message: StatusMessage,
     })),
   };
 }

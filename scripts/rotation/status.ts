@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import Table from 'cli-table3';
 import type { Command } from 'commander';
+import { type Cell, table } from '../lab/command/table.ts';
 import { bold, dim, green, red, shortId, yellow } from '../lab/command/text.ts';
 import { atOnce } from './at-once.ts';
 import type { Context } from './context.ts';
@@ -94,32 +94,25 @@ async function lookAt(context: Context, ids: readonly string[]): Promise<ExitCod
 
 function tableOf(rows: readonly Row[]): string[] {
   if (rows.length === 0) return [];
-  const table = new Table({
-    head: ['SECRET', 'STRATEGY', 'USER NOW', 'LAST ROTATED', 'NEXT BY', 'STATE'].map(dim),
-    chars: NO_LINES,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-  });
-  for (const { facts, condition } of rows) {
+  const head = ['SECRET', 'STRATEGY', 'USER NOW', 'LAST ROTATED', 'NEXT BY', 'STATE'];
+  const cells = rows.map(({ facts, condition }): Cell[] => {
     const { name, strategy = '–', username = '–', lastRotated, nextRotation } = facts;
-    table.push([bold(name), strategy, username, moment(lastRotated), moment(nextRotation), coloured(condition)]);
-  }
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd());
+    return [
+      { text: name, style: bold },
+      strategy,
+      username,
+      moment(lastRotated),
+      moment(nextRotation),
+      { text: condition, style: styleOf(condition) },
+    ];
+  });
+  // On a terminal of an unknown width (0), as elsewhere, lines are as long as they are.
+  return table([head.map((text) => ({ text, style: dim })), ...cells], process.stdout.columns || undefined);
 }
 
-const NO_LINES = Object.fromEntries(
-  [
-    ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
-    ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
-  ].map((name) => [name, '']),
-);
-
-function coloured(condition: Condition): string {
-  if (condition === 'ok') return green(condition);
-  if (['failed', 'stuck', 'overdue'].includes(condition)) return red(condition);
-  return yellow(condition);
+function styleOf(condition: Condition): (text: string) => string {
+  if (condition === 'ok') return green;
+  return ['failed', 'stuck', 'overdue'].includes(condition) ? red : yellow;
 }
 
 function detailsOf({ facts, condition }: Row, now: Date): string[] {
@@ -148,9 +141,17 @@ function detailsOf({ facts, condition }: Row, now: Date): string[] {
 function asJson({ facts, condition }: Row): object {
   const { name, arn, functionArn, strategy, username, lastRotated, nextRotation, pending, failure, replicas } = facts;
   return {
-    ...{ secret: name, arn, state: condition, unwell: isUnwell(condition, facts), strategy: strategy ?? null },
-    ...{ username: username ?? null, function: functionArn ?? null },
-    ...{ lastRotated: lastRotated ?? null, nextRotation: nextRotation ?? null, pending: pending ?? null },
-    ...{ failure: failure ?? null, replicas },
+    secret: name,
+    arn,
+    state: condition,
+    unwell: isUnwell(condition, facts),
+    strategy: strategy ?? null,
+    username: username ?? null,
+    function: functionArn ?? null,
+    lastRotated: lastRotated ?? null,
+    nextRotation: nextRotation ?? null,
+    pending: pending ?? null,
+    failure: failure ?? null,
+    replicas,
   };
 }

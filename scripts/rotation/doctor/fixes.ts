@@ -38,7 +38,9 @@ export function planFix({ labels, current, pending, sameLogin }: FixFacts, now: 
       name: 'promote-pending',
       question: `The server accepts AWSPENDING's password and no longer AWSCURRENT's. Move AWSCURRENT to version ${id}?`,
       mends: ['labels', 'login AWSCURRENT'],
-      ...{ stage: 'AWSCURRENT', from, to: version.versionId },
+      stage: 'AWSCURRENT',
+      from,
+      to: version.versionId,
     };
   }
   // A value may be the only record of a password that the server has: it keeps its label until AWSCURRENT is proven.
@@ -48,14 +50,18 @@ export function planFix({ labels, current, pending, sameLogin }: FixFacts, now: 
     name: 'take-off-pending',
     question: `${why}. Take AWSPENDING off version ${id}, so that rotation can start anew?`,
     mends: ['labels'],
-    ...{ stage: 'AWSPENDING', from: version.versionId, to: undefined },
+    stage: 'AWSPENDING',
+    from: version.versionId,
+    to: undefined,
   };
 }
 
 export async function applyFix({ aws }: Context, secretArn: string, { stage, from, to }: Fix): Promise<void> {
   const command = new UpdateSecretVersionStageCommand({
-    ...{ SecretId: secretArn, VersionStage: stage, RemoveFromVersionId: from },
-    ...(to === undefined ? {} : { MoveToVersionId: to }),
+    SecretId: secretArn,
+    VersionStage: stage,
+    RemoveFromVersionId: from,
+    MoveToVersionId: to,
   });
   await asking('secretsmanager:UpdateSecretVersionStage', aws.secretsManager.send(command));
 }

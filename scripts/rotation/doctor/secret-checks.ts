@@ -85,11 +85,7 @@ export function judgeSchedule({ Name, RotationRules, NextRotationDate, RotationE
     return warning('schedule', 'there is none: it rotates only when somebody says so', remedy);
   }
   try {
-    parseSchedule({
-      ...(days === undefined ? {} : { AutomaticallyAfterDays: days }),
-      ...(expression === undefined ? {} : { ScheduleExpression: expression }),
-      ...(Duration === undefined ? {} : { Duration }),
-    });
+    parseSchedule({ AutomaticallyAfterDays: days, ScheduleExpression: expression, Duration });
   } catch (error) {
     if (!(error instanceof ScheduleSyntaxError)) throw error;
     return broken('schedule', error.message, `rotation attach ${Name} --schedule 'rate(30 days)'`);

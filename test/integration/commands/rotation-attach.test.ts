@@ -30,7 +30,9 @@ it('attaches to the function of the stack, has it log in, and rotates nothing', 
   expect(stdout).toContain('schedule  none → rate(30 days)');
   expect(stdout).toMatch(/Attached test-\S+: the function logs in with its password\.\n$/);
   expect(await describeSecret(here.secret.arn)).toMatchObject({
-    ...{ RotationEnabled: true, RotationLambdaARN: single, RotationRules: { ScheduleExpression: 'rate(30 days)' } },
+    RotationEnabled: true,
+    RotationLambdaARN: single,
+    RotationRules: { ScheduleExpression: 'rate(30 days)' },
   });
   expect(await here.secret.labels()).toEqual(before);
   expect(command.written).not.toContain(here.role.password);
@@ -42,7 +44,10 @@ it('takes the alternating-users function for a secret that names a superuser sec
   const { exitCode, answer } = await command.json(['attach', pair.secret.arn, ...STACK]);
   expect(exitCode).toBe(0);
   expect(answer).toMatchObject({
-    ...{ strategy: 'alternating-users', function: alternating, outcome: 'attached', test: { outcome: 'succeeded' } },
+    strategy: 'alternating-users',
+    function: alternating,
+    outcome: 'attached',
+    test: { outcome: 'succeeded' },
   });
   expect(answer.findings).toContainEqual(expect.objectContaining({ check: 'superuser secret', state: 'ok' }));
 });
@@ -54,7 +59,9 @@ it('rotates at once where told to, by the schedule and window given', async () =
   expect(exitCode).toBe(0);
   expect(stdout).toContain('it was rotated');
   expect((await describeSecret(here.secret.arn)).RotationRules).toEqual({
-    ...{ ScheduleExpression: 'cron(0 4 ? * SUN *)', Duration: '2h', AutomaticallyAfterDays: expect.any(Number) },
+    ScheduleExpression: 'cron(0 4 ? * SUN *)',
+    Duration: '2h',
+    AutomaticallyAfterDays: expect.any(Number),
   });
   await expectWorking(here);
 });
@@ -123,7 +130,8 @@ it('tells what the function says where the current password does not work', asyn
 it('refuses secrets that are no login, and half a choice of function', async () => {
   const nonsense = await bench.store({ strategy: 'single-user' }, '{"apiKey":"k"}');
   expect(await command.run(['attach', nonsense.arn, ...STACK])).toMatchObject({
-    ...{ exitCode: 4, stderr: expect.stringMatching(/engine: a string was needed, found nothing/) },
+    exitCode: 4,
+    stderr: expect.stringMatching(/engine: a string was needed, found nothing/),
   });
   await using here = await unattached();
   const refusals: [args: string[], exitCode: number, words: RegExp][] = [
@@ -139,7 +147,9 @@ it('refuses secrets that are no login, and half a choice of function', async () 
   const outcomes = refusals.map(async ([args, exitCode, words]) => {
     const { stdout, stderr, ...ended } = await command.run(['attach', here.secret.arn, ...args, '--yes']);
     expect({ args, ...ended, words: words.exec(stdout + stderr)?.[0] }).toEqual({
-      ...{ args, exitCode, words: expect.any(String) },
+      args,
+      exitCode,
+      words: expect.any(String),
     });
   });
   await Promise.all(outcomes);

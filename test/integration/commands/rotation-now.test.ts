@@ -59,7 +59,10 @@ describe('rotation now', () => {
       labels: { AWSCURRENT: labels.AWSCURRENT, AWSPREVIOUS: labels.AWSPREVIOUS },
       login: { outcome: 'not-tried', message: expect.stringContaining('--no-login') },
       steps: ['createSecret', 'setSecret', 'testSecret', 'finishSecret'].map((step) => ({
-        ...{ step, outcome: 'succeeded', ms: expect.any(Number), message: expect.any(String) },
+        step,
+        outcome: 'succeeded',
+        ms: expect.any(Number),
+        message: expect.any(String),
       })),
     });
   });
@@ -96,7 +99,8 @@ describe('rotation now', () => {
     const { exitCode, answer } = await command.json(['now', here.secret.arn]);
     expect(exitCode).toBe(3);
     expect(answer.failure).toMatchObject({
-      ...{ step: 'createSecret', code: 'SECRETS_MANAGER_TIMEOUT' },
+      step: 'createSecret',
+      code: 'SECRETS_MANAGER_TIMEOUT',
       remedy: expect.stringContaining('time-out of at least 30 s'),
     });
   });
@@ -163,7 +167,9 @@ describe('rotation now', () => {
     expect({ exitCode, answer }).toMatchObject({
       exitCode: 5,
       answer: {
-        ...{ outcome: 'succeeded', versionId: AWSCURRENT, labels: { AWSCURRENT } },
+        outcome: 'succeeded',
+        versionId: AWSCURRENT,
+        labels: { AWSCURRENT },
         login: { outcome: 'not-possible-from-here', message: expect.stringContaining('could not be tried') },
       },
     });
@@ -180,7 +186,8 @@ describe('rotation now', () => {
     const { exitCode, stdout } = await running.ended();
     bench.lab.resources.logDelayMs = 0;
     expect({ exitCode, answer: JSON.parse(stdout) }).toMatchObject({
-      ...{ exitCode: 5, answer: { outcome: 'succeeded', login: { outcome: 'not-possible-from-here' } } },
+      exitCode: 5,
+      answer: { outcome: 'succeeded', login: { outcome: 'not-possible-from-here' } },
     });
   });
 
@@ -193,7 +200,9 @@ describe('rotation now', () => {
     expect({ exitCode, answer }).toMatchObject({
       exitCode: 5,
       answer: {
-        ...{ outcome: 'unknown', versionId: expect.any(String), reason: expect.stringContaining('Not for you') },
+        outcome: 'unknown',
+        versionId: expect.any(String),
+        reason: expect.stringContaining('Not for you'),
       },
     });
     await bench.lab.settled(here.secret.arn);
@@ -286,7 +295,8 @@ describe('rotation now --all', () => {
     const before = await here.secret.labels();
     const args = ['now', '--all', '--filter', 'tag:team=unasked'];
     expect(await command.run(args)).toMatchObject({
-      ...{ exitCode: 2, stderr: expect.stringMatching(/Rotate 1 secret now\?.*\n.*Give --yes\./) },
+      exitCode: 2,
+      stderr: expect.stringMatching(/Rotate 1 secret now\?.*\n.*Give --yes\./),
     });
     expect(await command.json(args)).toMatchObject({ exitCode: 2, answer: { error: { code: 'USAGE' } } });
     expect(await here.secret.labels()).toEqual(before);

@@ -52,7 +52,9 @@ it('tells AWSPENDING that a cancelled rotation has left behind, and that it has 
   expect(exitCode).toBe(3);
   expect(answer.secrets).toMatchObject([
     {
-      ...{ arn: here.secret.arn, state: 'stuck', unwell: true },
+      arn: here.secret.arn,
+      state: 'stuck',
+      unwell: true,
       pending: { versionId: token, hasValue: false, since: expect.stringMatching(/^\d{4}-/) },
     },
   ]);

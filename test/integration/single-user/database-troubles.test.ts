@@ -33,8 +33,12 @@ const arrangeWith = async (options: ArrangementOptions) =>
   await arrange(bench, await sharedServer(), SINGLE_USER, options);
 
 const failure = (code: string, remedy: RegExp, facts: object = {}) => ({
-  ...{ step: 'setSecret', outcome: 'failed', error_code: code, credential: 'current' },
-  ...{ remedy: expect.stringMatching(remedy), ...facts },
+  step: 'setSecret',
+  outcome: 'failed',
+  error_code: code,
+  credential: 'current',
+  remedy: expect.stringMatching(remedy),
+  ...facts,
 });
 
 describe('each trouble on the way to the database has its own code and remedy', () => {

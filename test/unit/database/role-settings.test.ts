@@ -17,7 +17,8 @@ describe('the settings that a twin should have', () => {
     expect(wantedSettings({ '': ['role=owner'] }, 'app')).toEqual({ '': ['role=owner'] });
     expect(wantedSettings({ '': ['role=none'] }, 'app')).toEqual({ '': ['role=app'] });
     expect(wantedSettings({ '': ['role=owner'], shop: ['role=none'] }, 'app')).toEqual({
-      ...{ '': ['role=owner'], shop: ['role=app'] },
+      '': ['role=owner'],
+      shop: ['role=app'],
     });
   });
 });

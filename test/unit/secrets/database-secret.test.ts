@@ -340,7 +340,10 @@ describe('an optional key in another case', () => {
 
   it('leaves the defaults as they are', () => {
     expect(parse({ ...MINIMAL, SSL: false, dbName: 'shop', Port: 1, MasterArn: 'arn' })).toMatchObject({
-      ...{ ssl: undefined, dbname: 'postgres', port: 5432, superuserSecretArn: undefined },
+      ssl: undefined,
+      dbname: 'postgres',
+      port: 5432,
+      superuserSecretArn: undefined,
     });
   });
 });

@@ -21,7 +21,12 @@ const FUNCTION = 'arn:aws:lambda:us-east-1:111111111111:function:rotate';
 const SECRET = 'arn:aws:secretsmanager:us-east-1:111111111111:secret:shop-AbCdEf';
 
 const secret = (more: Partial<Secret> = {}): Secret => ({
-  ...{ ARN: SECRET, Name: 'shop', stages: {}, $metadata: {}, RotationLambdaARN: FUNCTION, RotationEnabled: true },
+  ARN: SECRET,
+  Name: 'shop',
+  stages: {},
+  $metadata: {},
+  RotationLambdaARN: FUNCTION,
+  RotationEnabled: true,
   ...more,
 });
 
@@ -127,11 +132,9 @@ describe('the invoke permission', () => {
     JSON.stringify({
       Statement: [
         {
-          ...{
-            Effect: 'Allow',
-            Principal: { Service: 'secretsmanager.amazonaws.com' },
-            Action: 'lambda:InvokeFunction',
-          },
+          Effect: 'Allow',
+          Principal: { Service: 'secretsmanager.amazonaws.com' },
+          Action: 'lambda:InvokeFunction',
           ...(Condition === undefined ? {} : { Condition }),
           ...more,
         },
@@ -309,7 +312,9 @@ describe('logins', () => {
     proof: Parameters<typeof judgeLogin>[0]['proof'],
     label: 'AWSCURRENT' | 'AWSPENDING' | 'AWSPREVIOUS' = 'AWSCURRENT',
   ) => ({
-    ...{ label, secret: login(), proof },
+    label,
+    secret: login(),
+    proof,
   });
 
   it.each([
