@@ -1,6 +1,7 @@
 import { type Config, type Environment, readConfig } from '../../shared/config.ts';
 import { roleDatabase } from '../../shared/database/database.ts';
 import { trustStore } from '../../shared/database/tls.ts';
+import { postgresTwins } from '../../shared/database/twins.ts';
 import { Deadline } from '../../shared/deadline.ts';
 import { type CredentialLabel, RotationError, type RotationErrorCode } from '../../shared/rotation/errors.ts';
 import type { RoleDatabase } from '../../shared/rotation/strategy.ts';
@@ -35,7 +36,8 @@ const NOT_FROM_HERE: readonly RotationErrorCode[] = [
  */
 export function databaseFromHere(caFile: string | undefined, environment: Environment = {}): RoleDatabase {
   const config = { ...readable(environment), ...trustedHere(caFile) };
-  return roleDatabase(config, trustStore(config.caFiles), new Deadline(PATIENCE_MS));
+  const trust = trustStore(config.caFiles);
+  return roleDatabase({ config, trust, deadline: new Deadline(PATIENCE_MS), twins: postgresTwins });
 }
 
 function trustedHere(caFile: string | undefined): Pick<Config, 'caFiles'> {

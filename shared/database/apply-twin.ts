@@ -1,11 +1,12 @@
 import { escapeIdentifier } from 'pg';
 import type { Config } from '../config.ts';
+import { RotationError } from '../rotation/errors.ts';
 import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/strategy.ts';
 import { isBusy } from './connect-error.ts';
 import { changeSettings, holdRole, setPassword, storedForm } from './password-change.ts';
 import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
 import { needSpellable } from './role-names.ts';
-import { majorVersion } from './server-traits.ts';
+import { actAsOneself, majorVersion } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
 import { planTwin } from './twin-plan.ts';
 import { readTwinState } from './twin-state.ts';
@@ -18,7 +19,7 @@ export async function previewTwin(
 ): Promise<TwinPreview> {
   needSpellable(session, [base, twin]);
   const version = majorVersion(session);
-  await session.begin('SET TRANSACTION READ ONLY;');
+  await session.begin(`SET LOCAL TRANSACTION READ ONLY; ${actAsOneself(session)}`);
   const state = await readTwinState(session, base, twin, version);
   const { link } = state;
   const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await proven());
@@ -45,11 +46,13 @@ export async function applyTwin(
   const { base, twin, username, password, scram } = change;
   needSpellable(session, [base, twin]);
   const actor = session.login.username;
+  const started = performance.now();
   const stored = await storedForm(session, server, config.passwordHashing, { username, password, scram, actor });
+  const computing = performance.now() - started;
   const version = majorVersion(session);
   try {
     await session.begin(
-      `${changeSettings(session, server, scram)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
+      `${changeSettings(session, server, scram)} ${actAsOneself(session)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
     );
     const state = await readTwinState(session, base, twin, version);
     const { link } = state;
@@ -67,9 +70,26 @@ export async function applyTwin(
       return { verdict };
     }
     await setPassword(session, server, { alter, stored });
-    return { verdict: 'changed', actsAsItself };
+    return { verdict: 'changed', computing, actsAsItself };
   } catch (error) {
     await session.rollback().catch(() => undefined);
-    throw isBusy(error) ? await withHolder(session, base, error) : error;
+    if (isBusy(error)) throw await withHolder(session, base, error);
+    throw isDenied(error) ? lackingAdminOption(error, actor, [base, twin]) : error;
   }
+}
+
+/** What the plan could not foresee, such as of a member of rds_superuser, the server's own refusal. */
+function isDenied(error: unknown): error is RotationError {
+  return error instanceof RotationError && error.code === 'PERMISSION_DENIED' && error.facts.reason === '42501';
+}
+
+/** From PostgreSQL 16 on, whoever changes a role needs ADMIN OPTION on it, members of rds_superuser included. */
+function lackingAdminOption(error: RotationError, actor: string, roles: readonly string[]): RotationError {
+  const grants = roles.map(
+    (role) => `GRANT ${escapeIdentifier(role)} TO ${escapeIdentifier(actor)} WITH ADMIN OPTION;`,
+  );
+  return new RotationError(error.code, error.message, {
+    ...error.facts,
+    remedy: `${grants.join(' ')} (by a role that has it; the second, once that role exists). ${error.remedy}`,
+  });
 }

@@ -40,9 +40,10 @@ function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): 
   if (phase === 'connecting') {
     if (state === '28P01') return MEANINGS.wrongPassword;
     if (/RDS proxy/i.test(error.message)) return MEANINGS.behindProxy;
-    // PgBouncer's code for nearly everything, a wrong password included.
-    if (state === '08P01' && /password|auth/i.test(error.message) && !/parameter/i.test(error.message))
+    // PgBouncer's code for nearly everything, a wrong password included (1.18).
+    if (state === '08P01' && /^((SASL|password) )?(auth|authentication) failed$/.test(error.message))
       return MEANINGS.wrongPassword;
+    if (/^PAM authentication failed/.test(error.message)) return MEANINGS.iamUser;
     if (state === '28000') {
       const hba = error.routine === 'ClientAuthentication' || /pg_hba/.test(error.message);
       return hba && !encrypted ? MEANINGS.tlsRequired : MEANINGS.loginForbidden;
@@ -123,6 +124,12 @@ const MEANINGS = {
     what: 'the connection broke off',
     remedy: 'Nothing needs repair: the service tries the rotation again; look at the server log if it comes back.',
   },
+  ownTimeout: {
+    code: 'DATABASE_CONNECTION_LOST',
+    what: 'the server ended the session by a time-out that the role or the database has set for itself',
+    remedy:
+      'Raise or reset it: ALTER ROLE {role} RESET idle_session_timeout; the same for idle_in_transaction_session_timeout and transaction_timeout; or ALTER DATABASE {database} RESET …',
+  },
   unavailable: {
     code: 'DATABASE_UNAVAILABLE',
     what: 'the server is starting, stopping or recovering',
@@ -148,6 +155,11 @@ const MEANINGS = {
     what: 'the server does not let this user log in from here',
     remedy:
       "ALTER ROLE {role} LOGIN; and check that pg_hba.conf admits this user, database and the function's address.",
+  },
+  iamUser: {
+    code: 'LOGIN_FORBIDDEN',
+    what: 'it asks an IAM token of this user, for whom passwords do not count (the role rds_iam)',
+    remedy: 'REVOKE rds_iam FROM {role}; or rotate nothing: a user logs in by IAM or by a password.',
   },
   noConnectPrivilege: {
     code: 'LOGIN_FORBIDDEN',
@@ -184,7 +196,7 @@ const MEANINGS = {
   notAuthentic: {
     code: 'DATABASE_ERROR',
     what: 'the server did not prove that it knows the password (SCRAM)',
-    remedy: 'Check that "host" and "port" in the secret name the right server.',
+    remedy: 'Find out what answers at that host and port: it is not the server that has stored this password.',
   },
   readOnly: {
     code: 'DATABASE_READ_ONLY',
@@ -234,7 +246,11 @@ const BY_STATE: Readonly<Record<string, Meaning>> = {
   '25006': MEANINGS.readOnly,
   '42501': MEANINGS.permission,
   '55P03': MEANINGS.busy,
+  '40P01': MEANINGS.busy,
   '57014': MEANINGS.timeout,
+  '25P03': MEANINGS.ownTimeout,
+  '25P04': MEANINGS.ownTimeout,
+  '57P05': MEANINGS.ownTimeout,
   '22023': MEANINGS.refusedByPolicy,
   '08': MEANINGS.lost,
 };

@@ -52,8 +52,8 @@ const attach: (this: Connection, stream: Pick<Duplex, 'on'>) => void = Reflect.g
 export class ServerConnection extends Connection {
   /** Undefined where the server has not asked for one (yet): trust, a certificate, or another answer came first. */
   passwordRequest: PasswordRequest | undefined;
-  /** When the server said AuthenticationOk, by performance.now(). */
-  authenticatedAt: number | undefined;
+  /** Whether the server said AuthenticationOk. */
+  authenticated = false;
   /** What the server reports of itself, such as server_version and server_encoding. */
   readonly parameters = new Map<string, string>();
 
@@ -73,7 +73,7 @@ export class ServerConnection extends Connection {
       this.passwordRequest = scramRequest(data);
     });
     this.on('authenticationOk', () => {
-      this.authenticatedAt = performance.now();
+      this.authenticated = true;
     });
     this.on('parameterStatus', ({ parameterName, parameterValue }) => {
       this.parameters.set(parameterName, parameterValue);
@@ -82,9 +82,11 @@ export class ServerConnection extends Connection {
 
   /** The driver calls this for each of its streams, the plain one and the encrypted one. */
   attachListeners(stream: Duplex): void {
+    const check = messageCheck();
     const on = (event: string, listener: (...args: readonly unknown[]) => void) =>
       stream.on(event, (...args) => {
         try {
+          if (event === 'data') check(args[0]);
           listener(...args);
         } catch (error) {
           stream.destroy();
@@ -93,6 +95,33 @@ export class ServerConnection extends Connection {
       });
     attach.call(this, { on } as Pick<Duplex, 'on'>);
   }
+}
+
+/** Zero bytes that a message must have at least, by type: the driver looks for the end of a text beyond the message, for ever. */
+const TEXTS: Readonly<Record<string, number>> = { E: 1, N: 1, S: 2, C: 1 };
+
+/** Looks at each message before the driver does. @throws where a text in it has no end */
+function messageCheck(): (chunk: unknown) => void {
+  let rest: Buffer = Buffer.alloc(0);
+  return (chunk) => {
+    if (!Buffer.isBuffer(chunk)) return;
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    while (rest.length >= 5 && rest.length > rest.readUInt32BE(1)) {
+      const end = 1 + rest.readUInt32BE(1);
+      checkTexts(rest.toString('latin1', 0, 1), rest.subarray(5, end));
+      rest = rest.subarray(end);
+    }
+  };
+}
+
+function checkTexts(type: string, body: Buffer): void {
+  const needed = type === 'R' && body.length >= 4 && body.readInt32BE(0) === 10 ? 1 : TEXTS[type];
+  if (needed === undefined) return;
+  const zeros = body.filter((byte) => byte === 0).length;
+  // A list of texts ends with an empty one.
+  const isList = type === 'E' || type === 'N' || type === 'R';
+  const isEnded = body.at(-1) === 0 && (!isList || body.length === 1 || body.at(-2) === 0);
+  if (zeros < needed || !isEnded) throw new Error('SASL: a message without an end');
 }
 
 /** The driver names an authentication request that it does not know by its code only. */
@@ -104,10 +133,13 @@ function unsupported(error: unknown): AuthenticationUnsupported | undefined {
     : new AuthenticationUnsupported(METHODS[Number(code)] ?? `a method of code ${code}`);
 }
 
-/** RFC 5802's server-first-message: `r=…,s=<salt>,i=<count>`. What is wrong with it the driver tells. */
-function scramRequest(data: string): PasswordRequest | undefined {
-  const [, salt, iterations] = /^r=[^,]*,s=([^,]*),i=(\d+)/.exec(data) ?? [];
-  if (salt === undefined || iterations === undefined) return undefined;
+/**
+ * RFC 5802's server-first-message: `r=…,s=<salt>,i=<count>`, and nothing else, since the driver would take another order
+ * and the last of two counts.
+ */
+function scramRequest(data: string): PasswordRequest {
+  const [, salt, iterations] = /^r=[^,]+,s=([^,]+),i=(\d+)$/.exec(data) ?? [];
+  if (salt === undefined || iterations === undefined) throw new Error('SASL: the server-first-message is malformed');
   if (Number(iterations) > MAX_SCRAM_ITERATIONS) throw new TooManyIterations(iterations);
   return { method: 'scram-sha-256', salt: Buffer.from(salt, 'base64'), iterations: Number(iterations) };
 }

@@ -8,9 +8,17 @@ import { behindProxy } from './connect-error.ts';
 import { DIALECTS } from './dialect.ts';
 import { type Login, withSession } from './session.ts';
 import { tlsPolicy } from './tls.ts';
+import type { TwinSql } from './twin-sql.ts';
+
+export interface DatabaseOptions {
+  readonly config: Config;
+  readonly trust: () => Promise<SecureContext>;
+  readonly deadline: Deadline;
+  readonly twins: TwinSql;
+}
 
 /** The adapter between the engine's credentials and sessions with a server, for one rotation step. */
-export function roleDatabase(config: Config, trust: () => Promise<SecureContext>, deadline: Deadline): RoleDatabase {
+export function roleDatabase({ config, trust, deadline, twins }: DatabaseOptions): RoleDatabase {
   async function tryPassword<T>(
     { label, secret }: Credential,
     work: (roles: RoleSession) => Promise<T>,
@@ -20,14 +28,20 @@ export function roleDatabase(config: Config, trust: () => Promise<SecureContext>
     const tls = tlsPolicy(secret.ssl, config.tlsFallback);
     const login: Login = { host, port, username, password, database, tls, sslHostname };
     const until = within === undefined ? deadline : new Deadline(Math.min(within, deadline.remaining()));
+    // Some errors are about another role than the one that is logged in.
+    const about = (error: RotationError) =>
+      error.with({
+        host,
+        port,
+        ...([undefined, username].includes(error.facts.username) ? { credential: label } : {}),
+      });
     try {
       if (isRdsProxyHost(host)) throw behindProxy(login);
-      return await withSession(login, { deadline: until, trust }, (session) => work(DIALECTS[engine](session, config)));
+      const settings = { deadline: until, trust };
+      const outcome = await withSession(login, settings, (session) => work(DIALECTS[engine](session, config, twins)));
+      return outcome.accepted === 'without-session' ? { ...outcome, error: about(outcome.error) } : outcome;
     } catch (error) {
-      if (!(error instanceof RotationError)) throw error;
-      // Some errors are about another role than the one that is logged in.
-      const aboutAnother = error.facts.username !== undefined && error.facts.username !== username;
-      throw error.with({ host, port, ...(aboutAnother ? {} : { credential: label }) });
+      throw error instanceof RotationError ? about(error) : error;
     }
   }
   return {

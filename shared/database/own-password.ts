@@ -9,7 +9,7 @@ import {
   setPassword,
   storedForm,
 } from './password-change.ts';
-import { DEFAULT_SCRAM_ITERATIONS, passwordVerifier, saslPrep, scramVerifier } from './password-hash.ts';
+import { DEFAULT_SCRAM_ITERATIONS, isAscii, passwordVerifier, saslPrep, scramVerifier } from './password-hash.ts';
 import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
 import { isSilent, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
@@ -45,6 +45,7 @@ export async function prepareOwnPassword(
   const { password } = origin.credential.secret;
   const clear = password.reveal();
   needChangeable(session, server, hashing);
+  if (origin.request?.method === 'clear' && !isAscii(clear)) needSilence(session, server, username);
   const scram = origin.request?.method === 'scram-sha-256';
   const started = performance.now();
   const stored = await storedForm(session, server, hashing, { username, password: to, scram, actor: username });
@@ -99,16 +100,22 @@ interface WayBack {
   readonly clear: string;
 }
 
+/** How often the way back is tried while somebody else is changing the role. */
+const UNDO_TRIES = 3;
+
 /** The same stored form as before; where the server refuses hashes, the password itself, by the silent way. */
 async function undo(session: SqlSession, { begin, server, former, clear }: WayBack): Promise<void> {
-  try {
-    await begin('');
-    await setPassword(session, server, { alter: SELF, stored: former });
-  } catch (error) {
-    await session.rollback();
-    if (!isRefusedByPolicy(error) || !isSilent(server)) throw error;
-    await begin('');
-    await setPassword(session, server, { alter: SELF, stored: clear });
+  let stored = former;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await begin('');
+      return await setPassword(session, server, { alter: SELF, stored });
+    } catch (error) {
+      await session.rollback();
+      const inClear = isRefusedByPolicy(error) && stored !== clear && isSilent(server);
+      if (!inClear && !(isBusy(error) && attempt < UNDO_TRIES)) throw error;
+      if (inClear) stored = clear;
+    }
   }
 }
 
@@ -131,8 +138,10 @@ async function formerForm(
     case 'scram-sha-256':
       return await scramVerifier(saslPrep(clear), request.salt, request.iterations);
     case 'clear': {
+      // The server prepares such a text in its own way.
+      if (!isAscii(clear)) return clear;
       const iterations = server.iterations ?? DEFAULT_SCRAM_ITERATIONS;
-      return await passwordVerifier({ method: 'scram-sha-256', iterations }, username, saslPrep(clear));
+      return await passwordVerifier({ method: 'scram-sha-256', iterations }, username, clear);
     }
     default: {
       const never: never = request;

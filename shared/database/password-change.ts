@@ -55,7 +55,8 @@ export function needUsualIterations({ login }: SqlSession, { iterations }: Serve
 export function changeSettings(session: SqlSession, server: ServerTraits, scram: boolean): string {
   const version = majorVersion(session);
   return `
-    SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE;
+    SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE;
+    SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off';
     SET LOCAL lock_timeout = ${LOCK_TIMEOUT};
     SET LOCAL idle_in_transaction_session_timeout = ${session.deadline.remaining()};
     ${server.method === 'md5' && scram ? "SET LOCAL password_encryption = 'scram-sha-256';" : ''}

@@ -23,6 +23,24 @@ export function majorVersion({ version }: Pick<SqlSession, 'version'>): number {
 /** Who acts in the session: the user that logged in, with no role set; or whatever role the session acts as. */
 export type Actor = 'session_user' | 'current_user';
 
+/**
+ * A statement that has an administrator act, for this transaction, as itself, or as the role that a setting of its own
+ * says. What the database's owner says (ALTER DATABASE … SET role) counts for nothing.
+ */
+export function actAsOneself(session: Pick<SqlSession, 'version'>): string {
+  return `
+    SELECT set_config('role', coalesce(
+             (SELECT other.rolname::text
+                FROM pg_roles me
+                JOIN pg_db_role_setting s ON s.setrole = me.oid
+                     AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())),
+                     unnest(s.setconfig) AS entry
+                JOIN pg_roles other ON entry = 'role=' || other.rolname
+               WHERE me.rolname = session_user
+                 AND pg_has_role(me.oid, other.oid, '${majorVersion(session) >= 16 ? 'SET' : 'MEMBER'}')
+               ORDER BY s.setdatabase = 0 LIMIT 1), 'none'), true);`;
+}
+
 /** A SELECT's column that answers ServerTraits. */
 export function traitsColumn(actor: Actor): string {
   return `

@@ -31,8 +31,8 @@ export interface SqlSession {
   readonly request: PasswordRequest | undefined;
   /** Of the server process, as the server named it at login; null where it did not. */
   readonly processId: number | null;
-  /** When the server said that the login is right, by performance.now(). */
-  readonly loggedInAt: number;
+  /** When the login began, by performance.now(): the server has looked the password up since, and not again. */
+  readonly beganAt: number;
   /** Of the server's end of the connection. */
   readonly address: string | undefined;
   /** The server's version as it reports it, such as "16.4"; its first number is the major version. */
@@ -111,17 +111,20 @@ async function openSession<T>(
   };
   const send = async <Row extends object>(text: string) =>
     await run(async () => rowsOf<Row>(await client.query<Row>(text)));
-  const pinned = () => `${PINNED} SET LOCAL statement_timeout = ${deadline.remaining()};`;
+  // What the role has for time-outs is not what a step has.
+  const pinned = () =>
+    `${PINNED} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
 
+  const beganAt = performance.now();
   try {
     try {
       await before(deadline, client.connect());
     } catch (error) {
       const failure = fail(error, 'connecting');
       if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false, address: socket.remoteAddress };
-      const { passwordRequest: request, authenticatedAt } = connection;
+      const { passwordRequest: request, authenticated } = connection;
       // Only who was asked for a password, and then let in, has shown that it is right.
-      if (request !== undefined && authenticatedAt !== undefined)
+      if (request !== undefined && authenticated)
         return { accepted: 'without-session', error: failure.error, request };
       throw failure.error;
     }
@@ -135,7 +138,7 @@ async function openSession<T>(
       encoding,
       request: connection.passwordRequest,
       processId: processIdOf(client),
-      loggedInAt: connection.authenticatedAt ?? performance.now(),
+      beganAt,
       address: socket.remoteAddress,
       deadline,
       query: (statement) => send(`${pinned()} ${statement}; COMMIT`),
@@ -149,6 +152,10 @@ async function openSession<T>(
   } finally {
     await close(client, socket, deadline);
   }
+}
+
+function hasTransactionTimeout({ parameters }: ServerConnection): boolean {
+  return Number.parseInt(parameters.get('server_version') ?? '', 10) >= 17;
 }
 
 /** BackendKeyData's process id, which the driver keeps, and its types leave out. */

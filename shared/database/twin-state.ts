@@ -124,7 +124,8 @@ export function twinLink(twin: string, base: string): string {
                             WHERE s.setrole = ${twin}.oid AND 'role=' || ${base}.rolname = ANY (s.setconfig)
                               AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
       'ownsObjects', EXISTS (SELECT FROM pg_shdepend o
-                              WHERE o.refobjid = ${twin}.oid AND o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'))`;
+                              WHERE o.refobjid = ${twin}.oid AND o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'),
+      'superuser', ${twin}.rolsuper)`;
 }
 
 /**

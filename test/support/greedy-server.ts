@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { AUTHENTICATION, authenticationRequest, fatal } from './backend-messages.ts';
 import { frames } from './crash/postgres-protocol.ts';
-
-const CLEARTEXT_PASSWORD = 3;
 
 /**
  * An attacker's server: asks every client for its password in clear, notes it and says that it was wrong, so that the
@@ -46,30 +45,14 @@ export class GreedyServer implements AsyncDisposable {
     socket.on('error', () => undefined);
     try {
       for await (const { type, bytes } of frames(socket, true)) {
-        if (type === '') socket.write(authenticationRequest(CLEARTEXT_PASSWORD));
+        if (type === '') socket.write(authenticationRequest(AUTHENTICATION.clearText));
         if (type !== 'p') continue;
         const password = bytes.toString('utf8', 5, bytes.length - 1);
         this.passwords.push(password);
-        socket.end(errorResponse(this.#refusal(password)));
+        socket.end(fatal({ ...this.#refusal(password), routine: 'auth_failed' }));
       }
     } catch {
       // The client hung up.
     }
   }
-}
-
-function authenticationRequest(kind: number): Buffer {
-  const message = Buffer.alloc(9);
-  message.write('R', 0);
-  message.writeInt32BE(8, 1);
-  message.writeInt32BE(kind, 5);
-  return message;
-}
-
-function errorResponse({ state, message }: { readonly state: string; readonly message: string }): Buffer {
-  const fields = Buffer.from(`SFATAL\0VFATAL\0C${state}\0M${message}\0Rauth_failed\0\0`);
-  const head = Buffer.alloc(5);
-  head.write('E', 0);
-  head.writeInt32BE(fields.length + 4, 1);
-  return Buffer.concat([head, fields]);
 }

@@ -10,7 +10,7 @@ export async function closedPort(): Promise<number> {
 }
 
 /** A TCP server on loopback that keeps its connections until it is disposed of. */
-abstract class TcpServer implements AsyncDisposable {
+export abstract class TcpServer implements AsyncDisposable {
   readonly host = HOST;
   readonly #sockets = new Set<Socket>();
   readonly #server: Server = createServer((socket) => {

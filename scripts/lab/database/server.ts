@@ -28,6 +28,9 @@ export interface ConnectOptions {
 
 const DEFAULT_VERSION = 18;
 
+/** A role may have as many as it likes, where the driver gives up at 100,000. An option that its types leave out. */
+const ANY_SCRAM_ITERATIONS = { scramMaxIterations: 0 };
+
 /** Starts a throw-away PostgreSQL, or reaches a running one. Dispose of it with `await using` or `close()`. */
 export async function startPostgres(options: StartOptions): Promise<PostgresServer> {
   const instance = await startInstance(options);
@@ -121,6 +124,7 @@ export class PostgresServer implements AsyncDisposable {
       database: options.database ?? this.#defaults.database,
       ssl: options.ssl ?? this.#defaults.ssl ?? false,
       ...(options.user === undefined ? { application_name: ADMINISTRATION, options: this.#unlogged() } : {}),
+      ...ANY_SCRAM_ITERATIONS,
       connectionTimeoutMillis: 30_000,
     });
     client.on('error', () => undefined); // the server may be stopped under a session; queries still fail
