@@ -19,7 +19,7 @@ const ROLE: RoleState = {
 };
 const TWIN: RoleState = { ...ROLE, settings: { '': ['role=app'] } };
 const MEMBER: Membership = { inherit: true, set: true };
-const LINKED: TwinLink = { membership: 'granted', setToBase: true, ownsObjects: false };
+const LINKED: TwinLink = { membership: 'granted', setToBase: true, ownsObjects: false, superuser: false };
 const ADMIN: AdminState = {
   name: 'admin',
   superuser: false,
@@ -138,7 +138,7 @@ describe('the plan is refused', () => {
     ['ROLE_CANNOT_LOGIN', { base: { canLogin: false } }],
     ['ROLE_EXPIRED', { base: { expired: true } }],
     ['ROLE_CONNECTION_LIMIT', { base: { connectionLimit: 0 } }],
-    ['TWIN_IS_SUPERUSER', { twin: { superuser: true } }],
+    ['TWIN_IS_SUPERUSER', { twin: { superuser: true }, link: { superuser: true } }],
     ['TWIN_NOT_LINKED', { membership: null }],
     ['TWIN_NOT_LINKED', { link: { membership: 'own' } }],
     ['TWIN_NOT_LINKED', { link: { setToBase: false } }],
@@ -150,8 +150,11 @@ describe('the plan is refused', () => {
     }
   });
 
-  it("with TWIN_NOT_LINKED in the base role's turn, where the current user can't be its twin", () => {
-    expect(refusal({ twin: null, turn: 'base' })).toMatchObject({ code: 'TWIN_NOT_LINKED' });
+  it("with ROLE_MISSING in the base role's turn, where the current user is gone", () => {
+    expect(refusal({ twin: null, turn: 'base' })).toMatchObject({
+      code: 'ROLE_MISSING',
+      facts: { username: 'app_clone' },
+    });
   });
 
   it.each<[string, Case, Partial<TwinPlanOptions>, string]>([
@@ -248,7 +251,7 @@ describe('the proof that two roles are twins', () => {
 
   it('is not needed where there is no twin yet, and a login proves nothing then', () => {
     expect(plan({ twin: null }, PROVEN)).toContain('GRANT "app" TO "app_clone" WITH INHERIT TRUE, SET TRUE');
-    expect(refusal({ twin: null, turn: 'base' }, PROVEN)).toMatchObject({ code: 'TWIN_NOT_LINKED' });
+    expect(refusal({ twin: null, turn: 'base' }, PROVEN)).toMatchObject({ code: 'ROLE_MISSING' });
   });
 });
 

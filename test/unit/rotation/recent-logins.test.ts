@@ -27,19 +27,19 @@ describe('the versions that an instance has logged in with', () => {
   it('tell how each logged in, and what it was compared with', () => {
     const logins = new RecentLogins();
     logins.add('secret', 'a', { label: 'current', scram: false });
-    logins.add('secret', 'b', { ...LOGIN, comparedWith: 'a' });
+    logins.add('secret', 'b', { ...LOGIN, proof: { comparedWith: 'a' } });
     expect(logins.get('secret', 'a')).toMatchObject({ label: 'current', scram: false });
-    expect(logins.get('secret', 'a')?.comparedWith).toBeUndefined();
-    expect(logins.get('secret', 'b')).toMatchObject({ scram: true, comparedWith: 'a' });
+    expect(logins.get('secret', 'a')?.proof).toBeUndefined();
+    expect(logins.get('secret', 'b')).toMatchObject({ scram: true, proof: { comparedWith: 'a' } });
   });
 
   it('count from their last login, which says all that is known', () => {
     const logins = new RecentLogins();
-    logins.add('secret', 'a', { ...LOGIN, comparedWith: 'x' }, 0);
+    logins.add('secret', 'a', { ...LOGIN, proof: { comparedWith: 'x' } }, 0);
     logins.add('secret', 'b', LOGIN, 4 * MINUTE);
     logins.add('secret', 'a', LOGIN, 4 * MINUTE);
     expect(logins.get('secret', 'a', 9 * MINUTE)).toMatchObject(LOGIN);
-    expect(logins.get('secret', 'a', 9 * MINUTE)?.comparedWith).toBeUndefined();
+    expect(logins.get('secret', 'a', 9 * MINUTE)?.proof).toBeUndefined();
   });
 
   it('have a latest one, whichever was told of first', () => {

@@ -1,0 +1,145 @@
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { type Meaning, meaningOf } from '../../../shared/database/connect-error.ts';
+import { passwordNotPutBack, passwordPutBack } from '../../../shared/rotation/credential-errors.ts';
+import { RotationError, type RotationErrorCode } from '../../../shared/rotation/errors.ts';
+import { editsCurrent, givingUpFirst, TAKE_PENDING_OFF } from '../../../shared/rotation/remedies.ts';
+import { ARN, credentialOf, FakeRotation, refusal, secretText, TOKEN } from '../../support/fake-rotation.ts';
+
+const FIRST =
+  /^aws secretsmanager update-secret-version-stage --secret-id \S+ --version-stage AWSPENDING --remove-from-version-id \S+/;
+/** How remedies speak of an edit of the secret that is rotated. */
+const EDIT =
+  /("(host|port|dbname|ssl|username|sslhostname|masterarn)"[^.;]*(in|of|into|from|by)?[^.;]*secret\b(?! that "masterarn"))|into "(host|dbname|masterarn|sslhostname)"|put-secret-value/;
+
+/** Remedies as they stand in the sources, by the code of the error that has them. */
+async function remediesIn(path: string): Promise<{ code: string; remedy: string }[]> {
+  const source = await readFile(new URL(`../../../shared/${path}`, import.meta.url), 'utf8');
+  const literal = String.raw`(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\`(?:\\.|[^\`\\])*\`)`;
+  const each = new RegExp(
+    String.raw`(?:code: |new RotationError\(\s*)'([A-Z_]+)'(?:(?!new RotationError|code: ')[\s\S])*?remedy:?\s*(?:=\s*)?(${literal})`,
+    'g',
+  );
+  return Array.from(source.matchAll(each), ([, code = '', remedy = '']) => ({ code, remedy: remedy.slice(1, -1) }));
+}
+
+const SOURCES = [
+  'database/connect-error.ts',
+  'database/identity.ts',
+  'database/role-names.ts',
+  'database/twin-plan.ts',
+  'database/server-traits.ts',
+  'rotation/alternating-users.ts',
+  'rotation/credential-errors.ts',
+  'rotation/version-read.ts',
+  'rotation/rotation.ts',
+  'secrets/secret-members.ts',
+  'secrets/superuser-secret.ts',
+];
+
+const error = (code: RotationErrorCode, facts: object = {}) =>
+  new RotationError(code, 'Something was needed, and it was not found.', {
+    remedy: 'Edit "host" in the secret.',
+    ...facts,
+  });
+
+describe('every remedy in the sources that edits AWSCURRENT', () => {
+  it('is one of a code that is known for it', async () => {
+    const all = (await Promise.all(SOURCES.map(remediesIn))).flat();
+    expect(all.length).toBeGreaterThan(50);
+    const editing = all.filter(({ remedy }) => EDIT.test(remedy.replaceAll("\\'", "'")));
+    expect(editing.length).toBeGreaterThan(12);
+    const unknown = editing.filter(
+      ({ code, remedy }) =>
+        !remedy.includes('TAKE_PENDING_OFF') &&
+        !editsCurrent(error(code as RotationErrorCode, { credential: 'current', key: 'masterarn' })),
+    );
+    expect(unknown).toEqual([]);
+  });
+});
+
+describe('once the pending version has a value', () => {
+  it('a remedy that edits AWSCURRENT begins with taking AWSPENDING off', () => {
+    const { remedy } = givingUpFirst(error('TLS_NOT_SUPPORTED', { secretArn: ARN, versionId: TOKEN }));
+    expect(remedy).toMatch(FIRST);
+    expect(remedy).toContain(`--secret-id ${ARN}`);
+    expect(remedy).toContain(TOKEN);
+    expect(remedy).toMatch(/then: Edit "host" in the secret\. Then rotate again\.$/);
+  });
+
+  it('is said once, and all else of the error stays', () => {
+    const before = error('DATABASE_NOT_FOUND', { host: 'db', reason: '3D000' });
+    const after = givingUpFirst(givingUpFirst(before));
+    expect(after.remedy.split('update-secret-version-stage')).toHaveLength(2);
+    expect(after).toMatchObject({ code: before.code, message: before.message, stack: before.stack });
+    expect(after.facts).toMatchObject({ host: 'db', reason: '3D000' });
+  });
+
+  it('the superuser secret may be edited all the same, but not the key that names it', () => {
+    expect(editsCurrent(error('DATABASE_NOT_FOUND', { credential: 'superuser' }))).toBe(false);
+    expect(editsCurrent(error('SECRET_MALFORMED', { credential: 'superuser', key: 'port' }))).toBe(false);
+    expect(editsCurrent(error('SUPERUSER_ON_OTHER_SERVER', { credential: 'superuser', key: 'masterarn' }))).toBe(true);
+    expect(editsCurrent(error('SUPERUSER_IS_APPLICATION_USER', { credential: 'superuser', key: 'masterarn' }))).toBe(
+      true,
+    );
+  });
+});
+
+/** Errors of the server, of TLS and of the network whose remedies edit the secret. */
+const CAUSES: readonly RotationErrorCode[] = [
+  'DATABASE_HOST_NOT_FOUND',
+  'DATABASE_UNREACHABLE',
+  'DATABASE_NOT_FOUND',
+  'DATABASE_READ_ONLY',
+  'DATABASE_BEHIND_PROXY',
+  'TLS_NOT_SUPPORTED',
+  'TLS_REQUIRED',
+  'TLS_WRONG_HOST',
+  'LOGIN_FORBIDDEN',
+  'ROLE_NAME_ENCODING',
+];
+
+describe.each(CAUSES)('%s', (code) => {
+  it('takes AWSPENDING off first in every step after createSecret, and in createSecret where a value is there', async () => {
+    for (const [step, stored] of [
+      ['createSecret', false],
+      ['createSecret', true],
+      ['setSecret', true],
+      ['testSecret', true],
+      ['finishSecret', true],
+    ] as const) {
+      const rotation = new FakeRotation();
+      if (stored) rotation.secrets.put(TOKEN, secretText({ password: 'stored' }));
+      rotation.server.refuseAll(error(code));
+      const { remedy } = await refusal(rotation.step(step));
+      if (stored) expect(remedy).toMatch(FIRST);
+      else expect(remedy).toBe('Edit "host" in the secret.');
+    }
+  });
+
+  it('as the cause of a password that was put back, or could not be, does so too', () => {
+    const former = credentialOf('current', 'v1');
+    for (const outcome of [
+      passwordPutBack(error(code), former, 'accepted'),
+      passwordNotPutBack(error(code), former, 'x'),
+    ])
+      expect(outcome.remedy).toMatch(FIRST);
+  });
+});
+
+it.each<[string, unknown]>([
+  ['a server that hangs up', new Error('Connection terminated unexpectedly')],
+  [
+    'a server that does not know the password',
+    new Error('SASL: SCRAM-SERVER-FINAL-MESSAGE: server signature does not match'),
+  ],
+])('a remedy edits nothing for %s', (_, thrown) => {
+  const { code, remedy }: Meaning = meaningOf(thrown, 'connecting', true);
+  expect(code === 'WRONG_PASSWORD' || editsCurrent(error(code)) || EDIT.test(remedy)).toBe(false);
+});
+
+it('the command names the secret and the version', () => {
+  expect(TAKE_PENDING_OFF).toMatch(FIRST);
+  expect(TAKE_PENDING_OFF).toContain('{secretArn}');
+  expect(TAKE_PENDING_OFF).toContain('{versionId}');
+});
