@@ -72,8 +72,18 @@ export class FakeRotation {
     return this;
   }
 
+  /** What is between this instance and the servers. */
+  between: (database: RoleDatabase) => RoleDatabase = (database) => database;
+
   get database(): RoleDatabase {
-    return databaseOf(...this.servers);
+    return this.between(databaseOf(...this.servers));
+  }
+
+  /** Another instance of the function in the same world. */
+  beside(): FakeRotation {
+    const other = new FakeRotation(this.strategy);
+    Object.assign(other, { secrets: this.secrets, server: this.server, servers: this.servers });
+    return other;
   }
 
   async step(step: Step, token = TOKEN): Promise<StepReport> {

@@ -55,10 +55,16 @@ export class FakeServer {
   meets: (attempt: LoginAttempt) => Meeting | undefined = () => undefined;
   #logins = 0;
   readonly #locks = new Map<string, { holder: symbol; readonly waiting: (() => void)[] }>();
+  readonly #rows = new Map<string, Promise<void>>();
   readonly #broken = new Set<symbol>();
 
   constructor(host = 'db') {
     this.host = host;
+  }
+
+  /** A person's ALTER ROLE, which waits for whatever transaction has the role's row. */
+  async setByHand(name: string, password: string): Promise<void> {
+    await this.#inTransaction(name, async () => this.#set(name, password));
   }
 
   role(name: string, password: string, facts: Partial<UserFacts> = {}): this {
@@ -149,20 +155,22 @@ export class FakeServer {
       },
       prepare: async (to, { credential: origin }) => ({
         computing: this.computing,
-        apply: async (guard) => {
-          await this.happens('hold');
-          const verdict = await guard();
-          if (verdict === 'already-current') return verdict;
-          await this.happens('change');
-          this.#set(username, to.reveal());
-          return 'changed';
-        },
+        apply: (guard) =>
+          this.#inTransaction(username, async () => {
+            await this.happens('hold');
+            const verdict = await guard();
+            if (verdict === 'already-current') return verdict;
+            await this.happens('change');
+            this.#set(username, to.reveal());
+            return 'changed';
+          }),
         wayBack:
           this.noWayBack === undefined
-            ? async () => {
-                await this.happens(`way back to ${origin.label}`);
-                this.#set(username, origin.secret.password.reveal());
-              }
+            ? () =>
+                this.#inTransaction(username, async () => {
+                  await this.happens(`way back to ${origin.label}`);
+                  this.#set(username, origin.secret.password.reveal());
+                })
             : { none: this.noWayBack },
       }),
     };
@@ -181,14 +189,31 @@ export class FakeServer {
         const { membership, setToBase } = this.#link(twin);
         if (this.roles.has(twin) && !(membership === 'granted' && (setToBase || (await proven()))))
           throw failure('TWIN_NOT_LINKED', 'A twin was needed, and it is none.');
-        await this.happens('hold');
-        if ((await guard()) === 'already-current') return { verdict: 'already-current' };
-        await this.happens('change');
-        if (!this.roles.has(twin)) this.role(twin, '', TWIN_FACTS);
-        this.#set(username, password.reveal());
-        return { verdict: 'changed', computing: this.computing, actsAsItself: this.actsAsItself };
+        return await this.#inTransaction(username, async () => {
+          await this.happens('hold');
+          const verdict = await guard();
+          if (verdict === 'already-current') return { verdict };
+          await this.happens('change');
+          if (!this.roles.has(twin)) this.role(twin, '', TWIN_FACTS);
+          this.#set(username, password.reveal());
+          return { verdict: 'changed', computing: this.computing, actsAsItself: this.actsAsItself };
+        });
       },
     };
+  }
+
+  /** Transactions that hold a role's row follow one another, in the order in which they ask for it. */
+  async #inTransaction<T>(role: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#rows.get(role) ?? Promise.resolve();
+    const mine = before.then(work);
+    this.#rows.set(
+      role,
+      mine.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    return await mine;
   }
 
   #link(twin: string): TwinLink {
