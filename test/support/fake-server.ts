@@ -204,6 +204,8 @@ export class FakeServer {
 
   /** Transactions that hold a role's row follow one another, in the order in which they ask for it. */
   async #inTransaction<T>(role: string, work: () => Promise<T>): Promise<T> {
+    // Its first message is on the way.
+    await this.before('begin');
     const before = this.#rows.get(role) ?? Promise.resolve();
     const mine = before.then(work);
     this.#rows.set(
