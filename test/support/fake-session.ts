@@ -7,6 +7,7 @@ import { ManualDeadline } from './fake-rotation.ts';
 export interface Sent {
   readonly how: 'query' | 'begin' | 'proceed' | 'copyInto' | 'rollback';
   readonly text: string;
+  /** What COPY read into its one row of one column. */
   readonly data?: string;
 }
 
@@ -36,8 +37,8 @@ export class FakeSession implements SqlSession {
   begin = <Row extends object>(text: string) => this.#send<Row>({ how: 'begin', text });
   proceed = <Row extends object>(text: string) => this.#send<Row>({ how: 'proceed', text });
 
-  async copyInto(text: string, data: string): Promise<void> {
-    await this.#send({ how: 'copyInto', text, data });
+  async copyInto(text: string, data: Buffer): Promise<void> {
+    await this.#send({ how: 'copyInto', text, data: copiedText(data) });
   }
 
   async rollback(): Promise<void> {
@@ -52,4 +53,17 @@ export class FakeSession implements SqlSession {
     this.sent.push(sent);
     return this.rows(sent) as readonly Row[];
   }
+}
+
+/** PostgreSQL manual, COPY, "Binary Format". */
+const SIGNATURE = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1');
+
+/** The one text in COPY data of the binary format; anything else is an error, as it is to the server. */
+function copiedText(data: Buffer): string {
+  const body = data.subarray(SIGNATURE.length + 8);
+  const [fields, length] = [body.readInt16BE(0), body.readInt32BE(2)];
+  const isWhole = body.length === 6 + length + 2 && body.readInt16BE(6 + length) === -1;
+  if (!data.subarray(0, SIGNATURE.length).equals(SIGNATURE) || fields !== 1 || !isWhole)
+    throw new TypeError('one row of one column was needed, in the binary format of COPY');
+  return body.toString('utf8', 6, 6 + length);
 }

@@ -60,7 +60,7 @@ async function prepare({ server, request, former = 'old', to = 'new', pooled = f
 /** What was stored last: as COPY data, or in the statement. */
 function stored({ sent }: FakeSession): string | undefined {
   const last = sent.findLast(({ how, text }) => how === 'copyInto' || / PASSWORD\s+E?'/.test(text));
-  return last?.data?.replace(/\n$/, '') ?? /PASSWORD\s+E?'([^']+)'/.exec(last?.text ?? '')?.[1];
+  return last?.data ?? /PASSWORD\s+E?'([^']+)'/.exec(last?.text ?? '')?.[1];
 }
 
 async function wayBack(given: Given): Promise<{ session: FakeSession; former: string | undefined }> {
@@ -138,15 +138,18 @@ describe('the way back', () => {
     expect(session.sent[0]?.text).toMatch(/SET LOCAL ROLE NONE;\s+ALTER ROLE SESSION_USER PASSWORD NULL;$/);
   });
 
-  it('is tried again while somebody else is changing the role, a bounded few times', async () => {
+  it('is tried again while somebody else is changing the role, as long as there is time', async () => {
     for (const [busy, ends] of [
       [2, true],
       [9, false],
     ] as const) {
       const { session, change } = await prepare({ request: SCRAM });
       let left = busy;
+      session.deadline.left = 3_000;
       session.rows = ({ how }) => {
-        if (how === 'begin' && left-- > 0) throw failure('ROLE_BUSY');
+        if (how !== 'begin') return [];
+        session.deadline.left -= 900;
+        if (left-- > 0) throw failure('ROLE_BUSY');
         return [];
       };
       if (typeof change.wayBack !== 'function') expect.unreachable();
@@ -167,7 +170,7 @@ describe('the way back', () => {
       if (typeof change.wayBack !== 'function') expect.unreachable();
       else if (mayUseTemp) await change.wayBack();
       else expect(await refusal(change.wayBack())).toMatchObject({ code: 'PASSWORD_REFUSED_BY_POLICY' });
-      expect(session.sent.some(({ data }) => data === 'old\n')).toBe(mayUseTemp);
+      expect(session.sent.some(({ data }) => data === 'old')).toBe(mayUseTemp);
       expect(session.sent.some(({ text }) => text.includes("'old'"))).toBe(false);
     }
   });
@@ -227,7 +230,7 @@ describe('the change', () => {
     ],
     ['SCRAM, as the server says for new ones', { request: { method: 'md5' } }, /^SCRAM-SHA-256\$10:/],
     ['clear text, where the server is to hash it', { request: SCRAM, hashing: 'server' }, /^new$/],
-    ['clear text, where only the server knows how', { request: SCRAM, to: 'né\\w' }, /^né\\\\w$/],
+    ['clear text, where only the server knows how', { request: SCRAM, to: 'né\\w' }, /^né\\w$/],
   ])('stores %s', async (_, given, form) => {
     expect(stored((await apply(given)).session)).toMatch(form);
   });
