@@ -18,6 +18,8 @@ export interface RotateOptions {
   /** Milliseconds. */
   readonly patience: number;
   readonly throughRetries: boolean;
+  /** Whether a rotation that was cancelled may be turned on again, as RotateSecret does. */
+  readonly turnOn: boolean;
 }
 
 export interface Proof {
@@ -60,6 +62,13 @@ export async function rotate(
       'STUCK',
       `No other rotation of ${secret.Name} may be half done, and one was cancelled that left AWSPENDING behind.`,
       `Look at it, and clear it away: rotation doctor ${secret.Name} --fix`,
+    );
+  }
+  if (secret.RotationEnabled !== true && !options.turnOn) {
+    throw refused(
+      'CANCELLED',
+      `The rotation of ${secret.Name} must be turned on, and somebody has cancelled it: to rotate now would turn it on again.`,
+      `If it is to be turned on again: rotation now ${secret.Name} --turn-on`,
     );
   }
   const log = await openLog(context, functionArn, (reason) => tell({ type: 'log-unreadable', reason }));

@@ -53,7 +53,8 @@ async function status(context: Context, secrets: readonly string[], options: Sta
   if (all === secrets.length > 0) throw usage('Secrets or --all were needed, found both or neither.');
   if (!all && filter.length > 0) throw usage('--filter goes with --all.');
   const filters = filter.map(parseFilter);
-  const look = async () => await lookAt(context, all ? await rotatedSecrets(context, filters) : secrets);
+  const which = async () => (all ? (await rotatedSecrets(context, filters)).map(({ arn }) => arn) : secrets);
+  const look = async () => await lookAt(context, await which());
   if (watch === undefined) return await look();
 
   const { signal, output } = context;
@@ -85,7 +86,6 @@ async function lookAt(context: Context, ids: readonly string[]): Promise<ExitCod
   output.busy(undefined);
   for (const line of [...tableOf(rows), ...rows.flatMap((row) => detailsOf(row, now))]) output.line(line);
   for (const { message } of errors) output.note(`${red('error')}: ${message}`);
-  if (ids.length === 0) output.line('No secret with a rotation function was found.');
   output.result({ secrets: rows.map(asJson), errors: errors.map(({ code, message }) => ({ code, message })) });
 
   if (rows.some(({ condition, facts }) => isUnwell(condition, facts))) return EXIT.unwell;
