@@ -117,9 +117,11 @@ function wordsOf(result: Result): string {
     case 'succeeded':
       return proof?.message ?? 'rotated';
     case 'failed':
-      return [`${ending.failure.code}:`, ending.failure.message, ending.failure.remedy ?? ''].join(' ').trimEnd();
+      return [`${ending.failure.code}:`, ending.failure.message, ending.failure.remedy, proof?.message]
+        .filter((part) => part !== undefined)
+        .join(' ');
     case 'abandoned':
-      return 'AWSPENDING was taken off its version';
+      return ['AWSPENDING was taken off its version.', proof?.message ?? ''].join(' ').trimEnd();
     case 'unknown':
       return ending.reason ?? 'still rotating';
     default: {

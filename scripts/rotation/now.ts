@@ -142,13 +142,14 @@ function report({ output, signal }: Context, { secret, versionId, ending, proof,
       output.line(`${red('Failed')} in ${step}: ${bold(code)}`);
       output.line(`  what happened  ${message}`);
       if (remedy !== undefined) output.line(`  what to do     ${remedy}`);
-      output.line(
-        `AWSCURRENT of ${name} still stands. Secrets Manager tries again by itself: rotation status ${secret.Name}`,
-      );
+      output.line(`  applications   ${proof?.message ?? ''}`);
+      output.line(afterFailure(secret.Name, proof));
       return;
     }
     case 'abandoned':
       output.line(`${red('Abandoned')}: somebody took AWSPENDING off version ${shortId(versionId)} of ${name}.`);
+      output.line(`  applications   ${proof?.message ?? ''}`);
+      if (proof?.login !== 'accepted') output.line(`Next: rotation doctor ${secret.Name}`);
       return;
     case 'unknown': {
       const why = signal.aborted ? 'Stopped watching' : 'The time to watch is up';
@@ -161,6 +162,13 @@ function report({ output, signal }: Context, { secret, versionId, ending, proof,
     default:
       ending satisfies never;
   }
+}
+
+/** One command: where nobody is known to be locked out it is enough to wait. */
+function afterFailure(name: string, proof: RotationRun['proof']): string {
+  return proof?.login === 'accepted'
+    ? `Secrets Manager tries again by itself. Next: rotation status ${name}`
+    : `Next: rotation doctor ${name}`;
 }
 
 /** What a rotation came to, for programs. */

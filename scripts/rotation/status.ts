@@ -123,7 +123,7 @@ function coloured(condition: Condition): string {
 }
 
 function detailsOf({ facts, condition }: Row, now: Date): string[] {
-  const { name, pending, failure, replicas, unreadable, nextRotation } = facts;
+  const { name, pending, failure, replicas, unreadable, nextRotation, notice } = facts;
   const details: string[] = [];
   if (pending !== undefined) {
     const { versionId, since, hasValue } = pending;
@@ -138,6 +138,7 @@ function detailsOf({ facts, condition }: Row, now: Date): string[] {
   if (condition === 'overdue' && nextRotation !== undefined) {
     details.push(`should have been rotated by ${moment(nextRotation)}: rotation doctor ${name}`);
   }
+  if (notice !== undefined) details.push(`${yellow('notice')}: ${notice}`);
   if (unreadable !== undefined) details.push(`its user is not known: ${unreadable}`);
   for (const { region, status, message } of replicas) {
     details.push(`replica in ${region}: ${status}${message === undefined ? '' : ` (${message})`}`);
@@ -151,6 +152,6 @@ function asJson({ facts, condition }: Row): object {
     ...{ secret: name, arn, state: condition, unwell: isUnwell(condition, facts), strategy: strategy ?? null },
     ...{ username: username ?? null, function: functionArn ?? null },
     ...{ lastRotated: lastRotated ?? null, nextRotation: nextRotation ?? null, pending: pending ?? null },
-    ...{ failure: failure ?? null, replicas },
+    ...{ failure: failure ?? null, notice: facts.notice ?? null, replicas },
   };
 }
