@@ -13,6 +13,9 @@ const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 8_000, throwOnReque
 /** Of one call, the first included. */
 const MAX_ATTEMPTS = 5;
 
+/** The SDK warns of keys besides a profile on stderr, in words of its own: which of them counts is settled here. */
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
 /** What every client of AWS is made with. */
 interface Settings {
   readonly region?: string;
@@ -21,6 +24,7 @@ interface Settings {
   readonly credentials?: ReturnType<typeof fromEnv>;
   readonly maxAttempts: number;
   readonly requestHandler: typeof TIMEOUTS;
+  readonly logger: typeof SILENT;
 }
 
 /**
@@ -40,6 +44,7 @@ export class Aws {
       ...(profile === undefined && hasEnvironmentKeys() ? { credentials: fromEnv() } : {}),
       maxAttempts: environmentAttempts() ?? MAX_ATTEMPTS,
       requestHandler: TIMEOUTS,
+      logger: SILENT,
     };
   }
 

@@ -87,7 +87,7 @@ const GOODBYE_MS = 1_500;
 async function unlessLeft<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
   return await unlessAborted(signal, work).catch((error: unknown) => {
     if (!signal.aborted) throw error;
-    return Promise.race([work, sleep(GOODBYE_MS, undefined, { ref: false })]);
+    return Promise.race([work, sleep(GOODBYE_MS, undefined)]);
   });
 }
 

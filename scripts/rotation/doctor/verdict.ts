@@ -44,10 +44,9 @@ export function judgeLockout(logins: readonly LoginFacts[], why: string | undefi
     case 'failed': {
       const { error } = proof;
       const message = `${error.message.replace(/\.$/, '')} (${error.code})`;
-      const telling = !isOnlyFromHere(error) && !OURS_ALONE.includes(error.code);
-      return telling
-        ? { answer: 'yes', message }
-        : { answer: 'unknown', message: `${message}, which may be so from here alone` };
+      if (isOnlyFromHere(error)) return { answer: 'unknown', message: `${message}, which may be so from here alone` };
+      if (!OURS_ALONE.includes(error.code)) return { answer: 'yes', message };
+      return { answer: 'unknown', message: `${message}, which stops rotations; applications may get in all the same` };
     }
     default: {
       const never: never = proof;

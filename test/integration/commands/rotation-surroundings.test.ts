@@ -60,7 +60,8 @@ describe('whom AWS is asked as', async () => {
     ['AWS_PROFILE without keys', { ...noKeys, AWS_PROFILE: 'other' }, [], 'of-the-profile'],
   ])('is: %s', async (_, env, args, key) => {
     await using service = await DeafService.start({ answers: true });
-    await new RotationCommand(service).run(['status', 'a', ...args], { env: { ...files, ...env } });
+    const { stderr } = await new RotationCommand(service).run(['status', 'a', ...args], { env: { ...files, ...env } });
+    expect(stderr).not.toContain('WARNING');
     expect(new Set(service.accessKeys)).toEqual(new Set([key]));
   });
 
