@@ -1,6 +1,7 @@
 import { type Config, type Environment, readConfig } from '../../shared/config.ts';
 import { roleDatabase } from '../../shared/database/database.ts';
 import { trustStore } from '../../shared/database/tls.ts';
+import { postgresTwins } from '../../shared/database/twins.ts';
 import { Deadline } from '../../shared/deadline.ts';
 import { alternatingUsers } from '../../shared/rotation/alternating-users.ts';
 import { type CredentialLabel, RotationError, type RotationErrorCode } from '../../shared/rotation/errors.ts';
@@ -37,7 +38,8 @@ const NOT_FROM_HERE: readonly RotationErrorCode[] = [
  */
 export function databaseFromHere(caFile: string | undefined, environment: Environment = {}): RoleDatabase {
   const config = { ...readable(environment), ...trustedHere(caFile) };
-  return roleDatabase(config, trustStore(config.caFiles), new Deadline(PATIENCE_MS));
+  const trust = trustStore(config.caFiles);
+  return roleDatabase({ settings: config, trust, deadline: new Deadline(PATIENCE_MS), twins: postgresTwins });
 }
 
 function trustedHere(caFile: string | undefined): Pick<Config, 'caFiles'> {
@@ -69,9 +71,11 @@ export async function tryLogin(
   { label, caFile, environment, strategy }: LoginTry,
 ): Promise<LoginProof> {
   const credential = { label, versionId: '', secret };
+  let isOpen = false;
   let loggedIn = false;
   try {
     const { accepted } = await databaseFromHere(caFile, environment).withLogin(credential, async (roles) => {
+      isOpen = true;
       await roles.confirmUser();
       loggedIn = true;
       if (strategy !== undefined) await examine(roles, credential, strategy);
@@ -80,6 +84,8 @@ export async function tryLogin(
   } catch (error) {
     if (!(error instanceof RotationError)) throw error;
     if (loggedIn) return isOnlyFromHere(error) ? { outcome: 'accepted' } : { outcome: 'accepted', unfit: error };
+    // A pooler lets applications in: it opened the session that shows it. An endpoint of RDS Proxy is not even asked.
+    if (isOpen && error.code === 'DATABASE_BEHIND_PROXY') return { outcome: 'accepted', unfit: error };
     return { outcome: 'failed', error };
   }
 }
@@ -87,7 +93,7 @@ export async function tryLogin(
 /** What a rotation asks of a login: of AWSCURRENT's before it stores anything, of a twin's before it is made current. */
 async function examine(roles: RoleSession, credential: Credential, strategy: StrategyName): Promise<void> {
   if (strategy === 'single-user') await roles.examineOwn();
-  else if (credential.label === 'current') await roles.describeUser();
+  else if (credential.label === 'current') await roles.twins.describeUser();
   else await alternatingUsers.verify(roles, credential);
 }
 

@@ -1,5 +1,5 @@
 import { escapeIdentifier } from 'pg';
-import type { Config } from '../config.ts';
+import { RotationError } from '../rotation/errors.ts';
 import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/strategy.ts';
 import { isBusy } from './connect-error.ts';
 import { changeSettings, holdRole, setPassword, storedForm } from './password-change.ts';
@@ -7,25 +7,26 @@ import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
 import { needSpellable } from './role-names.ts';
 import { actAsOneself, majorVersion } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
+import type { DatabaseSettings } from './settings.ts';
 import { planTwin } from './twin-plan.ts';
 import { readTwinState } from './twin-state.ts';
 
 /** What a rotation would do with the twins; nothing is changed. */
 export async function previewTwin(
   session: SqlSession,
-  config: Config,
+  settings: DatabaseSettings,
   { base, twin, username, proven }: Pick<TwinChange, 'base' | 'twin' | 'username' | 'proven'>,
 ): Promise<TwinPreview> {
   needSpellable(session, [base, twin]);
   const version = majorVersion(session);
-  await session.begin(`SET TRANSACTION READ ONLY; ${actAsOneself(session)}`);
+  await session.begin(`SET LOCAL TRANSACTION READ ONLY; ${actAsOneself(session)}`);
   const state = await readTwinState(session, base, twin, version);
   const { link } = state;
   const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await proven());
   const plan = planTwin(
     state,
     { base, twin, username },
-    { setRole: config.alternatingSetRole, version, provenByLogin },
+    { setRole: settings.alternatingSetRole, version, provenByLogin },
   );
   await session.rollback();
   return { exists: state.twin !== null, statements: plan.statements.length, actsAsItself: plan.actsAsItself };
@@ -38,14 +39,16 @@ export async function previewTwin(
 export async function applyTwin(
   session: SqlSession,
   { server, pooled }: OpenedRole,
-  config: Config,
+  settings: DatabaseSettings,
   change: TwinChange,
   guard: Guard,
 ): Promise<TwinOutcome> {
   const { base, twin, username, password, scram } = change;
   needSpellable(session, [base, twin]);
   const actor = session.login.username;
-  const stored = await storedForm(session, server, config.passwordHashing, { username, password, scram, actor });
+  const started = performance.now();
+  const stored = await storedForm(session, server, settings.passwordHashing, { username, password, scram, actor });
+  const computing = performance.now() - started;
   const version = majorVersion(session);
   try {
     await session.begin(
@@ -55,7 +58,7 @@ export async function applyTwin(
     const { link } = state;
     const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await change.proven());
     const { statements, actsAsItself } = planTwin(state, change, {
-      setRole: config.alternatingSetRole,
+      setRole: settings.alternatingSetRole,
       version,
       provenByLogin,
     });
@@ -67,9 +70,26 @@ export async function applyTwin(
       return { verdict };
     }
     await setPassword(session, server, { alter, stored });
-    return { verdict: 'changed', actsAsItself };
+    return { verdict: 'changed', computing, actsAsItself };
   } catch (error) {
     await session.rollback().catch(() => undefined);
-    throw isBusy(error) ? await withHolder(session, base, error) : error;
+    if (isBusy(error)) throw await withHolder(session, base, error);
+    throw isDenied(error) ? lackingAdminOption(error, actor, [base, twin]) : error;
   }
+}
+
+/** What the plan could not foresee, such as of a member of rds_superuser, the server's own refusal. */
+function isDenied(error: unknown): error is RotationError {
+  return error instanceof RotationError && error.code === 'PERMISSION_DENIED' && error.facts.reason === '42501';
+}
+
+/** From PostgreSQL 16 on, whoever changes a role needs ADMIN OPTION on it, members of rds_superuser included. */
+function lackingAdminOption(error: RotationError, actor: string, roles: readonly string[]): RotationError {
+  const grants = roles.map(
+    (role) => `GRANT ${escapeIdentifier(role)} TO ${escapeIdentifier(actor)} WITH ADMIN OPTION;`,
+  );
+  return new RotationError(error.code, error.message, {
+    ...error.facts,
+    remedy: `${grants.join(' ')} (by a role that has it; the second, once that role exists). ${error.remedy}`,
+  });
 }

@@ -43,6 +43,7 @@ function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): 
     // PgBouncer's code for nearly everything, a wrong password included (1.18).
     if (state === '08P01' && /^((SASL|password) )?(auth|authentication) failed$/.test(error.message))
       return MEANINGS.wrongPassword;
+    if (/^PAM authentication failed/.test(error.message)) return MEANINGS.iamUser;
     if (state === '28000') {
       const hba = error.routine === 'ClientAuthentication' || /pg_hba/.test(error.message);
       return hba && !encrypted ? MEANINGS.tlsRequired : MEANINGS.loginForbidden;
@@ -155,6 +156,11 @@ const MEANINGS = {
     remedy:
       "ALTER ROLE {role} LOGIN; and check that pg_hba.conf admits this user, database and the function's address.",
   },
+  iamUser: {
+    code: 'LOGIN_FORBIDDEN',
+    what: 'it asks an IAM token of this user, for whom passwords do not count (the role rds_iam)',
+    remedy: 'REVOKE rds_iam FROM {role}; or rotate nothing: a user logs in by IAM or by a password.',
+  },
   noConnectPrivilege: {
     code: 'LOGIN_FORBIDDEN',
     what: 'the user may not connect to that database',
@@ -190,7 +196,7 @@ const MEANINGS = {
   notAuthentic: {
     code: 'DATABASE_ERROR',
     what: 'the server did not prove that it knows the password (SCRAM)',
-    remedy: 'Check that "host" and "port" in the secret name the right server.',
+    remedy: 'Find out what answers at that host and port: it is not the server that has stored this password.',
   },
   readOnly: {
     code: 'DATABASE_READ_ONLY',

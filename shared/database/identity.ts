@@ -51,3 +51,10 @@ export function needDirectSession(
   }
   return pooled;
 }
+
+/** The row that tells who is logged in, once that is the right one. */
+export function needUser<Row extends Identity>(session: SqlSession, row: Row | undefined, allowPooler: boolean): Row {
+  if (row === undefined) throw new TypeError('a SELECT without FROM answers one row');
+  needDirectSession(session, row, { allowPooler });
+  return row;
+}

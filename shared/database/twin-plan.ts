@@ -110,15 +110,9 @@ const NO_LINK: TwinLink = { membership: 'none', setToBase: false, ownsObjects: f
 
 /** A role of the twin's name is the twin only if it is proven to be; any other is somebody else's. */
 function refuseTakeover({ twin, link }: TwinState, change: Turn, provenByLogin: boolean): void {
-  const name = escapeIdentifier(change.twin);
   if (twin === null) {
     if (change.username === change.twin) return;
-    throw refusal(
-      'TWIN_NOT_LINKED',
-      `The current user ${name} must be the twin of ${escapeIdentifier(change.base)}, and the server has no such role.`,
-      'Correct "username" in the secret.',
-      change.twin,
-    );
+    throw roleMissing(change.twin);
   }
   if (link === null || link.superuser || link.membership !== 'granted' || !(link.setToBase || provenByLogin))
     throw twinNotLinked(change.base, change.twin, link ?? NO_LINK);
@@ -187,7 +181,7 @@ function replicating(admin: AdminState, name: string): RotationError {
   const role = escapeIdentifier(name);
   return lacking(
     `alter or copy ${role}, which has REPLICATION and so needs a superuser before PostgreSQL 16`,
-    `ALTER ROLE ${role} NOREPLICATION; or put the ARN of a superuser's secret into "masterarn".`,
+    `ALTER ROLE ${role} NOREPLICATION; or have the superuser secret hold a superuser's login.`,
     admin,
   );
 }

@@ -1,6 +1,13 @@
 import { isSameServer } from '../secrets/database-secret.ts';
+import { whileRoleBusy } from './busy.ts';
 import { logsIn } from './change-own.ts';
-import { credentialFacts, passwordNotAccepted, pendingMismatch, twinNotLinked } from './credential-errors.ts';
+import {
+  credentialFacts,
+  passwordNotAccepted,
+  pendingMismatch,
+  superuserSecretMissing,
+  twinNotLinked,
+} from './credential-errors.ts';
 import { quotedName, RotationError } from './errors.ts';
 import { PROOF_WITHIN, prove } from './proof.ts';
 import { candidates } from './recovery.ts';
@@ -11,6 +18,7 @@ import type {
   RotationStrategy,
   SetSecretContext,
   StrategyContext,
+  TwinChange,
   TwinLink,
   UserFacts,
 } from './strategy.ts';
@@ -48,7 +56,7 @@ export const alternatingUsers: RotationStrategy = {
   },
 
   async applyPending(context) {
-    const { current, pending, proven, guard } = context;
+    const { current, pending, proven } = context;
     const { base, twin } = twinsOf(current, pending);
     // Read meanwhile, used only after the proof.
     const reading = context.superusers.read(current);
@@ -58,33 +66,23 @@ export const alternatingUsers: RotationStrategy = {
     const { username, password } = pending.secret;
     if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
 
-    const outcome = await context.withLogin(superuser, async (roles): Promise<Applied> => {
-      const role = await roles.lockTwins(base);
-      const change = { base, twin, username, password, scram, proven: () => logsInAsOther(current, username, context) };
-      const changed = await role.applyTwin(change, guard);
-      if (changed.verdict === 'already-current')
-        return { outcome: changed.verdict, credential: 'superuser', proven: false };
-      const isProven = await provePending(context, roles, superuser);
-      return {
-        outcome: 'done',
-        credential: 'superuser',
-        proven: isProven && (await role.release().catch(() => false)),
-        ...(changed.actsAsItself ? { notice: ownsObjects(twin, base) } : {}),
-      };
-    });
+    const change = { base, twin, username, password, scram, proven: () => logsInAsOther(current, username, context) };
+    const outcome = await whileRoleBusy(context, () =>
+      context.withLogin(superuser, (roles) => changeTwin(context, roles, superuser, change)),
+    );
     if (!outcome.accepted)
       throw passwordNotAccepted(superuser, 'Rotate or correct the superuser secret that "masterarn" names.');
     return outcome.value;
   },
 
   /** No rotation touches its password: where it does not log in, that is not for a rotation to mend. */
-  keepCurrentWorking: async (context) => (await logsIn(context, context.current)) === true,
+  keepCurrentWorking: async (context) => (await logsIn(context, context.current)) === 'accepted',
 
   whenPendingIsRefused:
     "AWSCURRENT's password was not touched: let the service try again; if it comes back, check the role's VALID UNTIL (\\du in psql), and that pg_hba.conf lets in what password_encryption makes.",
 
   async verify(roles, pending) {
-    await verifyTwin(roles, await roles.describeUser(), pending);
+    await verifyTwin(roles, await roles.twins.describeUser(), pending);
   },
 
   async mayLag(pending, { superusers }) {
@@ -94,22 +92,48 @@ export const alternatingUsers: RotationStrategy = {
   },
 };
 
+/** As the administrator: makes or mends the twin, sets the pending password and proves it, under the base role's lock. */
+async function changeTwin(
+  context: SetSecretContext,
+  roles: RoleSession,
+  superuser: Credential,
+  change: TwinChange,
+): Promise<Applied> {
+  const role = await roles.twins.lock(change.base);
+  const changed = await role.applyTwin(change, context.guard);
+  if (changed.verdict === 'already-current')
+    return { outcome: changed.verdict, credential: 'superuser', proven: false };
+  const isProven = await provePending(context, roles, superuser, 2 * changed.computing);
+  const isReleased = await role.release().catch(() => false);
+  return {
+    outcome: 'done',
+    credential: 'superuser',
+    proven: isProven && isReleased,
+    ...(changed.actsAsItself ? { notice: ownsObjects(change.twin, change.base) } : {}),
+  };
+}
+
 /**
  * By the way that applications take. Where the twin gets no session, the administrator's looks at what one would show. A
  * replica may hear of the new password later: that is left to testSecret, which waits for it.
  *
  * @returns whether the login was made.
  */
-async function provePending(context: SetSecretContext, roles: RoleSession, superuser: Credential): Promise<boolean> {
+async function provePending(
+  context: SetSecretContext,
+  roles: RoleSession,
+  superuser: Credential,
+  computing: number,
+): Promise<boolean> {
   const { pending } = context;
   if (!isSameServer(superuser.secret, pending.secret)) return false;
   const { proof } = await prove(context, pending, (session) => alternatingUsers.verify(session, pending), {
-    within: Math.min(PROOF_WITHIN, context.deadline.remaining()),
+    within: Math.min(PROOF_WITHIN + computing, context.deadline.remaining()),
     address: roles.address,
     whenRefused: alternatingUsers.whenPendingIsRefused,
   });
   if (proof === 'session') return true;
-  await verifyTwin(roles, await roles.describeUser(pending.secret.username), pending);
+  await verifyTwin(roles, await roles.twins.describeUser(pending.secret.username), pending);
   return true;
 }
 
@@ -141,16 +165,19 @@ async function logsInAsOther(current: Credential, username: string, context: Str
   const others = candidates(context, current, { username, from: ['previous', 'own', 'unlabelled'], seen: [] });
   for await (const candidate of others) {
     if (context.proven.get(candidate) !== undefined) return true;
-    const { accepted } = await context.tryPassword(candidate, async () => undefined);
-    if (accepted === false) continue;
-    context.proven.add(candidate, { scram: false });
+    const outcome = await context.tryPassword(candidate, (roles) => Promise.resolve(roles.request));
+    if (outcome.accepted === false) continue;
+    const request = outcome.accepted === true ? outcome.value : outcome.request;
+    // Who let everybody in has proven nothing.
+    if (request === undefined) continue;
+    context.proven.add(candidate, { scram: request.method === 'scram-sha-256' });
     return true;
   }
   return false;
 }
 
 async function proveCurrent(current: Credential, context: StrategyContext): Promise<UserFacts> {
-  const outcome = await context.withLogin(current, (roles) => roles.describeUser());
+  const outcome = await context.withLogin(current, (roles) => roles.twins.describeUser());
   if (!outcome.accepted) {
     throw passwordNotAccepted(
       current,
@@ -183,25 +210,15 @@ async function verifyTwin(roles: RoleSession, user: UserFacts, pending: Credenti
   }
   // Acting as the same role, it has the same privileges by definition, and there is nothing to compare.
   if (user.actsAs === user.namesakeActsAs) return;
-  const missing = await roles.missingPrivileges(base, pending.secret.username);
+  const missing = await roles.twins.missingPrivileges(base, pending.secret.username);
   if (missing > 0) throw twinDiffers(pending, base, missing);
-  if (asTwin.setToBase) throw twinDiffers(pending, base, 0);
-  // Neither a member nor the database may make it act as a third role that the base role does not act as.
-  if (user.actsAs !== pending.secret.username) throw twinDiffers(pending, base, 0);
+  // It is set to act as the base role and does not, or acts as a third role that the base role does not act as.
+  if (asTwin.setToBase || user.actsAs !== pending.secret.username) throw actsOtherwise(pending, base, user);
 }
 
 /** The contract's key, checked before a value is stored for which it would be missing. */
-function needSuperuserSecret({ secret: { superuserSecretArn } }: Credential): void {
-  if (superuserSecretArn === undefined) {
-    throw new RotationError(
-      'SUPERUSER_SECRET_MISSING',
-      'The secret must name its superuser secret, and it has no "masterarn".',
-      {
-        remedy: 'Add "masterarn" with the ARN of the superuser secret, or use the single-user function.',
-        key: 'masterarn',
-      },
-    );
-  }
+function needSuperuserSecret({ secret: { superuserSecretArn, misspelt } }: Credential): void {
+  if (superuserSecretArn === undefined) throw superuserSecretMissing(misspelt);
   if (/^[\w/+=.@!:-]{1,2048}$/.test(superuserSecretArn)) return;
   throw new RotationError(
     'SECRET_MALFORMED',
@@ -234,7 +251,11 @@ function superuserIsApplicationUser(superuser: Credential): RotationError {
   return new RotationError(
     'SUPERUSER_IS_APPLICATION_USER',
     `The superuser secret must be for a user other than the application's two logins, and it is for ${superuser.secret.username}.`,
-    { remedy: 'Put the ARN of an administrator\'s secret into "masterarn".', ...credentialFacts(superuser) },
+    {
+      remedy: 'Put the ARN of an administrator\'s secret into "masterarn".',
+      key: 'masterarn',
+      ...credentialFacts(superuser),
+    },
   );
 }
 
@@ -251,9 +272,32 @@ function nameTooLong(current: Credential, bytes: number): RotationError {
 
 function twinDiffers(pending: Credential, base: string, missing: number): RotationError {
   const { username } = pending.secret;
-  const found = missing > 0 ? `it lacks ${missing} privileges on tables or schemas` : 'it acts as another role';
-  return new RotationError('TWIN_DIFFERS', `${username} must be able to do what ${base} can, and ${found}.`, {
-    remedy: `GRANT ${quotedName(base)} TO {role}; then rotate again; AWSCURRENT's password was not touched.`,
+  return new RotationError(
+    'TWIN_DIFFERS',
+    `${username} must be able to do what ${base} can, and it lacks ${missing} privileges on tables or schemas.`,
+    {
+      remedy: `GRANT ${quotedName(base)} TO {role}; then rotate again; AWSCURRENT's password was not touched.`,
+      ...credentialFacts(pending),
+    },
+  );
+}
+
+/** Minor versions that ignore ALTER ROLE … SET role (PostgreSQL's release notes of the minor versions that follow them). */
+const IGNORE_SET_ROLE = ['14.14', '15.9', '16.5', '17.1'];
+
+function actsOtherwise(pending: Credential, base: string, { actsAs, serverVersion }: UserFacts): RotationError {
+  const { username } = pending.secret;
+  const version = /^[\d.]+/.exec(serverVersion)?.[0] ?? '';
+  const found = `The login ${username} must act as ${base} does, and it acts as ${actsAs}`;
+  if (IGNORE_SET_ROLE.includes(version)) {
+    return new RotationError('TWIN_DIFFERS', `${found}, as PostgreSQL ${version} ignores ALTER ROLE … SET role.`, {
+      remedy: `Update the server to a later minor version, or set ALTERNATING_SET_ROLE=false; AWSCURRENT's password was not touched.`,
+      ...credentialFacts(pending),
+    });
+  }
+  return new RotationError('TWIN_DIFFERS', `${found}.`, {
+    remedy: `Look for settings of the role in \\drds (psql), of the roles and of the database: ALTER DATABASE {database} RESET role; or ALTER ROLE {role} IN DATABASE {database} RESET role; then rotate again; AWSCURRENT's password was not touched.`,
     ...credentialFacts(pending),
+    database: pending.secret.dbname,
   });
 }

@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { passwordNotPutBack, passwordPutBack, pendingMismatch } from './credential-errors.ts';
 import { asRotationError, RotationError } from './errors.ts';
-import { PROOF_WITHIN, prove } from './proof.ts';
+import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import type {
   Applied,
   Credential,
@@ -9,10 +10,15 @@ import type {
   OwnRole,
   RoleSession,
   SetSecretContext,
+  Whereabouts,
 } from './strategy.ts';
 
 /** Kept, in ms, for the way back: one look at the labels, and one transaction. */
 const WAY_BACK = 2_000;
+/** Of that, for the look: without an answer by then it is taken for granted that nobody else has moved on. */
+const LOOK_WITHIN = 1_000;
+/** The least, in ms, that the proof has to have. */
+const LEAST_PROOF = 500;
 
 export interface VerifiedChange {
   readonly roles: RoleSession;
@@ -34,10 +40,14 @@ export async function changeVerified(
   const { pending, deadline } = context;
   const change = await role.prepare(pending.secret.password, origin);
   const computing = 2 * change.computing;
-  needTime(context, WAY_BACK + 2 * computing);
-
   const already: Applied = { outcome: 'already-current', credential: origin.credential.label, proven: false };
-  if ((await change.apply(context.guard)) === 'already-current') return already;
+  // Looked at as late as can be, since the guard may take its time.
+  const guard = async () => {
+    const verdict = await context.guard();
+    if (verdict === 'proceed') needTime(context, LEAST_PROOF + WAY_BACK + 2 * computing);
+    return verdict;
+  };
+  if ((await change.apply(guard)) === 'already-current') return already;
   try {
     const left = deadline.remaining() - WAY_BACK - computing;
     await prove(context, pending, (session) => session.confirmUser(), {
@@ -61,13 +71,12 @@ async function goBack(
   context: SetSecretContext,
   { wayBack }: OwnPasswordChange,
   { credential }: Origin,
-  cause: unknown,
+  thrown: unknown,
 ): Promise<'already-current'> {
-  if (!(cause instanceof RotationError)) throw cause;
-  // Where that can't be told, nobody else can have moved the label: the lock is ours, and the guard was asked under it.
-  const where = await context.whereabouts().catch(() => ({ current: 'compared' as const }));
+  const cause = asRotationError(thrown);
+  const where = await look(context);
   if (where.current === 'pending') return 'already-current';
-  if (where.current === 'another' && (await logsIn(context, where.credential)) === true)
+  if (where.current === 'another' && (await logsIn(context, where.credential)) === 'accepted')
     throw pendingMismatch(context.pending, 'what createSecret makes of the version that is AWSCURRENT now', true);
   if (typeof wayBack !== 'function') throw passwordNotPutBack(cause, credential, wayBack.none);
   try {
@@ -78,16 +87,30 @@ async function goBack(
   throw passwordPutBack(cause, credential, await logsIn(context, credential));
 }
 
-/** @returns undefined where nobody can tell now. */
+/** Where that can't be told, nobody else can have moved the label: the lock is ours, and the guard was asked under it. */
+async function look(context: SetSecretContext): Promise<Whereabouts> {
+  const nobody: Whereabouts = { current: 'compared' };
+  const late = new AbortController();
+  const noAnswer = sleep(LOOK_WITHIN, nobody, { signal: late.signal });
+  try {
+    return await Promise.race([context.whereabouts().catch(() => nobody), noAnswer]);
+  } finally {
+    noAnswer.catch(() => undefined);
+    late.abort();
+  }
+}
+
+/** @returns 'unknown' where nobody can tell now whether applications could log in so. */
 export async function logsIn(
   { tryPassword }: Pick<SetSecretContext, 'tryPassword'>,
   credential: Credential,
-): Promise<boolean | undefined> {
+): Promise<'accepted' | 'refused' | 'unknown'> {
   try {
-    const { accepted } = await tryPassword(credential, (roles) => roles.confirmUser(), PROOF_WITHIN);
-    return accepted === true || accepted === 'without-session';
+    const outcome = await tryPassword(credential, (roles) => roles.confirmUser(), 2 * PROOF_WITHIN);
+    if (outcome.accepted === 'without-session') return isNoRoom(outcome.error) ? 'accepted' : 'unknown';
+    return outcome.accepted ? 'accepted' : 'refused';
   } catch (error) {
-    if (error instanceof RotationError) return undefined;
+    if (error instanceof RotationError) return 'unknown';
     throw error;
   }
 }

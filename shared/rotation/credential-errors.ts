@@ -1,5 +1,5 @@
 import { quotedName, RotationError } from './errors.ts';
-import { TAKE_PENDING_OFF } from './remedies.ts';
+import { editsCurrent, givingUpFirst, TAKE_PENDING_OFF } from './remedies.ts';
 import type { Credential, TwinLink } from './strategy.ts';
 
 /**
@@ -62,20 +62,23 @@ export function noWorkingPassword(current: Credential, tried: readonly Credentia
  * The new password could not be used by the way that applications take, and the former one is accepted again.
  *
  * @param cause what the login with the new password has met.
- * @param works whether the former password has logged in after that; undefined where nobody could tell.
+ * @param works what the server said to the former password after that.
  */
-export function passwordPutBack(cause: RotationError, former: Credential, works: boolean | undefined): RotationError {
+export function passwordPutBack(
+  cause: RotationError,
+  former: Credential,
+  works: 'accepted' | 'refused' | 'unknown',
+): RotationError {
   const label = NAMES[former.label] ?? former.label;
-  const again =
-    works === true
-      ? `${label} logs in again`
-      : works === false
-        ? `but the server refuses ${label}`
-        : `whether ${label} logs in could not be seen`;
+  const again = {
+    accepted: `${label} logs in again`,
+    refused: `but the server refuses ${label}`,
+    unknown: `whether ${label} logs in could not be seen`,
+  }[works];
   return new RotationError(
     'PASSWORD_PUT_BACK',
     `The new password had to be one that applications can use, and it was not (${cause.code}: ${trimmed(cause)}); the former one was put back, ${again}.`,
-    { ...cause.facts, remedy: cause.remedy, reason: cause.facts.reason ?? cause.code },
+    { ...cause.facts, remedy: remedyOf(cause), reason: cause.facts.reason ?? cause.code },
   );
 }
 
@@ -87,7 +90,7 @@ export function passwordNotPutBack(cause: RotationError, former: Credential, why
     `The new password had to be one that applications can use, and it was not (${cause.code}: ${trimmed(cause)}); that of ${label} could not be put back (${why.replace(/\.$/, '')}).`,
     {
       ...cause.facts,
-      remedy: `${cause.remedy} The database has the password of AWSPENDING: the service tries the rotation again; to end it now, as an administrator set the password that AWSCURRENT holds (in psql: \\password {role}).`,
+      remedy: `${remedyOf(cause)} The database has the password of AWSPENDING: the service tries the rotation again; to end it now, as an administrator set the password that AWSCURRENT holds (in psql: \\password {role}).`,
       reason: cause.facts.reason ?? cause.code,
     },
   );
@@ -99,6 +102,9 @@ const NAMES: Readonly<Record<string, string>> = {
   pending: 'AWSPENDING',
   unlabelled: 'the version without a label that had logged in',
 };
+
+/** The pending version has a value by then. */
+const remedyOf = (cause: RotationError) => (editsCurrent(cause) ? givingUpFirst(cause) : cause).remedy;
 
 const trimmed = ({ message }: RotationError) => message.replace(/\.$/, '');
 
@@ -134,4 +140,19 @@ export function twinNotLinked(base: string, twin: string, link: TwinLink): Rotat
 /** What an error may tell of a credential. */
 export function credentialFacts({ label, secret: { host, port, username } }: Credential) {
   return { credential: label, host, port, username };
+}
+
+/** @param misspelt keys of the secret that have no effect as they are written. */
+export function superuserSecretMissing(misspelt: readonly string[]): RotationError {
+  const written = misspelt.find((key) => key.toLowerCase() === 'masterarn');
+  const found =
+    written === undefined ? 'no "masterarn"' : `"${written}" instead of "masterarn" (keys are case-sensitive)`;
+  return new RotationError(
+    'SUPERUSER_SECRET_MISSING',
+    `The secret must name its superuser secret, and it has ${found}.`,
+    {
+      remedy: 'Add "masterarn" with the ARN of the superuser secret, or use the single-user function.',
+      key: 'masterarn',
+    },
+  );
 }

@@ -19,6 +19,11 @@ const NO_ANSWER: readonly RotationErrorCode[] = [
 /** The server counts connections once it has taken the password: where it refuses by these, the password is right. */
 const NO_ROOM: readonly RotationErrorCode[] = ['DATABASE_FULL', 'ROLE_CONNECTION_LIMIT'];
 
+/** Whether the server has taken the password, and there was no room for a session. */
+export function isNoRoom({ code }: RotationError): boolean {
+  return NO_ROOM.includes(code);
+}
+
 export interface ProofOptions {
   /** ms */
   readonly within: number;
@@ -76,7 +81,7 @@ async function tryOnce(
       case true:
         return { proof: 'session', request: outcome.value };
       case 'without-session':
-        if (NO_ROOM.includes(outcome.error.code)) return { proof: 'without-session', request: outcome.request };
+        if (isNoRoom(outcome.error)) return { proof: 'without-session', request: outcome.request };
         return { error: outcome.error, final: true };
       case false:
         // Another server behind the same name may be a standby that has not heard of the change yet.

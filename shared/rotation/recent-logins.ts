@@ -8,8 +8,11 @@ export interface RecentLogin {
   readonly label: CredentialLabel;
   /** Whether the server asked for SCRAM. */
   readonly scram: boolean;
-  /** Of the pending version: the id of the version that was current when the two were compared. */
-  readonly comparedWith?: string;
+  /** Of the pending version, once setSecret or testSecret has logged in with it as they must: what finishSecret need not do. */
+  readonly proof?: {
+    /** The id of the version that was current when the two were compared; undefined where they were not. */
+    readonly comparedWith: string | undefined;
+  };
 }
 
 interface Entry extends RecentLogin {

@@ -26,6 +26,7 @@ const EDITED_FOR: ReadonlySet<RotationErrorCode> = new Set([
 
 /** Whether the remedy has an operator edit AWSCURRENT. The superuser secret may be edited at any time. */
 export function editsCurrent({ code, facts }: RotationError): boolean {
+  if (code === 'SECRET_HAS_NO_VALUE') return facts.credential === 'current';
   return EDITED_FOR.has(code) && (facts.credential !== 'superuser' || facts.key === 'masterarn');
 }
 

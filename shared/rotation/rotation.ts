@@ -65,7 +65,9 @@ export interface StepReport {
 /** How long to wait, in ms, before a password that is on its way to a replica is tried again. */
 const REPLICATION_PAUSE = 500;
 /** How often setSecret begins anew because AWSCURRENT has moved meanwhile. */
-const MOVES = 3;
+const MOVES = 4;
+/** Pause before the first of these, in ms; the next ones take twice as long each. */
+const MOVED_PAUSE = 100;
 
 const WORK: Readonly<Record<Step, (rotation: Rotation) => Promise<StepReport>>> = {
   createSecret,
@@ -122,7 +124,8 @@ async function setSecret(rotation: Rotation): Promise<StepReport> {
       const { outcome, credential, proven, notice } = await strategy.applyPending(context);
       if (proven) {
         const scram = logins.get(event.secretId, current.versionId)?.scram ?? true;
-        logins.add(event.secretId, event.token, { label: 'pending', scram, comparedWith: current.versionId });
+        const proof = { comparedWith: current.versionId };
+        logins.add(event.secretId, event.token, { label: 'pending', scram, proof });
       }
       logins.keepOnly(event.secretId, [current.versionId, event.token]);
       return { outcome, credential, ...(notice === undefined ? {} : { notice }) };
@@ -135,13 +138,13 @@ async function setSecret(rotation: Rotation): Promise<StepReport> {
     for (let moves = 0; moves < MOVES; moves++) {
       const report = await attempt();
       if (report !== 'moved') return report;
-      await sleep(REPLICATION_PAUSE / 5);
+      await sleep(MOVED_PAUSE * 2 ** moves);
     }
     throw labelMoved();
   } catch (error) {
     // Before anything is said of credentials: is this still a rotation that is wanted?
-    if (!isGuarded && decide(await store.describe(), event.token) === 'already-current')
-      return { outcome: 'already-current' };
+    const state = isGuarded ? undefined : await store.describe().catch(() => undefined);
+    if (state !== undefined && decide(state, event.token) === 'already-current') return { outcome: 'already-current' };
     throw error;
   }
 }
@@ -149,7 +152,8 @@ async function setSecret(rotation: Rotation): Promise<StepReport> {
 async function testSecret(rotation: Rotation): Promise<StepReport> {
   const { event, logins } = rotation;
   // Proven by this very instance's setSecret, under the lock.
-  if (logins.get(event.secretId, event.token) !== undefined) return { outcome: 'done', credential: 'pending' };
+  if (logins.get(event.secretId, event.token)?.proof?.comparedWith !== undefined)
+    return { outcome: 'done', credential: 'pending' };
   const state = await guarded(rotation, [pendingOf(event.token)]);
   if (state === 'already-current') return { outcome: state };
   await testPending(rotation, await readPending(rotation.store));
@@ -158,19 +162,21 @@ async function testSecret(rotation: Rotation): Promise<StepReport> {
 
 async function finishSecret(rotation: Rotation): Promise<StepReport> {
   const { event, store, logins } = rotation;
-  const proof = logins.get(event.secretId, event.token);
-  const state = await guarded(rotation, proof?.comparedWith === undefined ? [CURRENT, pendingOf(event.token)] : []);
+  const proof = logins.get(event.secretId, event.token)?.proof;
+  const isCompared = proof?.comparedWith !== undefined;
+  const state = await guarded(rotation, isCompared ? [] : [CURRENT, pendingOf(event.token)]);
   if (state === 'already-current') return { outcome: state };
-  const currentId = versionWith(state.stages, 'AWSCURRENT');
+  let currentId = versionWith(state.stages, 'AWSCURRENT');
   // An untested password is never promoted, nor one over a version that it was not made of: the steps may come out of
   // order, or to an instance that has tested nothing, and AWSCURRENT may have been edited meanwhile.
-  if (proof?.comparedWith === undefined || proof.comparedWith !== currentId) {
+  if (!isCompared || proof.comparedWith !== currentId) {
     const current = await readDescribed(store, state);
     if (current === undefined) throw labelMoved();
+    currentId = current.versionId;
     const pending = await readPending(store);
     await needUnedited(rotation, current, pending, proof?.comparedWith);
     await needMadeOf(rotation, current, pending);
-    if (proof === undefined || proof.comparedWith !== undefined) await testPending(rotation, pending);
+    if (proof === undefined || isCompared) await testPending(rotation, pending);
   }
   const moved = await store.promotePending(currentId);
   if (moved === 'promoted') return { outcome: 'done' };
@@ -214,6 +220,9 @@ async function needMadeOf(
   }
   const keys = differences(current.secret, pending.secret);
   if (mismatch === undefined && keys.length === 0) return;
+  // What was read may be older than what is current: then it is read again, and compared anew.
+  const { stages } = await rotation.store.describe();
+  if (versionWith(stages, 'AWSCURRENT') !== current.versionId) throw labelMoved();
   const needed =
     mismatch === undefined
       ? `what createSecret makes of the current one, which differs from it in ${keys.map((key) => `"${key}"`).join(', ')}`
@@ -252,7 +261,11 @@ async function testPending(rotation: Rotation, pending: Credential): Promise<voi
     }
   }
   if (!outcome.accepted) throw passwordNotAccepted(pending, strategy.whenPendingIsRefused);
-  logins.add(event.secretId, event.token, { label: 'pending', scram: outcome.value });
+  logins.add(event.secretId, event.token, {
+    label: 'pending',
+    scram: outcome.value,
+    proof: { comparedWith: undefined },
+  });
 }
 
 function contextOf(rotation: Rotation, current: Credential): StrategyContext {

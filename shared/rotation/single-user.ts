@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isSameServer } from '../secrets/database-secret.ts';
+import { whileRoleBusy } from './busy.ts';
 import { changeVerified, isReleased, logsIn } from './change-own.ts';
 import { noWorkingPassword, pendingMismatch } from './credential-errors.ts';
 import { RotationError } from './errors.ts';
-import { PROOF_WITHIN, prove } from './proof.ts';
-import { candidates, isSamePassword } from './recovery.ts';
+import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
+import { candidates, isSamePassword, onServerOf } from './recovery.ts';
 import type {
   Applied,
   Credential,
@@ -14,11 +14,6 @@ import type {
   SetSecretContext,
   StrategyContext,
 } from './strategy.ts';
-
-/** How often a role that somebody else is changing is tried again, from the login on. */
-const BUSY_RETRIES = 5;
-/** What of a step's time, in ms, another try must leave. */
-const LEAST_TIME = 8_000;
 
 const WHEN_REFUSED =
   "Check the role's VALID UNTIL (\\du in psql) and that pg_hba.conf lets in what password_encryption makes; the service then tries again.";
@@ -52,29 +47,18 @@ export const singleUser: RotationStrategy = {
 
   needPendingUser(current, pending) {
     const { username } = current.secret;
-    if (pending.secret.username !== username || !isSameServer(pending.secret, current.secret))
+    if (!isSameLogin(pending, current))
       throw pendingMismatch(pending, `for ${username} on the current version's host and port`);
   },
 
-  async applyPending(context) {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await setOwn(context);
-      } catch (error) {
-        const busy = error instanceof RotationError && error.code === 'ROLE_BUSY';
-        if (!busy || attempt > BUSY_RETRIES || context.deadline.remaining() < LEAST_TIME) throw error;
-      }
-      await sleep(Math.random() * 100 * attempt);
-    }
-  },
+  applyPending: (context) => whileRoleBusy(context, () => setOwn(context)),
 
   /** By AWSPENDING's own way to the server, which is the one that the password was set by. */
   async keepCurrentWorking(context) {
     const { current, pending } = context;
     const works = await logsIn(context, current);
-    const isOfCurrent =
-      pending.secret.username === current.secret.username && isSameServer(pending.secret, current.secret);
-    if (works !== false || !isOfCurrent) return works === true;
+    const isOfCurrent = isSameLogin(pending, current);
+    if (works !== 'refused' || !isOfCurrent) return works === 'accepted';
     try {
       const outcome = await context.withLogin(pending, (roles) => setBack(context, roles));
       return outcome.accepted && outcome.value;
@@ -91,6 +75,11 @@ export const singleUser: RotationStrategy = {
 
   mayLag: () => Promise.resolve(false),
 };
+
+/** Same user on the same server: a version for anything else has no part in this rotation. */
+function isSameLogin(a: Credential, b: Credential): boolean {
+  return a.secret.username === b.secret.username && isSameServer(a.secret, b.secret);
+}
 
 async function setOwn(context: SetSecretContext): Promise<Applied> {
   const { current, pending } = context;
@@ -123,7 +112,10 @@ async function loginAnew(context: SetSecretContext): Promise<Origin> {
   for await (const credential of loginsToSet(context, tried)) {
     const outcome = await context.tryPassword(credential, (roles) => Promise.resolve(roles.request));
     if (outcome.accepted === true) return { credential, request: outcome.value };
-    if (outcome.accepted === 'without-session') return { credential, request: outcome.request };
+    if (outcome.accepted !== 'without-session') continue;
+    // As the pending login is all that is wanted, it has to be one that applications can make.
+    if (isSamePassword(credential, context.pending) && !isNoRoom(outcome.error)) throw outcome.error;
+    return { credential, request: outcome.request };
   }
   throw noWorkingPassword(context.current, tried, context.earlier.denied);
 }
@@ -132,7 +124,7 @@ async function loginAnew(context: SetSecretContext): Promise<Origin> {
 async function setBack(context: SetSecretContext, roles: RoleSession): Promise<boolean> {
   const { current, pending } = context;
   const role = await roles.lockOwn();
-  if (!role.fresh && (await logsIn(context, pending)) !== true) return false;
+  if (!role.fresh && (await logsIn(context, pending)) !== 'accepted') return false;
   const change = await role.prepare(current.secret.password, { credential: pending, request: roles.request });
   if ((await change.apply(context.guard)) === 'already-current') return false;
   await prove(context, current, (session) => session.confirmUser(), {
@@ -160,9 +152,9 @@ async function* logins(current: Credential, context: StrategyContext, tried: Cre
 async function* loginsToSet(context: SetSecretContext, tried: Credential[]): AsyncIterable<Credential> {
   const { current, proven } = context;
   const remembered = proven.get(current) === undefined ? await context.remembered() : undefined;
-  if (remembered !== undefined && remembered.secret.username === current.secret.username) {
+  if (remembered !== undefined && isSameLogin(remembered, current)) {
     tried.push(remembered);
-    yield remembered;
+    yield onServerOf(current, remembered);
   }
   for await (const candidate of logins(current, context, tried)) yield candidate;
 }

@@ -60,6 +60,8 @@ export interface TwinLink {
 
 /** What the catalog says of a user. */
 export interface UserFacts {
+  /** The server's, such as "16.4". */
+  readonly serverVersion: string;
   readonly superuser: boolean;
   /** Whether it logged in by SCRAM, which its clients then know, and which may be all that pg_hba.conf lets in. */
   readonly scram: boolean;
@@ -102,6 +104,8 @@ export type TwinOutcome =
   | { readonly verdict: 'already-current' }
   | {
       readonly verdict: 'changed';
+      /** How long our computing took, in ms: a login with the new password computes as much. */
+      readonly computing: number;
       /** The twin owns objects, so it goes on acting as itself. */
       readonly actsAsItself: boolean;
     };
@@ -142,7 +146,7 @@ export interface OwnRole extends RoleLock {
   prepare(to: Password, origin: Origin): Promise<OwnPasswordChange>;
 }
 
-export interface TwinRoles extends RoleLock {
+export interface LockedTwins extends RoleLock {
   /** As an administrator: creates or mends the twin and sets one twin's password, all or nothing. */
   applyTwin(change: TwinChange, guard: Guard): Promise<TwinOutcome>;
 }
@@ -155,16 +159,22 @@ export interface RoleSession {
   readonly address: string | undefined;
   /** Asks the server who is logged in: the proof that the session works. */
   confirmUser(): Promise<void>;
-  /** @param username default: the user that is logged in. @throws RotationError ROLE_MISSING */
-  describeUser(username?: string): Promise<UserFacts>;
   /** Refuses whatever a change of the own password would be refused for, as far as this login shows it. */
   examineOwn(): Promise<void>;
   /** Locks the role of the user that is logged in; waits for whoever has it. */
   lockOwn(): Promise<OwnRole>;
+  /** What alternating users need besides. */
+  readonly twins: TwinRoles;
+}
+
+/** What can be seen and done of twin logins. */
+export interface TwinRoles {
+  /** @param username default: the user that is logged in. @throws RotationError ROLE_MISSING */
+  describeUser(username?: string): Promise<UserFacts>;
   /** As an administrator: locks two twins, by their base role; waits for whoever has them. */
-  lockTwins(base: string): Promise<TwinRoles>;
+  lock(base: string): Promise<LockedTwins>;
   /** As an administrator: what `applyTwin` would do; it refuses what that would refuse, and changes nothing. */
-  previewTwin(change: Pick<TwinChange, 'base' | 'twin' | 'username' | 'proven'>): Promise<TwinPreview>;
+  preview(change: Pick<TwinChange, 'base' | 'twin' | 'username' | 'proven'>): Promise<TwinPreview>;
   /** How many privileges on schemas and tables of this database `base` has and `username` has not. */
   missingPrivileges(base: string, username: string): Promise<number>;
 }

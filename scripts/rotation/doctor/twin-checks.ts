@@ -69,7 +69,7 @@ async function planNextTurn(
     const [base, twin] = next.length > now.length ? [now, next] : [next, now];
     const outcome = await withLogin(superuser, (roles) =>
       // nextUsername has proven it, if it had to be proven by a login.
-      roles.previewTwin({ base, twin, username: next, proven: () => Promise.resolve(true) }),
+      roles.twins.preview({ base, twin, username: next, proven: () => Promise.resolve(true) }),
     );
     if (!outcome.accepted) {
       const remedy = 'Rotate or correct the superuser secret that "masterarn" names.';
