@@ -6,7 +6,7 @@ import type { Password } from '../../shared/secrets/password.ts';
 import { bold, green } from '../lab/command/text.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { asking, refused, usage } from './failures.ts';
+import { asking, type CommandError, refused, usage } from './failures.ts';
 import { isOnlyFromHere, loginName, tryLogin } from './login.ts';
 import { caFile, collect, type Runner, secretArn } from './options.ts';
 
@@ -143,11 +143,13 @@ async function proveLogin(
   caFile: string | undefined,
 ): Promise<'accepted'> {
   output.busy(`logging in as ${secret.username} …`);
-  const proof = await tryLogin(secret, 'current', caFile);
+  const strategy = secret.superuserSecretArn === undefined ? 'single-user' : 'alternating-users';
+  const proof = await tryLogin(secret, { label: 'current', caFile, strategy });
   output.busy(undefined);
   switch (proof.outcome) {
     case 'accepted':
-      return 'accepted';
+      if (proof.unfit === undefined) return 'accepted';
+      throw notStored(proof.unfit, ' If the function allows that (ALLOW_POOLER and the like): --no-login.');
     case 'refused':
       throw refused(
         'PASSWORD_NOT_ACCEPTED',
@@ -155,15 +157,18 @@ async function proveLogin(
         `Check user and password: psql -h ${secret.host} -p ${secret.port} -U ${secret.username} ${secret.dbname}`,
       );
     case 'failed': {
-      const { code, message, remedy } = proof.error;
       const here = isOnlyFromHere(proof.error) ? ' If only this machine is at fault: --ca-file, or --no-login.' : '';
-      throw refused(code, `${message.replace(/\.$/, '')}; nothing was stored.`, `${remedy}${here}`);
+      throw notStored(proof.error, here);
     }
     default: {
       const never: never = proof;
       return never;
     }
   }
+}
+
+function notStored({ code, message, remedy }: RotationError, more: string): CommandError {
+  return refused(code, `${message.replace(/\.$/, '')}; nothing was stored.`, `${remedy}${more}`);
 }
 
 function parseTag(text: string): { readonly Key: string; readonly Value: string } {

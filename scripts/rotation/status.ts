@@ -53,7 +53,8 @@ async function status(context: Context, secrets: readonly string[], options: Sta
   if (all === secrets.length > 0) throw usage('Secrets or --all were needed, found both or neither.');
   if (!all && filter.length > 0) throw usage('--filter goes with --all.');
   const filters = filter.map(parseFilter);
-  const look = async () => await lookAt(context, all ? await rotatedSecrets(context, filters) : secrets);
+  const which = async () => (all ? (await rotatedSecrets(context, filters)).map(({ arn }) => arn) : secrets);
+  const look = async () => await lookAt(context, await which());
   if (watch === undefined) return await look();
 
   const { signal, output } = context;
@@ -85,7 +86,6 @@ async function lookAt(context: Context, ids: readonly string[]): Promise<ExitCod
   output.busy(undefined);
   for (const line of [...tableOf(rows), ...rows.flatMap((row) => detailsOf(row, now))]) output.line(line);
   for (const { message } of errors) output.note(`${red('error')}: ${message}`);
-  if (ids.length === 0) output.line('No secret with a rotation function was found.');
   output.result({ secrets: rows.map(asJson), errors: errors.map(({ code, message }) => ({ code, message })) });
 
   if (rows.some(({ condition, facts }) => isUnwell(condition, facts))) return EXIT.unwell;
@@ -116,7 +116,7 @@ function styleOf(condition: Condition): (text: string) => string {
 }
 
 function detailsOf({ facts, condition }: Row, now: Date): string[] {
-  const { name, pending, failure, replicas, unreadable, nextRotation } = facts;
+  const { name, pending, failure, replicas, unreadable, nextRotation, notice } = facts;
   const details: string[] = [];
   if (pending !== undefined) {
     const { versionId, since, hasValue } = pending;
@@ -131,6 +131,7 @@ function detailsOf({ facts, condition }: Row, now: Date): string[] {
   if (condition === 'overdue' && nextRotation !== undefined) {
     details.push(`should have been rotated by ${moment(nextRotation)}: rotation doctor ${name}`);
   }
+  if (notice !== undefined) details.push(`${yellow('notice')}: ${notice}`);
   if (unreadable !== undefined) details.push(`its user is not known: ${unreadable}`);
   for (const { region, status, message } of replicas) {
     details.push(`replica in ${region}: ${status}${message === undefined ? '' : ` (${message})`}`);
@@ -152,6 +153,7 @@ function asJson({ facts, condition }: Row): object {
     nextRotation: nextRotation ?? null,
     pending: pending ?? null,
     failure: failure ?? null,
+    notice: facts.notice ?? null,
     replicas,
   };
 }

@@ -33,6 +33,14 @@ export class RotationCommand implements AsyncDisposable {
     return await running.ended();
   }
 
+  /** In a shell, which fails where any part of the pipeline does. @param rest such as '| cat' or '> /dev/full'. */
+  async piped(args: readonly string[], rest: string): Promise<CommandResult> {
+    const words = [process.execPath, ROTATION, ...this.#withLab(args)].map(quoted).join(' ');
+    const running = this.#keep(spawn('bash', ['-o', 'pipefail', '-c', `${words} ${rest}`], { env: environment({}) }));
+    running.child.stdin.end();
+    return await running.ended();
+  }
+
   /** With --json. @returns what it answered, parsed. */
   async json(args: readonly string[], options: CommandOptions = {}) {
     const { exitCode, stdout } = await this.run([...args, '--json'], options);

@@ -25,7 +25,7 @@ export interface TwinFacts {
 }
 
 /** Whether the superuser secret can be read and is for the same server; no login is made. */
-export async function checkSuperuserSecret(context: Context, secret: DatabaseSecret) {
+export async function checkSuperuserSecret(context: Context, secret: DatabaseSecret, secretArn: string) {
   const superusers = superuserSecrets(context.aws.secretsManager, new Deadline(PATIENCE_MS));
   const current: Credential = { label: 'current', versionId: '', secret };
   try {
@@ -33,13 +33,18 @@ export async function checkSuperuserSecret(context: Context, secret: DatabaseSec
     const finding = ok('superuser secret', `it holds ${loginName(superuser.secret)}, on the same server`);
     return { finding, superusers, current, superuser };
   } catch (error) {
-    return { finding: judge('superuser secret', error), superusers, current, superuser: undefined };
+    return { finding: judge('superuser secret', error, secretArn), superusers, current, superuser: undefined };
   }
 }
 
 /** The function's own code decides; nothing is changed. */
 export async function checkTwin(context: Context, facts: TwinFacts): Promise<Finding[]> {
-  const { finding: found, superusers, current, superuser } = await checkSuperuserSecret(context, facts.current);
+  const {
+    finding: found,
+    superusers,
+    current,
+    superuser,
+  } = await checkSuperuserSecret(context, facts.current, facts.secretArn);
   if (superuser === undefined) return [found];
   if (!facts.currentWorks) return [found, unknown('twin', "AWSCURRENT's login comes first, and it was not accepted")];
   return [found, await planNextTurn(context, current, superuser, superusers, facts)];
@@ -85,12 +90,13 @@ async function planNextTurn(
       `${superuser.secret.username} may set the password of ${next}${statements > 0 ? `; ${what}` : ''}`,
     );
   } catch (error) {
-    return judge('twin', error);
+    return judge('twin', error, secretArn);
   }
 }
 
-function judge(check: string, error: unknown): Finding {
-  if (!(error instanceof RotationError)) throw error;
+function judge(check: string, thrown: unknown, secretArn: string): Finding {
+  if (!(thrown instanceof RotationError)) throw thrown;
+  const error = thrown.with({ secretArn });
   if (isOnlyFromHere(error)) return unknown(check, `no login from this machine now (${error.code})`);
   if (isOwnCall(error)) return unknown(check, `${error.message} (asked with the credentials of this machine)`);
   return broken(check, error.message, error.remedy);

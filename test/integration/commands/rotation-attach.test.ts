@@ -119,12 +119,32 @@ it('refuses a function that Secrets Manager may not invoke, with the command tha
   expect((await describeSecret(here.secret.arn)).RotationEnabled).toBeUndefined();
 });
 
-it('tells what the function says where the current password does not work', async () => {
+it('attaches nothing whose current password does not work', async () => {
   await using here = await unattached();
   await server.query(`ALTER ROLE "${here.role.name}" PASSWORD 'changed-behind-the-secret'`);
   const { exitCode, stdout } = await command.run(['attach', here.secret.arn, ...STACK]);
+  expect(exitCode).toBe(4);
+  expect(stdout).toMatch(/Refused: login AWSCURRENT: the server refuses the password .* Nothing was changed\./);
+  expect((await describeSecret(here.secret.arn)).RotationEnabled).toBeUndefined();
+});
+
+it('tells what the function says where it was told not to log in, and does not claim that anything was replaced', async () => {
+  await using here = await unattached();
+  await server.query(`ALTER ROLE "${here.role.name}" PASSWORD 'changed-behind-the-secret'`);
+  const { exitCode, stdout } = await command.run(['attach', here.secret.arn, ...STACK, '--no-login']);
   expect(exitCode).toBe(3);
-  expect(stdout).toMatch(/but testSecret failed: PASSWORD_NOT_ACCEPTED\n {2}what happened .*\n {2}what to do /);
+  expect(stdout).toMatch(
+    /but testSecret failed: PASSWORD_NOT_ACCEPTED\n {2}what happened .*\n.*no password was replaced/,
+  );
+  expect(stdout).not.toMatch(/setSecret|has replaced/);
+});
+
+it('asks where the database is out of reach from here, and says that it is not known', async () => {
+  await using here = await unattached();
+  await here.secret.put({ port: 1 });
+  const { exitCode, stderr, stdout } = await command.run(['attach', here.secret.arn, '--stack', 'my-rotation']);
+  expect(stdout).toMatch(/unknown +login AWSCURRENT +could not be checked: no login from this machine/);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(/Attach test-\S+\?.*\n.*--yes/) });
 });
 
 it('refuses secrets that are no login, and half a choice of function', async () => {

@@ -81,7 +81,7 @@ describe('rotation', () => {
 
   it('takes the profile that --profile names', async () => {
     const { stderr } = await command.run(['status', 'a', '--profile', 'not-configured']);
-    expect(stderr).toMatch(/no credentials were found/);
+    expect(stderr).toMatch(/there is no profile not-configured/);
   });
 });
 

@@ -72,10 +72,11 @@ describe('rotation now', () => {
     await server.query(`ALTER ROLE "${here.role.name}" PASSWORD 'set-behind-our-back'`);
     const { exitCode, stdout } = await command.run(['now', here.secret.arn]);
     expect(exitCode).toBe(3);
-    expect(stdout).toContain('Failed in setSecret: NO_WORKING_PASSWORD');
+    expect(stdout).toContain('Failed in createSecret: NO_WORKING_PASSWORD');
     expect(stdout).toContain(`A password of ${here.role.name} was needed`);
-    expect(stdout).toContain(`ALTER ROLE "${here.role.name}" PASSWORD`);
-    expect(stdout).toContain('AWSCURRENT of');
+    expect(stdout).toContain(`\\password "${here.role.name}"`);
+    expect(stdout).toMatch(/applications {3}The server refuses AWSCURRENT's password of .*: .* locked out\.\n/);
+    expect(stdout).toMatch(/\nNext: rotation doctor test-\S+\n$/);
   });
 
   it('tells a failure with --json too', async () => {
@@ -85,11 +86,9 @@ describe('rotation now', () => {
     expect(exitCode).toBe(3);
     expect(answer).toMatchObject({
       outcome: 'failed',
-      failure: { step: 'setSecret', code: 'LOGIN_FORBIDDEN', remedy: expect.stringContaining('ALTER ROLE') },
-      steps: [
-        { step: 'createSecret', outcome: 'succeeded' },
-        { step: 'setSecret', outcome: 'failed' },
-      ],
+      failure: { step: 'createSecret', code: 'LOGIN_FORBIDDEN', remedy: expect.stringContaining('ALTER ROLE') },
+      login: { outcome: 'not-possible-from-here', message: expect.stringContaining("AWSCURRENT's login") },
+      steps: [{ step: 'createSecret', outcome: 'failed' }],
     });
   });
 
@@ -316,11 +315,17 @@ describe('rotation now --all', () => {
     await bench.lab.settled(here.secret.arn);
   });
 
-  it('answers counts and every rotation with --json, and is content with none', async () => {
-    const { exitCode, answer } = await command.json(['now', '--all', '--filter', 'tag:team=nobody']);
+  it('answers counts and every rotation with --json', async () => {
+    await using here = await attached({ named: 'counted' });
+    await tag(bench, here.secret.arn, { team: 'counted' });
+    const { exitCode, answer } = await command.json(['now', '--all', '--filter', 'tag:team=counted', '--yes']);
     expect({ exitCode, answer }).toEqual({
       exitCode: 0,
-      answer: { counts: { rotated: 0, failed: 0, unproven: 0 }, rotations: [] },
+      answer: {
+        counts: { rotated: 1, failed: 0, unproven: 0 },
+        rotations: [expect.objectContaining({ arn: here.secret.arn, outcome: 'succeeded' })],
+        passedOver: [],
+      },
     });
   });
 });
