@@ -52,8 +52,8 @@ const attach: (this: Connection, stream: Pick<Duplex, 'on'>) => void = Reflect.g
 export class ServerConnection extends Connection {
   /** Undefined where the server has not asked for one (yet): trust, a certificate, or another answer came first. */
   passwordRequest: PasswordRequest | undefined;
-  /** When the server said AuthenticationOk, by performance.now(). */
-  authenticatedAt: number | undefined;
+  /** Whether the server said AuthenticationOk. */
+  authenticated = false;
   /** What the server reports of itself, such as server_version and server_encoding. */
   readonly parameters = new Map<string, string>();
 
@@ -73,7 +73,7 @@ export class ServerConnection extends Connection {
       this.passwordRequest = scramRequest(data);
     });
     this.on('authenticationOk', () => {
-      this.authenticatedAt = performance.now();
+      this.authenticated = true;
     });
     this.on('parameterStatus', ({ parameterName, parameterValue }) => {
       this.parameters.set(parameterName, parameterValue);

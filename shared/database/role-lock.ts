@@ -7,10 +7,11 @@ import { type Actor, actAsOneself, type ServerTraits, traitsColumn } from './ser
 import type { SqlSession } from './session.ts';
 
 /**
- * How old a login may be, in ms, for it to count as made under a lock that was free: within less nobody else has logged
- * in, changed the password, proven it and let go of the lock.
+ * How long ago, in ms, a login may have begun for it to count as made under a lock that was free. For somebody else to have
+ * changed the password since, proven it by a login of their own and let go of the lock takes longer, as a rule by far; a
+ * login and the message behind it take some 5 ms, and up to 80 where the machine is busy.
  */
-const FRESH_FOR = 100;
+const FRESH_FOR = 150;
 /** What of a step's time is kept, in ms, for what comes after the wait for a lock. */
 const TIME_AFTER_LOCK = 8_000;
 
@@ -57,7 +58,7 @@ export async function openRole(
            CASE WHEN ${asExpected} THEN set_config('idle_session_timeout', '${deadline.remaining()}', false) END AS idle,
            CASE WHEN ${asExpected} THEN
              set_config('idle_in_transaction_session_timeout', '${deadline.remaining()}', false) END AS "idleInTransaction"`);
-  const sinceLogin = performance.now() - session.loggedInAt;
+  const age = performance.now() - session.beganAt;
   if (row === undefined) throw new TypeError('a SELECT without FROM answers one row');
   const pooled = needDirectSession(session, row, rules);
   if (row.traits.standby) throw readOnlyError(login);
@@ -66,7 +67,7 @@ export async function openRole(
   return {
     server: row.traits,
     pooled,
-    fresh: row.locked !== false && sinceLogin <= FRESH_FOR,
+    fresh: row.locked !== false && age <= FRESH_FOR,
     // The lock that a pooled session's transaction had is gone with it.
     release: async () => !pooled && (await release(session, key)),
   };

@@ -31,8 +31,8 @@ export interface SqlSession {
   readonly request: PasswordRequest | undefined;
   /** Of the server process, as the server named it at login; null where it did not. */
   readonly processId: number | null;
-  /** When the server said that the login is right, by performance.now(). */
-  readonly loggedInAt: number;
+  /** When the login began, by performance.now(): the server has looked the password up since, and not again. */
+  readonly beganAt: number;
   /** Of the server's end of the connection. */
   readonly address: string | undefined;
   /** The server's version as it reports it, such as "16.4"; its first number is the major version. */
@@ -48,9 +48,9 @@ export interface SqlSession {
   proceed<Row extends object = never>(statements: string): Promise<readonly Row[]>;
   /**
    * The same, where one of the statements is `COPY … FROM STDIN`.
-   * @param data what that COPY reads, in its text format. The server logs no COPY data.
+   * @param data what that COPY reads, in the format that it says. The server logs no COPY data.
    */
-  copyInto(statements: string, data: string): Promise<void>;
+  copyInto(statements: string, data: Buffer): Promise<void>;
   /** Gives the open transaction up, also after an error. */
   rollback(): Promise<void>;
   /** Marks a text that no error of this session may quote. */
@@ -115,16 +115,16 @@ async function openSession<T>(
   const pinned = () =>
     `${PINNED} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
 
+  const beganAt = performance.now();
   try {
     try {
       await before(deadline, client.connect());
     } catch (error) {
       const failure = fail(error, 'connecting');
       if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false, address: socket.remoteAddress };
-      const { passwordRequest: request, authenticatedAt } = connection;
+      const { passwordRequest: request, authenticated } = connection;
       // Only who was asked for a password, and then let in, has shown that it is right.
-      if (request !== undefined && authenticatedAt !== undefined)
-        return { accepted: 'without-session', error: failure.error, request };
+      if (request !== undefined && authenticated) return { accepted: 'without-session', error: failure.error, request };
       throw failure.error;
     }
     const { server_encoding: encoding = 'UTF8', server_version: version = '' } = Object.fromEntries(
@@ -137,7 +137,7 @@ async function openSession<T>(
       encoding,
       request: connection.passwordRequest,
       processId: processIdOf(client),
-      loggedInAt: connection.authenticatedAt ?? performance.now(),
+      beganAt,
       address: socket.remoteAddress,
       deadline,
       query: (statement) => send(`${pinned()} ${statement}; COMMIT`),
@@ -232,21 +232,21 @@ async function close(client: Client, socket: Socket, deadline: Deadline): Promis
 
 /** The driver's query, answering the server's request for COPY data, which the driver itself always declines. */
 class CopyQuery extends Query {
-  readonly #data: string;
+  readonly #data: Buffer;
 
-  constructor(text: string, data: string, callback: (error: Error | null) => void) {
+  constructor(text: string, data: Buffer, callback: (error: Error | null) => void) {
     // The driver takes (config, callback); its types know only the config.
     super(...([{ text }, callback] as unknown as [QueryConfig]));
     this.#data = data;
   }
 
   handleCopyInResponse(connection: { sendCopyFromChunk(chunk: Buffer): void; endCopyFrom(): void }): void {
-    connection.sendCopyFromChunk(Buffer.from(this.#data));
+    connection.sendCopyFromChunk(this.#data);
     connection.endCopyFrom();
   }
 }
 
-function copyQuery(client: Client, text: string, data: string): Promise<void> {
+function copyQuery(client: Client, text: string, data: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     client.query(new CopyQuery(text, data, (error) => (error ? reject(error) : resolve())));
   });
