@@ -1,17 +1,11 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { escapeIdentifier } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
+import { adoptClone } from '../../support/adoption.ts';
 import { codeBlocks } from '../../support/documents.ts';
 import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 import { createLogin, outermostVersions, type TwinOptions, type Twins, twins } from '../../support/twins.ts';
-
-const run = promisify(execFile);
-const COMMAND = fileURLToPath(new URL('../../../scripts/adopt-clone.ts', import.meta.url));
 
 let bench: RotationBench;
 beforeAll(async () => {
@@ -44,15 +38,6 @@ async function owning(scope: ReturnType<typeof roleScope>, options: TwinOptions 
     CREATE TABLE ${base}.shared (id int);
     GRANT SELECT ON ${base}.shared TO ${twin}`);
   return app;
-}
-
-async function adoptClone(server: PostgresServer, ...options: string[]): Promise<string[]> {
-  const { username, password } = server.superuser;
-  const environment = { PGHOST: server.host, PGPORT: `${server.port}`, PGUSER: username, PGPASSWORD: password };
-  const { stdout } = await run(process.execPath, [COMMAND, ...options], {
-    env: { PATH: process.env.PATH, PGSSLMODE: 'disable', ...environment },
-  });
-  return stdout.trimEnd().split('\n');
 }
 
 /** What an operator reads in the log of a rotation that succeeds. */
