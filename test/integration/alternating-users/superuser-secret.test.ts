@@ -20,7 +20,10 @@ describe('a superuser secret that is of no use is told apart, and nothing change
   test('none named', async () => {
     await using scope = roleScope(await sharedServer());
     const app = await twins(bench, scope, { members: { masterarn: undefined } });
-    expect(await app.refused('SUPERUSER_SECRET_MISSING')).toMatchObject({ step: 'setSecret', key: 'masterarn' });
+    const failure = await app.refused('SUPERUSER_SECRET_MISSING');
+    expect(failure).toMatchObject({ step: 'createSecret', key: 'masterarn' });
+    // Without a value nothing stands in the way of the correction.
+    expect(app.secret.calls.map(({ operation }) => operation)).not.toContain('PutSecretValue');
   });
 
   test.each([
