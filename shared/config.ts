@@ -1,4 +1,5 @@
-import type { PasswordHashing } from './database/password-change.ts';
+import type { DatabaseSettings } from './database/settings.ts';
+import type { CaFile } from './database/tls.ts';
 import { RotationError } from './rotation/errors.ts';
 import {
   AWS_EXCLUDED,
@@ -9,23 +10,13 @@ import {
   PUNCTUATION,
   UPPERCASE,
 } from './secrets/password-policy.ts';
+import type { ServiceOptions } from './secrets/secret-store.ts';
 
 /** A rotation function's settings, read from its environment once. The README lists the variables. */
-export interface Config {
-  /** SECRETS_MANAGER_ENDPOINT; undefined leaves the choice to the AWS SDK. */
-  readonly secretsManagerEndpoint: string | undefined;
-  /** Tries of one API call, the first included. */
-  readonly maxAttempts: number;
+export interface Config extends DatabaseSettings, ServiceOptions {
   readonly passwordPolicy: PasswordPolicy;
-  readonly passwordHashing: PasswordHashing;
-  /** Whether a secret without an `ssl` key may fall back to plain text where the server has no TLS. */
-  readonly tlsFallback: boolean;
-  /** Whether a connection pooler that asks the server for each password may stand before the database. */
-  readonly allowPooler: boolean;
-  /** Alternating users: whether the twin acts as the base role; `false` keeps the behaviour of AWS's clones. */
-  readonly alternatingSetRole: boolean;
-  /** Files of trusted CA certificates (PEM) besides Node's own; a missing optional one is passed over. */
-  readonly caFiles: readonly { readonly path: string; readonly optional: boolean }[];
+  /** Files of trusted CA certificates besides Node's own. */
+  readonly caFiles: readonly CaFile[];
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -89,7 +89,7 @@ function instanceOf(
       deadline,
       store: secretStore(client, event, deadline),
       superusers: superusers(client, deadline),
-      database: roleDatabase({ config, trust, deadline, twins }),
+      database: roleDatabase({ settings: config, trust, deadline, twins }),
       newPassword: () => generatePassword(config.passwordPolicy),
     };
   };

@@ -37,7 +37,7 @@ const NOT_FROM_HERE: readonly RotationErrorCode[] = [
 export function databaseFromHere(caFile: string | undefined, environment: Environment = {}): RoleDatabase {
   const config = { ...readable(environment), ...trustedHere(caFile) };
   const trust = trustStore(config.caFiles);
-  return roleDatabase({ config, trust, deadline: new Deadline(PATIENCE_MS), twins: postgresTwins });
+  return roleDatabase({ settings: config, trust, deadline: new Deadline(PATIENCE_MS), twins: postgresTwins });
 }
 
 function trustedHere(caFile: string | undefined): Pick<Config, 'caFiles'> {

@@ -1,5 +1,4 @@
 import { escapeIdentifier } from 'pg';
-import type { Config } from '../config.ts';
 import { RotationError } from '../rotation/errors.ts';
 import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/strategy.ts';
 import { isBusy } from './connect-error.ts';
@@ -8,13 +7,14 @@ import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
 import { needSpellable } from './role-names.ts';
 import { actAsOneself, majorVersion } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
+import type { DatabaseSettings } from './settings.ts';
 import { planTwin } from './twin-plan.ts';
 import { readTwinState } from './twin-state.ts';
 
 /** What a rotation would do with the twins; nothing is changed. */
 export async function previewTwin(
   session: SqlSession,
-  config: Config,
+  settings: DatabaseSettings,
   { base, twin, username, proven }: Pick<TwinChange, 'base' | 'twin' | 'username' | 'proven'>,
 ): Promise<TwinPreview> {
   needSpellable(session, [base, twin]);
@@ -26,7 +26,7 @@ export async function previewTwin(
   const plan = planTwin(
     state,
     { base, twin, username },
-    { setRole: config.alternatingSetRole, version, provenByLogin },
+    { setRole: settings.alternatingSetRole, version, provenByLogin },
   );
   await session.rollback();
   return { exists: state.twin !== null, statements: plan.statements.length, actsAsItself: plan.actsAsItself };
@@ -39,7 +39,7 @@ export async function previewTwin(
 export async function applyTwin(
   session: SqlSession,
   { server, pooled }: OpenedRole,
-  config: Config,
+  settings: DatabaseSettings,
   change: TwinChange,
   guard: Guard,
 ): Promise<TwinOutcome> {
@@ -47,7 +47,7 @@ export async function applyTwin(
   needSpellable(session, [base, twin]);
   const actor = session.login.username;
   const started = performance.now();
-  const stored = await storedForm(session, server, config.passwordHashing, { username, password, scram, actor });
+  const stored = await storedForm(session, server, settings.passwordHashing, { username, password, scram, actor });
   const computing = performance.now() - started;
   const version = majorVersion(session);
   try {
@@ -58,7 +58,7 @@ export async function applyTwin(
     const { link } = state;
     const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await change.proven());
     const { statements, actsAsItself } = planTwin(state, change, {
-      setRole: config.alternatingSetRole,
+      setRole: settings.alternatingSetRole,
       version,
       provenByLogin,
     });

@@ -1,5 +1,4 @@
 import type { SecureContext } from 'node:tls';
-import type { Config } from '../config.ts';
 import { Deadline } from '../deadline.ts';
 import { RotationError } from '../rotation/errors.ts';
 import type { Credential, PasswordOutcome, RoleDatabase, RoleSession } from '../rotation/strategy.ts';
@@ -7,25 +6,26 @@ import { isRdsProxyHost } from '../secrets/rds-proxy.ts';
 import { behindProxy } from './connect-error.ts';
 import { DIALECTS } from './dialect.ts';
 import { type Login, withSession } from './session.ts';
+import type { DatabaseSettings } from './settings.ts';
 import { tlsPolicy } from './tls.ts';
 import type { TwinSql } from './twin-sql.ts';
 
 export interface DatabaseOptions {
-  readonly config: Config;
+  readonly settings: DatabaseSettings;
   readonly trust: () => Promise<SecureContext>;
   readonly deadline: Deadline;
   readonly twins: TwinSql;
 }
 
 /** The adapter between the engine's credentials and sessions with a server, for one rotation step. */
-export function roleDatabase({ config, trust, deadline, twins }: DatabaseOptions): RoleDatabase {
+export function roleDatabase({ settings, trust, deadline, twins }: DatabaseOptions): RoleDatabase {
   async function tryPassword<T>(
     { label, secret }: Credential,
     work: (roles: RoleSession) => Promise<T>,
     within?: number,
   ): Promise<PasswordOutcome<T>> {
     const { host, port, username, password, dbname: database, engine, sslHostname } = secret;
-    const tls = tlsPolicy(secret.ssl, config.tlsFallback);
+    const tls = tlsPolicy(secret.ssl, settings.tlsFallback);
     const login: Login = { host, port, username, password, database, tls, sslHostname };
     const until = within === undefined ? deadline : new Deadline(Math.min(within, deadline.remaining()));
     // Some errors are about another role than the one that is logged in.
@@ -37,8 +37,9 @@ export function roleDatabase({ config, trust, deadline, twins }: DatabaseOptions
       });
     try {
       if (isRdsProxyHost(host)) throw behindProxy(login);
-      const settings = { deadline: until, trust };
-      const outcome = await withSession(login, settings, (session) => work(DIALECTS[engine](session, config, twins)));
+      const outcome = await withSession(login, { deadline: until, trust }, (session) =>
+        work(DIALECTS[engine](session, settings, twins)),
+      );
       return outcome.accepted === 'without-session' ? { ...outcome, error: about(outcome.error) } : outcome;
     } catch (error) {
       throw error instanceof RotationError ? about(error) : error;

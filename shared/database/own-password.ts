@@ -4,8 +4,8 @@ import { formUnknown, isBusy, isRefusedByPolicy } from './connect-error.ts';
 import {
   changeSettings,
   holdRole,
+  LOCK_TIMEOUT,
   needUsualIterations,
-  type PasswordHashing,
   setPassword,
   storedForm,
 } from './password-change.ts';
@@ -13,6 +13,7 @@ import { DEFAULT_SCRAM_ITERATIONS, isAscii, passwordVerifier, saslPrep, scramVer
 import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
 import { isSilent, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
+import type { PasswordHashing } from './settings.ts';
 
 /** With no role set, a user may always change its own password; and so no name needs quoting. */
 const SELF = 'ALTER ROLE SESSION_USER';
@@ -100,20 +101,19 @@ interface WayBack {
   readonly clear: string;
 }
 
-/** How often the way back is tried while somebody else is changing the role. */
-const UNDO_TRIES = 3;
-
 /** The same stored form as before; where the server refuses hashes, the password itself, by the silent way. */
 async function undo(session: SqlSession, { begin, server, former, clear }: WayBack): Promise<void> {
   let stored = former;
-  for (let attempt = 1; ; attempt++) {
+  for (;;) {
     try {
       await begin('');
       return await setPassword(session, server, { alter: SELF, stored });
     } catch (error) {
       await session.rollback();
       const inClear = isRefusedByPolicy(error) && stored !== clear && isSilent(server);
-      if (!inClear && !(isBusy(error) && attempt < UNDO_TRIES)) throw error;
+      // Somebody else is changing the role: each try waits for that.
+      const again = isBusy(error) && session.deadline.remaining() > LOCK_TIMEOUT;
+      if (!inClear && !again) throw error;
       if (inClear) stored = clear;
     }
   }

@@ -5,9 +5,7 @@ import { MAX_SCRAM_ITERATIONS } from './connection.ts';
 import { isAscii, passwordVerifier } from './password-hash.ts';
 import { encryptionOf, isSilent, majorVersion, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
-
-/** Who computes what PostgreSQL stores: the function (the password never leaves it) or the server. */
-export type PasswordHashing = 'client' | 'server';
+import type { PasswordHashing } from './settings.ts';
 
 /** Longest wait for another session that is changing the role, in ms: below deadlock_timeout, where waits get logged. */
 export const LOCK_TIMEOUT = 900;
@@ -101,14 +99,23 @@ export async function setPassword(
     END`;
   await session.copyInto(
     `CREATE TEMP TABLE rotation (stored text) ON COMMIT DROP;
-    COPY pg_temp.rotation FROM STDIN;
+    COPY pg_temp.rotation FROM STDIN (FORMAT binary);
     DO ${escapeLiteral(block)};
     COMMIT`,
-    `${stored.replace(/[\\\n\r\t]/g, copyEscape)}\n`,
+    binaryRow(stored),
   );
 }
 
-/** COPY's text format escapes these four (PostgreSQL manual, COPY, "Text Format"). */
-function copyEscape(character: string): string {
-  return { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character] ?? character;
+/**
+ * One row of one column in COPY's binary format (PostgreSQL manual, COPY, "Binary Format"). Of the text format the server
+ * logs the line that it is at, where the session ends in the middle of it.
+ */
+function binaryRow(text: string): Buffer {
+  const value = Buffer.from(text);
+  const header = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+  const [count, length, trailer] = [Buffer.alloc(2), Buffer.alloc(4), Buffer.alloc(2)];
+  count.writeInt16BE(1);
+  length.writeInt32BE(value.length);
+  trailer.writeInt16BE(-1);
+  return Buffer.concat([header, count, length, value, trailer]);
 }

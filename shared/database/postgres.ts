@@ -1,4 +1,3 @@
-import type { Config } from '../config.ts';
 import type { RoleSession } from '../rotation/strategy.ts';
 import { readOnlyError } from './connect-error.ts';
 import { type Identity, needUser } from './identity.ts';
@@ -6,39 +5,39 @@ import { needChangeable, prepareOwnPassword } from './own-password.ts';
 import { openRole } from './role-lock.ts';
 import { type ServerTraits, traitsColumn } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
+import type { DatabaseSettings } from './settings.ts';
 import type { TwinSql } from './twin-sql.ts';
 
 /** PostgreSQL's role SQL. */
-export function postgresRoles(session: SqlSession, config: Config, twins: TwinSql): RoleSession {
+export function postgresRoles(session: SqlSession, settings: DatabaseSettings, twins: TwinSql): RoleSession {
   return {
     request: session.request,
-    confirmUser: () => confirmUser(session),
+    confirmUser: () => confirmUser(session, settings),
     address: session.address,
-    examineOwn: () => examineOwn(session, config),
+    examineOwn: () => examineOwn(session, settings),
     async lockOwn() {
-      const role = await openRole(session, session.login.username, 'session_user', config);
+      const role = await openRole(session, session.login.username, 'session_user', settings);
       return {
         ...role,
-        prepare: (to, origin) => prepareOwnPassword(session, role, config.passwordHashing, to, origin),
+        prepare: (to, origin) => prepareOwnPassword(session, role, settings.passwordHashing, to, origin),
       };
     },
     get twins() {
-      return twins(session, config);
+      return twins(session, settings);
     },
   };
 }
 
-/** Through a pooler too, where the strategy has let one stand: what counts is the user. */
-async function confirmUser(session: SqlSession): Promise<void> {
+async function confirmUser(session: SqlSession, { allowPooler }: DatabaseSettings): Promise<void> {
   const [row] = await session.query<Identity>('SELECT session_user::text AS "user", pg_backend_pid() AS pid');
-  needUser(session, row, true);
+  needUser(session, row, allowPooler);
 }
 
-async function examineOwn(session: SqlSession, config: Config): Promise<void> {
+async function examineOwn(session: SqlSession, settings: DatabaseSettings): Promise<void> {
   const [row] = await session.query<Identity & { readonly traits: ServerTraits }>(
     `SELECT session_user::text AS "user", pg_backend_pid() AS pid, ${traitsColumn('session_user')}`,
   );
-  const { traits } = needUser(session, row, config.allowPooler);
+  const { traits } = needUser(session, row, settings.allowPooler);
   if (traits.standby) throw readOnlyError(session.login);
-  needChangeable(session, traits, config.passwordHashing);
+  needChangeable(session, traits, settings.passwordHashing);
 }

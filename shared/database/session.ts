@@ -48,9 +48,9 @@ export interface SqlSession {
   proceed<Row extends object = never>(statements: string): Promise<readonly Row[]>;
   /**
    * The same, where one of the statements is `COPY … FROM STDIN`.
-   * @param data what that COPY reads, in its text format. The server logs no COPY data.
+   * @param data what that COPY reads, in the format that it says. The server logs no COPY data.
    */
-  copyInto(statements: string, data: string): Promise<void>;
+  copyInto(statements: string, data: Buffer): Promise<void>;
   /** Gives the open transaction up, also after an error. */
   rollback(): Promise<void>;
   /** Marks a text that no error of this session may quote. */
@@ -124,8 +124,7 @@ async function openSession<T>(
       if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false, address: socket.remoteAddress };
       const { passwordRequest: request, authenticated } = connection;
       // Only who was asked for a password, and then let in, has shown that it is right.
-      if (request !== undefined && authenticated)
-        return { accepted: 'without-session', error: failure.error, request };
+      if (request !== undefined && authenticated) return { accepted: 'without-session', error: failure.error, request };
       throw failure.error;
     }
     const { server_encoding: encoding = 'UTF8', server_version: version = '' } = Object.fromEntries(
@@ -233,21 +232,21 @@ async function close(client: Client, socket: Socket, deadline: Deadline): Promis
 
 /** The driver's query, answering the server's request for COPY data, which the driver itself always declines. */
 class CopyQuery extends Query {
-  readonly #data: string;
+  readonly #data: Buffer;
 
-  constructor(text: string, data: string, callback: (error: Error | null) => void) {
+  constructor(text: string, data: Buffer, callback: (error: Error | null) => void) {
     // The driver takes (config, callback); its types know only the config.
     super(...([{ text }, callback] as unknown as [QueryConfig]));
     this.#data = data;
   }
 
   handleCopyInResponse(connection: { sendCopyFromChunk(chunk: Buffer): void; endCopyFrom(): void }): void {
-    connection.sendCopyFromChunk(Buffer.from(this.#data));
+    connection.sendCopyFromChunk(this.#data);
     connection.endCopyFrom();
   }
 }
 
-function copyQuery(client: Client, text: string, data: string): Promise<void> {
+function copyQuery(client: Client, text: string, data: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     client.query(new CopyQuery(text, data, (error) => (error ? reject(error) : resolve())));
   });

@@ -1,23 +1,23 @@
 import { escapeLiteral } from 'pg';
-import type { Config } from '../config.ts';
 import type { UserFacts } from '../rotation/strategy.ts';
 import { applyTwin, previewTwin } from './apply-twin.ts';
 import { type Identity, needUser } from './identity.ts';
 import { openRole } from './role-lock.ts';
 import { majorVersion } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
+import type { DatabaseSettings } from './settings.ts';
 import { roleMissing } from './twin-plan.ts';
 import type { TwinSql } from './twin-sql.ts';
 import { actsAs, twinLink } from './twin-state.ts';
 
 /** PostgreSQL's. */
-export const postgresTwins: TwinSql = (session, config) => ({
-  describeUser: (username) => describeUser(session, config, username),
+export const postgresTwins: TwinSql = (session, settings) => ({
+  describeUser: (username) => describeUser(session, settings, username),
   async lock(base) {
-    const role = await openRole(session, base, 'current_user', config);
-    return { ...role, applyTwin: (change, guard) => applyTwin(session, role, config, change, guard) };
+    const role = await openRole(session, base, 'current_user', settings);
+    return { ...role, applyTwin: (change, guard) => applyTwin(session, role, settings, change, guard) };
   },
-  preview: (change) => previewTwin(session, config, change),
+  preview: (change) => previewTwin(session, settings, change),
   missingPrivileges: (base, username) => missingPrivileges(session, base, username),
 });
 
@@ -27,7 +27,7 @@ export const postgresTwins: TwinSql = (session, config) => ({
  *
  * @param username default: the user that is logged in.
  */
-async function describeUser(session: SqlSession, config: Config, username?: string): Promise<UserFacts> {
+async function describeUser(session: SqlSession, settings: DatabaseSettings, username?: string): Promise<UserFacts> {
   const version = majorVersion(session);
   const [row] = await session.query<Identity & { readonly facts: Omit<UserFacts, 'scram' | 'serverVersion'> | null }>(`
     SELECT session_user::text AS "user", pg_backend_pid() AS pid,
@@ -44,7 +44,7 @@ async function describeUser(session: SqlSession, config: Config, username?: stri
                AND base.rolname = "left"(me.rolname::text, -6)::name
          LEFT JOIN pg_roles twin ON twin.rolname = (me.rolname || '_clone')::name AND octet_length(me.rolname::text) <= 57
         WHERE me.rolname = ${username === undefined ? 'session_user' : escapeLiteral(username)}) AS facts`);
-  const { facts } = needUser(session, row, config.allowPooler);
+  const { facts } = needUser(session, row, settings.allowPooler);
   if (facts === null) throw roleMissing(username ?? session.login.username);
   return { ...facts, serverVersion: session.version, scram: session.request?.method === 'scram-sha-256' };
 }
