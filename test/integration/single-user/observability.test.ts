@@ -74,7 +74,7 @@ test('a failure is logged with its facts and counted by step and code', async ()
   expect(errors).toMatchObject([
     {
       strategy: STRATEGY,
-      step: 'setSecret',
+      step: 'createSecret',
       secret_arn: secret.arn,
       outcome: 'failed',
       error_code: 'DATABASE_NOT_FOUND',
@@ -91,7 +91,7 @@ test('a failure is logged with its facts and counted by step and code', async ()
   ]);
   const counted = metricsIn(objects).filter((metric) => Object.hasOwn(metric, 'StepFailed'));
   expect(counted).toEqual([
-    { strategy: STRATEGY, step: 'setSecret', code: 'DATABASE_NOT_FOUND', StepFailed: expect.anything() },
+    { strategy: STRATEGY, step: 'createSecret', code: 'DATABASE_NOT_FOUND', StepFailed: expect.anything() },
   ]);
   expect(metricsIn(objects).filter((metric) => Object.hasOwn(metric, 'RotationSucceeded'))).toEqual([]);
 });
