@@ -32,7 +32,10 @@ const SELF = 'ALTER ROLE SESSION_USER';
  */
 export function needChangeable(session: SqlSession, server: ServerTraits, hashing: PasswordHashing): void {
   needUsualIterations(session, server);
-  if (hashing === 'server') needSilence(session, server, session.login.username);
+  const { username, password } = session.login;
+  // Such a password would have to be put back in clear.
+  const inClear = session.request?.method === 'clear' && !isAscii(password.reveal());
+  if (hashing === 'server' || inClear) needSilence(session, server, username);
   // What the server says of new passwords is not what pg_hba.conf says to others, and what is stored can't be seen.
   if (session.request?.method === 'clear' && server.method === 'md5') throw formUnknown(session.login);
 }

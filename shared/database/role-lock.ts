@@ -38,6 +38,7 @@ export interface OpenedRole extends RoleLock {
  * idle time-outs end with the step, so that an instance that died frees the lock.
  *
  * @param role whose lock it is.
+ * @param purpose to change the role, which takes a primary and room for a second session; or only to look at it.
  * @throws RotationError DATABASE_BEHIND_PROXY | DATABASE_READ_ONLY | DATABASE_FULL | ROLE_BUSY
  */
 export async function openRole(
@@ -45,6 +46,7 @@ export async function openRole(
   role: string,
   actor: Actor,
   rules: PoolerRules,
+  purpose: 'change' | 'look' = 'change',
 ): Promise<OpenedRole> {
   const { login, processId, deadline } = session;
   const asExpected = `session_user = ${escapeLiteral(login.username)}${processId === null ? '' : ` AND pg_backend_pid() = ${processId}`}`;
@@ -62,8 +64,10 @@ export async function openRole(
   const age = performance.now() - session.beganAt;
   if (row === undefined) throw new TypeError('a SELECT without FROM answers one row');
   const pooled = needDirectSession(session, row, rules);
-  if (row.traits.standby) throw readOnlyError(login);
-  if (row.full) throw databaseFull(login);
+  if (purpose === 'change') {
+    if (row.traits.standby) throw readOnlyError(login);
+    if (row.full) throw databaseFull(login);
+  }
   if (row.locked === false) await waitForLock(session, role);
   return {
     server: row.traits,

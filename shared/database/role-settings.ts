@@ -60,14 +60,22 @@ export interface SettingChange {
 
 /** What has to change from one set of settings to another; pure. */
 export function settingChanges(from: RoleSettings, to: RoleSettings): readonly SettingChange[] {
-  const databases = [...new Set([...Object.keys(from), ...Object.keys(to)])];
+  const databases = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter(isReadable);
   return databases.flatMap((database) => {
-    const had = new Map((of(from, database) ?? []).map(splitSetting));
-    const wanted = new Map((of(to, database) ?? []).map(splitSetting));
+    const had = new Map((of(from, database) ?? []).filter(isReadable).map(splitSetting));
+    const wanted = new Map((of(to, database) ?? []).filter(isReadable).map(splitSetting));
     const sets = [...wanted].filter(([name, value]) => had.get(name) !== value);
     const resets = [...had.keys()].filter((name) => !wanted.has(name));
     return [...sets.map(([name, value]) => ({ database, name, value })), ...resets.map((name) => ({ database, name }))];
   });
+}
+
+/**
+ * Names and settings are bytes that all databases share: what a database in another encoding has written can't be read
+ * here, and so not be written either. It stays as it is.
+ */
+function isReadable(text: string): boolean {
+  return !text.includes('\ufffd');
 }
 
 /** The statement that makes one change. */

@@ -8,6 +8,7 @@ import type {
   Origin,
   OwnPasswordChange,
   OwnRole,
+  RoleLock,
   RoleSession,
   SetSecretContext,
 } from './strategy.ts';
@@ -61,7 +62,7 @@ export async function changeVerified(
 }
 
 /** A proof counts only if the lock was held up to its end; that the session broke after that is no failure. */
-export async function isReleased(role: OwnRole): Promise<boolean> {
+export async function isReleased(role: RoleLock): Promise<boolean> {
   return await role.release().catch(() => false);
 }
 

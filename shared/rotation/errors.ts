@@ -162,7 +162,9 @@ export function quotedName(name: string): string {
 
 /** The same for a text literal. */
 export function quotedText(text: string): string {
-  return HARMFUL.test(text) ? `U&'${escaped(text).replaceAll("'", "''")}'` : `'${text.replaceAll("'", "''")}'`;
+  return HARMFUL.test(text) || text.includes('\\')
+    ? `U&'${escaped(text).replaceAll("'", "''")}'`
+    : `'${text.replaceAll("'", "''")}'`;
 }
 
 /** PostgreSQL's Unicode escapes (manual, "Identifiers and Key Words"). */

@@ -30,6 +30,11 @@ export function editsCurrent({ code, facts }: RotationError): boolean {
   return EDITED_FOR.has(code) && (facts.credential !== 'superuser' || facts.key === 'masterarn');
 }
 
+/** Whether the pending version's value is what is wrong, which every further attempt would send again. */
+export function needsNewValue({ code }: RotationError): boolean {
+  return code === 'PASSWORD_REFUSED_BY_POLICY';
+}
+
 /**
  * Once the pending version has a value, an edit of AWSCURRENT alone would leave two versions that don't belong together:
  * the rotation has to be given up first.

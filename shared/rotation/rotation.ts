@@ -19,10 +19,9 @@ import { type CredentialLabel, RotationError } from './errors.ts';
 import type { RotationEvent, Step } from './event.ts';
 import type { RecentLogins } from './recent-logins.ts';
 import { isSamePassword } from './recovery.ts';
-import { editsCurrent, givingUpFirst } from './remedies.ts';
+import { editsCurrent, givingUpFirst, needsNewValue } from './remedies.ts';
 import type {
   Credential,
-  LoginOutcome,
   RoleDatabase,
   RotationStrategy,
   SetSecretContext,
@@ -81,7 +80,7 @@ export async function runStep(rotation: Rotation): Promise<StepReport> {
   try {
     return await WORK[rotation.event.step](rotation);
   } catch (error) {
-    if (!(error instanceof RotationError && editsCurrent(error))) throw error;
+    if (!(error instanceof RotationError && (editsCurrent(error) || needsNewValue(error)))) throw error;
     throw (await hasPendingValue(rotation)) ? givingUpFirst(error) : error;
   }
 }
@@ -248,22 +247,24 @@ async function needUnedited(
 
 async function testPending(rotation: Rotation, pending: Credential): Promise<void> {
   const { event, strategy, database, logins, deadline } = rotation;
-  const login = (): Promise<LoginOutcome<boolean>> =>
-    database.withLogin(pending, async (roles) => {
-      await strategy.verify(roles, pending);
-      return roles.request?.method === 'scram-sha-256';
-    });
+  const login = async () => {
+    const outcome = await database.withLogin(pending, async (roles) => ({
+      holds: await strategy.verify(roles, pending, database),
+      scram: roles.request?.method === 'scram-sha-256',
+    }));
+    return outcome.accepted && outcome.value.holds ? outcome.value : undefined;
+  };
   let outcome = await login();
-  if (!outcome.accepted && (await strategy.mayLag(pending, contextOf(rotation, pending)))) {
-    while (!outcome.accepted && deadline.remaining() > 2 * REPLICATION_PAUSE) {
+  if (outcome === undefined && (await strategy.mayLag(pending, contextOf(rotation, pending)))) {
+    while (outcome === undefined && deadline.remaining() > 2 * REPLICATION_PAUSE) {
       await sleep(REPLICATION_PAUSE);
       outcome = await login();
     }
   }
-  if (!outcome.accepted) throw passwordNotAccepted(pending, strategy.whenPendingIsRefused);
+  if (outcome === undefined) throw passwordNotAccepted(pending, strategy.whenPendingIsRefused);
   logins.add(event.secretId, event.token, {
     label: 'pending',
-    scram: outcome.value,
+    scram: outcome.scram,
     proof: { comparedWith: undefined },
   });
 }

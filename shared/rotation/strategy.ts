@@ -98,6 +98,8 @@ export interface TwinChange {
   readonly twin: string;
   /** Whose password is set: one of the two. */
   readonly username: string;
+  /** The one that applications log in to. */
+  readonly database: string;
   readonly password: Password;
   /** Whether it has to be stored for SCRAM, whatever the server's password_encryption. */
   readonly scram: boolean;
@@ -174,8 +176,10 @@ export interface RoleSession {
   confirmUser(): Promise<void>;
   /** Refuses whatever a change of the own password would be refused for, as far as this login shows it. */
   examineOwn(): Promise<void>;
-  /** Locks the role of the user that is logged in; waits for whoever has it. */
+  /** Locks the role of the user that is logged in, in order to change it; waits for whoever has it. */
   lockOwn(): Promise<OwnRole>;
+  /** The same, in order to see whether the login still holds once nobody is changing the role. */
+  awaitOwn(): Promise<RoleLock>;
   /** What alternating users need besides. */
   readonly twins: TwinRoles;
 }
@@ -187,7 +191,7 @@ export interface TwinRoles {
   /** As an administrator: locks two twins, by their base role; waits for whoever has them. */
   lock(base: string): Promise<LockedTwins>;
   /** As an administrator: what `applyTwin` would do; it refuses what that would refuse, and changes nothing. */
-  preview(change: Pick<TwinChange, 'base' | 'twin' | 'username' | 'proven'>): Promise<TwinPreview>;
+  preview(change: Omit<TwinChange, 'password' | 'scram'>): Promise<TwinPreview>;
   /** How many privileges on schemas and tables of this database `base` has and `username` has not. */
   missingPrivileges(base: string, username: string): Promise<number>;
 }
@@ -291,8 +295,11 @@ export interface RotationStrategy {
   keepCurrentWorking(context: SetSecretContext): Promise<boolean>;
   /** What to do where testSecret finds that the server refuses the pending password. */
   readonly whenPendingIsRefused: string;
-  /** testSecret, and finishSecret of a version that nobody tested: checks that the pending login is worth having. */
-  verify(roles: RoleSession, pending: Credential): Promise<void>;
+  /**
+   * testSecret, and finishSecret of a version that nobody tested: checks that the pending login is worth having.
+   * @returns whether the login still holds.
+   */
+  verify(roles: RoleSession, pending: Credential, database: RoleDatabase): Promise<boolean>;
   /** Whether a new password may reach the secret's own server later than the one it was set on (a replica). */
   mayLag(pending: Credential, context: StrategyContext): Promise<boolean>;
 }

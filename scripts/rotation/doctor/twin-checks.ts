@@ -69,7 +69,13 @@ async function planNextTurn(
     const [base, twin] = next.length > now.length ? [now, next] : [next, now];
     const outcome = await withLogin(superuser, (roles) =>
       // nextUsername has proven it, if it had to be proven by a login.
-      roles.twins.preview({ base, twin, username: next, proven: () => Promise.resolve(true) }),
+      roles.twins.preview({
+        base,
+        twin,
+        username: next,
+        database: current.secret.dbname,
+        proven: () => Promise.resolve(true),
+      }),
     );
     if (!outcome.accepted) {
       const remedy = 'Rotate or correct the superuser secret that "masterarn" names.';
@@ -81,7 +87,7 @@ async function planNextTurn(
       return warning(
         'twin',
         what,
-        `Hand them over: npm run adopt-clone -- --base ${base} (docs/adopting-aws-clones.md).`,
+        `Hand them over: npm run adopt-clone -- --base ${shellWord(base)} (docs/adopting-aws-clones.md).`,
       );
     }
     const what = exists ? `${statements} of its settings will be brought in line` : 'it will be created';
@@ -107,4 +113,9 @@ function isOwnCall({ code, facts }: RotationError): boolean {
   if (/^SECRETS_MANAGER_|^SECRET_(ACCESS_DENIED|KEY_UNUSABLE)$/.test(code)) return true;
   // RDS's refusal has a reason; what RDS does not know has none.
   return code === 'SUPERUSER_SECRET_UNUSABLE' && facts.reason !== undefined;
+}
+
+/** One word of a shell's command line, whatever is in it. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
