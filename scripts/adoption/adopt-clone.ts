@@ -47,7 +47,8 @@ export async function planHandovers(connect: Connect, roles: Clone): Promise<Han
 
 /** Hands over what the clone owns in one database: all of it or nothing. Privileges stay as they are. */
 export async function handOver(connect: Connect, { database, sql }: Handover): Promise<void> {
-  await withClient(connect(database), (client) => pinnedQuery(client, sql));
+  // Whatever the database's owner has made the default.
+  await withClient(connect(database), (client) => pinnedQuery(client, `SET LOCAL TRANSACTION READ WRITE; ${sql}`));
 }
 
 const ASCII = /^\p{ASCII}*$/u;

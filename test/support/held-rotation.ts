@@ -1,12 +1,13 @@
 import type { Client } from 'pg';
 import type { PostgresServer } from '../../scripts/lab/database/server.ts';
 import { waitFor } from '../../scripts/lab/database/wait.ts';
+import { ApiRelay } from '../../scripts/relays/api-relay.ts';
 import type { Step } from '../../shared/rotation/event.ts';
 import { type Arrangement, type ArrangementOptions, arrange } from './arrangement.ts';
-import { ApiProxy } from './crash/api-proxy.ts';
 import { type Gate, OPEN, Recorder, Trap } from './crash/gate.ts';
+import { GatedApi } from './crash/gated-api.ts';
+import { GatedPostgres } from './crash/gated-postgres.ts';
 import { opensNow, violations } from './crash/invariants.ts';
-import { PostgresProxy } from './crash/postgres-proxy.ts';
 import { type StoredLogin, Subject } from './crash/subject.ts';
 import type { FunctionChoice, RotationBench } from './rotation-bench.ts';
 import type { StepResult } from './test-secret.ts';
@@ -37,37 +38,39 @@ export interface HeldOptions extends ArrangementOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+interface Ways {
+  readonly server: PostgresServer;
+  readonly database: GatedPostgres;
+  readonly api: GatedApi;
+  readonly relay: ApiRelay;
+  readonly admin: Client;
+}
+
 /** A's ways, on which messages are held and cut: to a server, which B takes too, and to Secrets Manager. */
 export class HeldWays implements AsyncDisposable {
-  readonly server: PostgresServer;
-  readonly database: PostgresProxy;
-  readonly api: ApiProxy;
-  readonly admin: Client;
+  readonly ways: Ways;
   readonly #bench: RotationBench;
 
   static async open(bench: RotationBench, server: PostgresServer): Promise<HeldWays> {
-    const [database, api] = [await PostgresProxy.start(server), await ApiProxy.start(bench.lab.endpoint)];
-    return new HeldWays(bench, { server, database, api, admin: await server.connect() });
+    const api = new GatedApi();
+    const relay = await ApiRelay.start(bench.lab.endpoint, api);
+    const database = await GatedPostgres.start(server);
+    return new HeldWays(bench, { server, database, api, relay, admin: await server.connect() });
   }
 
-  private constructor(
-    bench: RotationBench,
-    { server, database, api, admin }: { server: PostgresServer; database: PostgresProxy; api: ApiProxy; admin: Client },
-  ) {
+  private constructor(bench: RotationBench, ways: Ways) {
     this.#bench = bench;
-    this.server = server;
-    this.database = database;
-    this.api = api;
-    this.admin = admin;
+    this.ways = ways;
   }
 
   /** One rotation at a time takes them. */
   async arrange({ timeoutMs = 30_000, environment = {}, ...options }: HeldOptions = {}): Promise<HeldRotation> {
-    const a = { environment: { SECRETS_MANAGER_ENDPOINT: this.api.endpoint, ...environment }, timeoutMs };
+    const { server, database, relay } = this.ways;
+    const a = { environment: { SECRETS_MANAGER_ENDPOINT: relay.endpoint, ...environment }, timeoutMs };
     const b = { environment: { INSTANCE: 'B', ...environment } };
-    const members = { host: this.database.host, port: this.database.port, ...options.members };
-    const here = await arrange(this.#bench, this.server, { strategy: 'single-user', ...a }, { ...options, members });
-    return new HeldRotation(this.#bench, { ways: this, here, a, b });
+    const members = { host: database.host, port: database.port, ...options.members };
+    const here = await arrange(this.#bench, server, { strategy: 'single-user', ...a }, { ...options, members });
+    return new HeldRotation(this.#bench, { ways: this.ways, here, a, b });
   }
 
   /** The moments of an undisturbed step, after those before it. */
@@ -84,9 +87,10 @@ export class HeldWays implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.admin.end();
-    await this.api[Symbol.asyncDispose]();
-    await this.database[Symbol.asyncDispose]();
+    const { admin, relay, database } = this.ways;
+    await admin.end();
+    await relay[Symbol.asyncDispose]();
+    await database[Symbol.asyncDispose]();
   }
 }
 
@@ -96,16 +100,13 @@ export class HeldWays implements AsyncDisposable {
  */
 export class HeldRotation implements AsyncDisposable {
   readonly here: Arrangement;
-  readonly #ways: HeldWays;
+  readonly #ways: Ways;
   readonly #a: Instance;
   readonly #b: Instance;
   readonly #subject: Subject;
   #step = '';
 
-  constructor(
-    bench: RotationBench,
-    { ways, here, a, b }: { ways: HeldWays; here: Arrangement; a: Instance; b: Instance },
-  ) {
+  constructor(bench: RotationBench, { ways, here, a, b }: { ways: Ways; here: Arrangement; a: Instance; b: Instance }) {
     this.here = here;
     this.#ways = ways;
     this.#a = a;

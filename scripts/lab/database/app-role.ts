@@ -36,7 +36,7 @@ export async function createAppRole(server: PostgresServer, options: AppRoleOpti
   await server.withClient(
     async (client) => {
       // The second message has the password, so what keeps it out of the log must hold before the server gets it.
-      await client.query(`${PINNED} ${UNLOGGED}`);
+      await client.query(`${PINNED} ${READ_WRITE} ${UNLOGGED}`);
       // One transaction up to the table's handing over: whoever owns the schema might put another in its place.
       await client.query(`
         ${createdBy === undefined ? '' : `SET LOCAL ROLE ${escapeIdentifier(createdBy)};`}
@@ -59,7 +59,7 @@ export async function dropRoles(server: PostgresServer, names: readonly string[]
     .filter((name) => there.includes(name))
     .map(escapeIdentifier)
     .map((role) => `DROP OWNED BY ${role}; DROP ROLE ${role}`);
-  if (statements.length > 0) await server.pinnedQuery(statements.join('; '));
+  if (statements.length > 0) await server.pinnedQuery(`${READ_WRITE} ${statements.join('; ')}`);
 }
 
 export async function existingRoles(server: PostgresServer, names: readonly string[]): Promise<string[]> {
@@ -68,6 +68,9 @@ export async function existingRoles(server: PostgresServer, names: readonly stri
   );
   return rows.map(({ name }) => name);
 }
+
+/** Whatever somebody has made the default of the database or of the role. */
+const READ_WRITE = 'SET LOCAL TRANSACTION READ WRITE;';
 
 /** As the sessions on our own servers are anyway; this one may be on somebody else's. */
 const UNLOGGED =

@@ -55,7 +55,9 @@ it('tells AWSPENDING that a cancelled rotation has left behind, and that it has 
   expect(exitCode).toBe(3);
   expect(answer.secrets).toMatchObject([
     {
-      ...{ arn: here.secret.arn, state: 'stuck', unwell: true },
+      arn: here.secret.arn,
+      state: 'stuck',
+      unwell: true,
       pending: { versionId: token, hasValue: false, since: expect.stringMatching(/^\d{4}-/) },
     },
   ]);
@@ -84,6 +86,7 @@ it('shows every secret that the filter selects, with replicas, as JSON', async (
     nextRotation: expect.stringMatching(/^\d{4}-.*Z$/),
     pending: null,
     failure: null,
+    notice: null,
     replicas: [expect.objectContaining({ region: 'eu-west-1', status: 'InSync' })],
   });
 });

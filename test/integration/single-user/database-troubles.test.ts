@@ -5,7 +5,7 @@ import { startPostgres } from '../../../scripts/lab/database/server.ts';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { Trap } from '../../support/crash/gate.ts';
-import { PostgresProxy } from '../../support/crash/postgres-proxy.ts';
+import { GatedPostgres } from '../../support/crash/gated-postgres.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { closedPort, SilentServer, TcpProxy } from '../../support/network.ts';
 import { sharedServer, startTestServer } from '../../support/postgres.ts';
@@ -35,8 +35,12 @@ const arrangeWith = async (options: ArrangementOptions) =>
   await arrange(bench, await sharedServer(), SINGLE_USER, options);
 
 const failure = (code: string, remedy: RegExp, facts: object = {}) => ({
-  ...{ step: 'createSecret', outcome: 'failed', error_code: code, credential: 'current' },
-  ...{ remedy: expect.stringMatching(remedy), ...facts },
+  step: 'createSecret',
+  outcome: 'failed',
+  error_code: code,
+  credential: 'current',
+  remedy: expect.stringMatching(remedy),
+  ...facts,
 });
 
 describe('each trouble on the way to the database has its own code and remedy', () => {
@@ -173,7 +177,7 @@ describe('a server that falls silent ends the step a second before its deadline'
 
   test.concurrent('once it has changed the password, which a retry then finds changed', async () => {
     const server = await sharedServer();
-    await using proxy = await PostgresProxy.start(server);
+    await using proxy = await GatedPostgres.start(server);
     const choice = { ...SINGLE_USER, timeoutMs: TIMEOUT_MS };
     await using here = await arrange(bench, server, choice, { members: { host: proxy.host, port: proxy.port } });
     const { secret } = here;

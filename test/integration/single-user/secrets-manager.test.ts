@@ -45,8 +45,11 @@ describe('what Secrets Manager is told', () => {
     const put = recorder.calls.filter(({ operation }) => operation === 'PutSecretValue');
     expect(put.map(({ body }) => ({ ...body, SecretString: typeof body.SecretString }))).toEqual([
       {
-        ...{ SecretId: here.secret.arn, ClientRequestToken: token, RotationToken: rotationToken },
-        ...{ SecretString: 'string', VersionStages: ['AWSPENDING'] },
+        SecretId: here.secret.arn,
+        ClientRequestToken: token,
+        RotationToken: rotationToken,
+        SecretString: 'string',
+        VersionStages: ['AWSPENDING'],
       },
     ]);
     const others = recorder.calls.filter(({ operation }) => operation !== 'PutSecretValue');
@@ -54,7 +57,9 @@ describe('what Secrets Manager is told', () => {
     const labels = others.filter(({ operation }) => operation === 'UpdateSecretVersionStage');
     expect(labels.map(({ body }) => body)).toEqual([
       {
-        ...{ SecretId: here.secret.arn, VersionStage: 'AWSCURRENT', MoveToVersionId: token },
+        SecretId: here.secret.arn,
+        VersionStage: 'AWSCURRENT',
+        MoveToVersionId: token,
         RemoveFromVersionId: (await here.secret.labels()).AWSPREVIOUS,
       },
     ]);
