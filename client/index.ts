@@ -64,7 +64,8 @@ function registryOf(client: SecretsManager | undefined): Map<string, SecretLogin
 
 export { LoginError, type LoginErrorCode } from './errors.ts';
 export type { Login, LoginFacts } from './login.ts';
+export type { LoginNews, RefusalNews, SecretLoginEvents, WaitOptions } from './login-events.ts';
 export { type RotatingPool, type RotatingPoolOptions, rotatingPool } from './pool.ts';
 export { isRefusedPassword } from './refusal.ts';
-export type { LoginNews, RefusalNews, SecretLogin, SecretLoginEvents, WaitOptions } from './secret-login.ts';
+export type { SecretLogin } from './secret-login.ts';
 export type { Answer, SecretsManager, Stage } from './secrets-manager.ts';

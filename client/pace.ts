@@ -3,27 +3,27 @@ const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
 
 /** After so long without a refusal, what was refused before says nothing any more, in ms. */
-const EPISODE = 10_000;
+const EPISODE = 60_000;
 
 /**
  * What has been refused lately, and when Secrets Manager may be looked at again. It keeps no timer: every moment is
  * given to it, in ms.
  */
 export class Pace {
-  /** Versions refused since the last look that found none. */
+  /** Names of what was refused since the last look that found none. */
   readonly #refused = new Set<string>();
-  /** Versions tried since all was well: what a look finds besides them is new. */
+  /** Names of what was tried since all was well: what a look finds besides is new. */
   readonly #seen = new Set<string>();
   #pause = 0;
   #nextLook = 0;
   #lastRefusal = Number.NEGATIVE_INFINITY;
 
-  /** A login with this version was refused. */
-  refused(versionId: string, now: number): void {
+  /** A login was refused. @param name of the version that it was made with. */
+  refused(name: string, now: number): void {
     if (Math.abs(now - this.#lastRefusal) > EPISODE) this.accepted();
     this.#lastRefusal = now;
-    this.#refused.add(versionId);
-    this.#seen.add(versionId);
+    this.#refused.add(name);
+    this.#seen.add(name);
   }
 
   /** A login was accepted: whatever is refused from now on is news. */
@@ -39,13 +39,13 @@ export class Pace {
   }
 
   /** Whether the version is worth a login: not refused a moment ago. */
-  isWorthALogin(versionId: string): boolean {
-    return !this.#refused.has(versionId);
+  isWorthALogin(name: string): boolean {
+    return !this.#refused.has(name);
   }
 
   /** A look that began then has found a version that is worth a login. */
-  found(versionId: string, began: number): void {
-    if (this.#seen.has(versionId)) this.#slowDown(began);
+  found(name: string, began: number): void {
+    if (this.#seen.has(name)) this.#slowDown(began);
     else this.#lookAgainAt(0, 0);
   }
 

@@ -2,41 +2,13 @@ import { EventEmitter } from 'node:events';
 import type { SecureContext } from 'node:tls';
 import { LoginError } from './errors.ts';
 import { Login } from './login.ts';
+import type { SecretLoginEvents, WaitOptions } from './login-events.ts';
 import { mayStandIn } from './other-version.ts';
 import { Pace } from './pace.ts';
 import { Patience } from './patience.ts';
 import type { SecretVersion, SecretVersions } from './secret-versions.ts';
 import type { Stage } from './secrets-manager.ts';
 import { verified } from './trust.ts';
-
-/** What the events tell. */
-export interface LoginNews {
-  readonly versionId: string;
-  readonly stage: Stage;
-}
-
-export interface RefusalNews {
-  /** The version whose login was refused. */
-  readonly versionId: string;
-  /** Whether another login is current now. */
-  readonly again: boolean;
-  /** Why Secrets Manager could not be asked, where that is so. */
-  readonly error: LoginError | undefined;
-}
-
-export interface SecretLoginEvents {
-  /** Another version is the login now. */
-  refreshed: [LoginNews];
-  /** A login was refused, and somebody has told us. */
-  refused: [RefusalNews];
-  /** AWSPENDING is the login now: a rotation is between setSecret and finishSecret. */
-  pendingUsed: [LoginNews];
-}
-
-export interface WaitOptions {
-  /** How long to wait at most, in ms. Default: that of secretLogin(). */
-  readonly timeoutMillis?: number;
-}
 
 /** What a SecretLogin is made of. @internal */
 export interface SecretLoginParts {
@@ -115,7 +87,7 @@ export class SecretLogin extends EventEmitter<SecretLoginEvents> {
     const known = this.#known;
     const underWay = this.#underWay();
     if (known === undefined) await patience.with(underWay ?? this.#read((reading) => this.#readFirst(reading)));
-    else if (underWay !== undefined && !this.#pace.isWorthALogin(known.version.versionId)) {
+    else if (underWay !== undefined && !this.#pace.isWorthALogin(nameOf(known))) {
       // It was refused just now, and the look that is under way finds another.
       await patience.with(underWay).catch(() => {});
     } else if (underWay === undefined && this.#isOld(known)) {
@@ -150,13 +122,13 @@ export class SecretLogin extends EventEmitter<SecretLoginEvents> {
       const known = this.#known;
       if (known === undefined || known.version.versionId !== versionId) return true;
       if (patience.left === 0) return false;
-      this.#pace.refused(versionId, this.#parts.now());
+      this.#pace.refused(nameOf(known), this.#parts.now());
       const wait = this.#pace.wait(this.#parts.now());
       const underWay = this.#underWay();
       if (underWay !== undefined) {
         await patience.with(underWay).catch(() => {});
       } else if (wait === 0) {
-        await patience.with(this.#read((reading) => this.#look(reading))).catch(() => {});
+        await patience.with(this.#read((reading) => this.#look(known, reading))).catch(() => {});
       } else if (this.#hope && wait < patience.left) {
         await patience.pause(wait);
       } else {
@@ -185,13 +157,13 @@ export class SecretLogin extends EventEmitter<SecretLoginEvents> {
   }
 
   /** Looks for another login than those that were refused: AWSCURRENT anew, AWSPENDING, AWSPREVIOUS. */
-  async #look(reading: Reading): Promise<void> {
+  async #look(refused: Found, reading: Reading): Promise<void> {
     this.#hope = false;
     this.#failure = undefined;
     try {
-      const found = await this.#search(reading);
+      const found = await this.#search(refused, reading);
       if (found !== undefined) {
-        this.#pace.found(found.version.versionId, reading.began);
+        this.#pace.found(nameOf(found), reading.began);
         return await this.#adopt(found, reading);
       }
     } catch (error) {
@@ -201,16 +173,20 @@ export class SecretLogin extends EventEmitter<SecretLoginEvents> {
     this.#pace.foundNone(reading.began);
   }
 
-  async #search({ signal, began }: Reading): Promise<Found | undefined> {
+  async #search(refused: Found, { signal, began }: Reading): Promise<Found | undefined> {
     const { versions } = this.#parts;
+    const isWorthALogin = (found: Found) =>
+      found.version.versionId !== refused.version.versionId && this.#pace.isWorthALogin(nameOf(found));
+
     const current = await versions.current(signal);
-    if (this.#pace.isWorthALogin(current.versionId)) return { current, version: current, stage: 'AWSCURRENT' };
+    const anew: Found = { current, version: current, stage: 'AWSCURRENT' };
+    if (isWorthALogin(anew)) return anew;
     this.#hope = began - current.createdAt < YOUNG;
     for (const stage of ['AWSPENDING', 'AWSPREVIOUS'] as const) {
       const version = await versions.other(stage, signal);
       if (version === undefined || version.versionId === current.versionId) continue;
       if (!mayStandIn(version.secret, current.secret)) continue;
-      if (this.#pace.isWorthALogin(version.versionId)) return { current, version, stage };
+      if (isWorthALogin({ current, version, stage })) return { current, version, stage };
       if (stage === 'AWSPENDING') this.#hope ||= began - version.createdAt < YOUNG;
     }
     return undefined;
@@ -264,4 +240,9 @@ export class SecretLogin extends EventEmitter<SecretLoginEvents> {
   #soon(tell: () => void): void {
     process.nextTick(tell);
   }
+}
+
+/** A version that gets another label has another chance: what was refused as AWSCURRENT may be right at a replica. */
+function nameOf({ version, stage }: Found): string {
+  return `${stage} ${version.versionId}`;
 }
