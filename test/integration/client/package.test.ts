@@ -1,0 +1,154 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildClient } from '../../../scripts/build/client.ts';
+import { arrange } from '../../support/arrangement.ts';
+import { sharedServer } from '../../support/postgres.ts';
+import { RotationBench } from '../../support/rotation-bench.ts';
+
+const run = promisify(execFile);
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const TSC = createRequire(import.meta.url)
+  .resolve('typescript/package.json')
+  .replace('package.json', 'bin/tsc');
+const PACKAGE = 'postgres-secret-rotation';
+/** What an application has beside it. */
+const PEERS = ['pg', '@aws-sdk/client-secrets-manager', '@types/pg', '@types/node', 'undici-types'];
+
+let bench: RotationBench;
+/** An application's folder, with the packed package installed in it. */
+let folder: string;
+beforeAll(async () => {
+  bench = await RotationBench.open();
+  folder = await mkdtemp(join(tmpdir(), 'application-'));
+  await buildClient();
+  const installed = join(folder, 'node_modules', PACKAGE);
+  await mkdir(installed, { recursive: true });
+  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
+    cwd: ROOT,
+  });
+  const [packed] = Object.values(JSON.parse(stdout)) as { filename: string }[];
+  await run('tar', ['-xzf', join(folder, packed?.filename ?? ''), '-C', installed, '--strip-components=1']);
+  for (const name of PEERS) {
+    const at = join(folder, 'node_modules', name);
+    await mkdir(dirname(at), { recursive: true });
+    await symlink(join(ROOT, 'node_modules', name), at);
+  }
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'application', type: 'module', private: true }));
+}, 120_000);
+afterAll(async () => {
+  await bench[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Logs in for every line that it gets, and says as what; at the end of its input it does nothing more. */
+const APPLICATION = `
+import { createInterface } from 'node:readline';
+import { rotatingPool, secretLogin } from '${PACKAGE}/client';
+
+const login = secretLogin({ secretId: process.env.SECRET_ID });
+const pool = rotatingPool(login, { max: 1, maxUses: 1, connectionTimeoutMillis: 10_000 });
+for await (const line of createInterface({ input: process.stdin })) {
+  const { rows } = await pool.query('SELECT current_user AS name');
+  console.log(rows[0].name + ' ' + (await login.current()).stage);
+}
+`;
+
+/** The Node that runs the tests, and the one that npm was started with, where that is another. */
+async function nodes(): Promise<readonly string[]> {
+  const { stdout } = await run('node', ['-p', 'process.execPath'], {
+    env: {
+      ...process.env,
+      PATH: process.env.PATH?.split(':')
+        .filter((path) => !path.includes('node_modules'))
+        .join(':'),
+    },
+  });
+  return [...new Set([process.execPath, stdout.trim()])];
+}
+
+describe('installed from its tarball', () => {
+  test('it rides through a rotation on every Node that is here, and nothing of it keeps a process alive', async () => {
+    await writeFile(join(folder, 'application.js'), APPLICATION);
+    for (const node of await nodes()) {
+      await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
+      const child = spawn(node, ['application.js'], {
+        cwd: folder,
+        env: {
+          ...process.env,
+          SECRET_ID: here.secret.arn,
+          NODE_NO_WARNINGS: '1',
+          AWS_ENDPOINT_URL_SECRETS_MANAGER: bench.lab.endpoint,
+          AWS_ACCESS_KEY_ID: 'test',
+          AWS_SECRET_ACCESS_KEY: 'test',
+        },
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+      const logIn = async () => {
+        child.stdin.write('\n');
+        return (await lines.next()).value;
+      };
+      expect(await logIn()).toBe(`${here.role.name} AWSCURRENT`);
+      const token = await here.secret.begin();
+      await here.secret.stepsUntil('setSecret', token);
+      expect(await logIn()).toBe(`${here.role.name} AWSPENDING`);
+      await here.secret.step('testSecret', token);
+      await here.secret.step('finishSecret', token);
+      expect(await logIn()).toMatch(here.role.name);
+      // The pool is not ended, and has no session left.
+      child.stdin.end();
+      expect(await once(child, 'exit')).toEqual([0, null]);
+    }
+  });
+
+  test('its types are those that its documentation shows, and need nothing that is not there', async () => {
+    await writeFile(
+      join(folder, 'application.ts'),
+      `import type { Pool, QueryResult } from 'pg';
+import { isRefusedPassword, LoginError, rotatingPool, secretLogin } from '${PACKAGE}/client';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+
+const login = secretLogin({ secretId: 'prod/shop', client: new SecretsManagerClient({ region: 'eu-central-1' }) });
+const pool: Pool = rotatingPool(login, { max: 20 });
+const rows: Promise<QueryResult<{ one: number }>> = pool.query<{ one: number }>('SELECT 1 AS one');
+const { username, password, host, port, dbname, ssl, versionId } = await login.current();
+const text: string = username + password + host + dbname + versionId;
+const again: boolean = await login.refused(versionId);
+login.on('pendingUsed', ({ versionId, stage }) => console.log(versionId.length, stage.length));
+login.on('refused', ({ again, error }) => console.log(again, error instanceof LoginError && error.remedy));
+console.log(rows, text, again, port.toFixed(), ssl === false, isRefusedPassword(new Error()));
+// @ts-expect-error the secret says who logs in
+rotatingPool(login, { user: 'somebody' });
+// @ts-expect-error there is no such event
+login.on('rotated', () => {});
+`,
+    );
+    const options = { module: 'nodenext', target: 'es2022', strict: true, noEmit: true, types: ['node'] };
+    for (const skipLibCheck of [true, false]) {
+      const compilerOptions = { ...options, exactOptionalPropertyTypes: skipLibCheck, skipLibCheck };
+      await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['application.ts'] }));
+      const { stdout } = await run(process.execPath, [TSC, '-p', folder]).catch((error) => error);
+      expect(stdout).toBe('');
+    }
+  }, 120_000);
+
+  test('it is JavaScript and types, and what it imports is asked of the application', async () => {
+    const installed = join(folder, 'node_modules', PACKAGE);
+    const { peerDependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
+    const files = await readdir(join(installed, 'dist/client'));
+    expect(files.filter((name) => !/^[\w-]+\.d\.ts$/.test(name))).toEqual(['index.js']);
+    const code = await readFile(join(installed, 'dist/client/index.js'), 'utf8');
+    const imported = [...code.matchAll(/^import .*?from "([^"]+)";$/gms)].map(([, name = '']) => name);
+    const foreign = [...new Set(imported.filter((name) => !name.startsWith('node:')))];
+    expect(foreign.sort()).toEqual(Object.keys(peerDependencies).sort());
+    expect(await readdir(installed)).not.toContain('client');
+  });
+});
