@@ -5,12 +5,14 @@
  */
 import type { Options } from './bench/options.ts';
 
-const USAGE = `npm run bench -- [rotation] | cold | scale | fleet | stdio | plots  [options]
+const USAGE = `npm run bench -- [rotation] | cold | scale | fleet | clients | stdio | plots  [options]
 
   rotation   API calls, logins, statements, bytes, CPU and time by step (the default)
   cold       from the start of a process to its first answers; --levers: and without each of the build's levers
   scale      the cost of a rotation as everything around it grows
   fleet      many secrets due at once, under the service's quotas; with what a large fleet costs a month
+  clients    what applications see of a single user's rotation, at 40 logins a second and 3 s between setSecret and
+             finishSecret: logins that are refused, with our client and with others
   stdio      serves our own function by lines, for others to measure:
              {"SecretId","ClientRequestToken","Step"} in, {"ok":true} or {"error":"…"} out
   plots      draws docs/plots/*.svg from docs/plots/results.json
@@ -30,6 +32,8 @@ const USAGE = `npm run bench -- [rotation] | cold | scale | fleet | stdio | plot
       --databases N       fleet: databases that the secrets are spread over (4)
       --quota PART        fleet: how much of the service's quotas to enforce (1); less shows the ceiling on a slow machine
       --price NAME=USD    fleet: a list price or another input of its calculation, which shows them all
+      --packages FOLDER   clients: in whose node_modules other libraries are (.): @aws-lambda-powertools/parameters,
+                          aws-advanced-nodejs-wrapper; one that is not there is left out
       --json              results as JSON on stdout
       --save              results into docs/plots/results.json as well
 

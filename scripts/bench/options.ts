@@ -1,9 +1,10 @@
 /** The command line of `npm run bench`, parsed. */
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { inputsWith } from './fleet-needs.ts';
 
-const COMMANDS = ['rotation', 'cold', 'scale', 'fleet', 'plots'] as const;
+const COMMANDS = ['rotation', 'cold', 'scale', 'fleet', 'clients', 'plots'] as const;
 export type Command = (typeof COMMANDS)[number];
 
 export interface Options {
@@ -25,6 +26,8 @@ export interface Options {
   readonly quota: number;
   /** List prices that replace the built-in ones, by name, in US dollars. */
   readonly prices: Readonly<Record<string, number>>;
+  /** The folder whose node_modules other libraries for applications are in. */
+  readonly packages: string;
   readonly json: boolean;
   readonly save: boolean;
 }
@@ -49,6 +52,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
       databases: { type: 'string', default: '4' },
       quota: { type: 'string', default: '1' },
       price: { type: 'string', multiple: true, default: [] },
+      packages: { type: 'string', default: '.' },
       json: { type: 'boolean', default: false },
       save: { type: 'boolean', default: false },
     },
@@ -74,6 +78,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     databases: count('--databases', values.databases),
     quota: part(values.quota),
     prices: prices(values.price),
+    packages: resolve(values.packages),
     json: values.json,
     save: values.save,
   };

@@ -21,6 +21,11 @@ describe('options of npm run bench', () => {
     ).toMatchObject({ command: 'fleet', secrets: 20, concurrency: [5, 10], quota: 0.5, prices: { secret: 0.3 } });
   });
 
+  it('find libraries for applications in a folder, by default this one', () => {
+    expect(parseOptions(['clients'])).toMatchObject({ command: 'clients', packages: process.cwd() });
+    expect(parseOptions(['clients', '--packages', '/opt/others'])).toMatchObject({ packages: '/opt/others' });
+  });
+
   it("leave TLS off on a server given by its URL, unless they say who signed the server's certificate", () => {
     const url = 'postgres://postgres:x@127.0.0.1:5432';
     expect(parseOptions(['--postgres', url])).toMatchObject({ tls: [false] });
