@@ -19,6 +19,9 @@ type ConnectCallback = (
 /** How long to look for another login where the pool has no connectionTimeoutMillis, in ms. */
 const PATIENCE = 10_000;
 
+/** What is found that fast need not have been waited for, in ms. */
+const AT_ONCE = 20;
+
 /**
  * A pg.Pool whose new sessions log in as the secret says at that moment, and try again where that was refused. Sessions
  * that are open stay as they are: PostgreSQL asks for the password at login only.
@@ -82,13 +85,14 @@ export class RotatingPool extends pg.Pool {
     if (this.#ended) throw new Error('Cannot use a pool after calling end on the pool');
     const limit = this.options.connectionTimeoutMillis || 0;
     const patience = new Patience(limit > 0 ? limit : PATIENCE);
-    for (let isFirst = true; ; isFirst = false) {
+    for (;;) {
       // A session that is free, or that the pool waits for, needs no login.
       if (this.idleCount === 0 && this.totalCount < this.options.max)
         await this.#login.current({ timeoutMillis: patience.left });
       try {
-        // The pool's own time-out begins anew at each attempt.
-        return await (limit > 0 && !isFirst ? this.#connectWithin(patience) : super.connect());
+        // The pool's own time-out begins only now.
+        const isLate = limit > 0 && limit - patience.left > AT_ONCE;
+        return await (isLate ? this.#connectWithin(patience) : super.connect());
       } catch (error) {
         const versionId = error instanceof Error ? this.#attempts.get(error) : undefined;
         if (versionId === undefined) throw error;

@@ -61,6 +61,18 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 `;
 
+/** A Lambda function with one pool in its module. */
+const LAMBDA = `
+import { rotatingPool, secretLogin } from '${PACKAGE}/client';
+
+const login = secretLogin({ secretId: process.env.SECRET_ID });
+const pool = rotatingPool(login, { max: 1, maxUses: 1, connectionTimeoutMillis: 10_000 });
+export async function handler() {
+  const { rows } = await pool.query('SELECT current_user AS name');
+  return { name: rows[0].name, stage: (await login.current()).stage, instance: process.pid };
+}
+`;
+
 /** The Node that runs the tests, and the one that npm was started with, where that is another. */
 async function nodes(): Promise<readonly string[]> {
   const { stdout } = await run('node', ['-p', 'process.execPath'], {
@@ -106,6 +118,31 @@ describe('installed from its tarball', () => {
       // The pool is not ended, and has no session left.
       child.stdin.end();
       expect(await once(child, 'exit')).toEqual([0, null]);
+    }
+  });
+
+  test('it works in a Lambda function with one pool a module, whose instance is frozen while the secret is rotated', async () => {
+    await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
+    const bundle = join(folder, 'lambda.mjs');
+    await writeFile(bundle, LAMBDA);
+    const environment = { SECRET_ID: here.secret.arn, AWS_ENDPOINT_URL_SECRETS_MANAGER: bench.lab.endpoint };
+    const arn = bench.lab.functions.register({ name: 'shop', bundle, environment });
+    const invoke = async () => {
+      const result = await bench.lab.functions.invoke(arn, {});
+      if (!result.ok) throw new Error(result.errorMessage);
+      return result.payload as { name: string; stage: string; instance: number };
+    };
+    const { instance, ...first } = await invoke();
+    expect(first).toEqual({ name: here.role.name, stage: 'AWSCURRENT' });
+    for (let rotations = 1; rotations <= 2; rotations++) {
+      process.kill(instance, 'SIGSTOP');
+      try {
+        for (let rotation = 1; rotation <= rotations; rotation++)
+          expect(await here.secret.rotate()).toMatchObject({ outcome: 'succeeded' });
+      } finally {
+        process.kill(instance, 'SIGCONT');
+      }
+      expect(await invoke()).toEqual({ ...first, instance });
     }
   });
 
