@@ -1,47 +1,31 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildClient } from '../../../scripts/build/client.ts';
 import { arrange } from '../../support/arrangement.ts';
+import { ApplicationProcess, installBeside, installClient, PACKAGE } from '../../support/installed-client.ts';
 import { sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 
 const run = promisify(execFile);
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const TSC = createRequire(import.meta.url)
   .resolve('typescript/package.json')
   .replace('package.json', 'bin/tsc');
-const PACKAGE = 'postgres-secret-rotation';
 /** What an application has beside it. */
 const PEERS = ['pg', '@aws-sdk/client-secrets-manager', '@types/pg', '@types/node', 'undici-types'];
 
 let bench: RotationBench;
 /** An application's folder, with the packed package installed in it. */
 let folder: string;
+let installed: string;
 beforeAll(async () => {
   bench = await RotationBench.open();
   folder = await mkdtemp(join(tmpdir(), 'application-'));
-  await buildClient();
-  const installed = join(folder, 'node_modules', PACKAGE);
-  await mkdir(installed, { recursive: true });
-  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
-    cwd: ROOT,
-  });
-  const [packed] = Object.values(JSON.parse(stdout)) as { filename: string }[];
-  await run('tar', ['-xzf', join(folder, packed?.filename ?? ''), '-C', installed, '--strip-components=1']);
-  for (const name of PEERS) {
-    const at = join(folder, 'node_modules', name);
-    await mkdir(dirname(at), { recursive: true });
-    await symlink(join(ROOT, 'node_modules', name), at);
-  }
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'application', type: 'module', private: true }));
+  installed = await installClient(folder);
+  await installBeside(folder, PEERS);
 }, 120_000);
 afterAll(async () => {
   await bench[Symbol.asyncDispose]();
@@ -91,33 +75,17 @@ describe('installed from its tarball', () => {
     await writeFile(join(folder, 'application.js'), APPLICATION);
     for (const node of await nodes()) {
       await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
-      const child = spawn(node, ['application.js'], {
-        cwd: folder,
-        env: {
-          ...process.env,
-          SECRET_ID: here.secret.arn,
-          NODE_NO_WARNINGS: '1',
-          AWS_ENDPOINT_URL_SECRETS_MANAGER: bench.lab.endpoint,
-          AWS_ACCESS_KEY_ID: 'test',
-          AWS_SECRET_ACCESS_KEY: 'test',
-        },
-        stdio: ['pipe', 'pipe', 'inherit'],
-      });
-      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-      const logIn = async () => {
-        child.stdin.write('\n');
-        return (await lines.next()).value;
-      };
-      expect(await logIn()).toBe(`${here.role.name} AWSCURRENT`);
+      const environment = { SECRET_ID: here.secret.arn, AWS_ENDPOINT_URL_SECRETS_MANAGER: bench.lab.endpoint };
+      await using application = new ApplicationProcess(node, ['application.js'], folder, environment);
+      expect(await application.ask('')).toBe(`${here.role.name} AWSCURRENT`);
       const token = await here.secret.begin();
       await here.secret.stepsUntil('setSecret', token);
-      expect(await logIn()).toBe(`${here.role.name} AWSPENDING`);
+      expect(await application.ask('')).toBe(`${here.role.name} AWSPENDING`);
       await here.secret.step('testSecret', token);
       await here.secret.step('finishSecret', token);
-      expect(await logIn()).toMatch(here.role.name);
+      expect(await application.ask('')).toMatch(here.role.name);
       // The pool is not ended, and has no session left.
-      child.stdin.end();
-      expect(await once(child, 'exit')).toEqual([0, null]);
+      expect(await application.end()).toBe(0);
     }
   });
 
@@ -178,7 +146,6 @@ login.on('rotated', () => {});
   }, 120_000);
 
   test('it is JavaScript and types, and what it imports is asked of the application', async () => {
-    const installed = join(folder, 'node_modules', PACKAGE);
     const { peerDependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
     const files = await readdir(join(installed, 'dist/client'));
     expect(files.filter((name) => !/^[\w-]+\.d\.ts$/.test(name))).toEqual(['index.js']);
