@@ -6,12 +6,16 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-const SUITES = ['model', 'hostile', 'crash-everywhere'].map((name) => `test/integration/resilience/${name}.test.ts`);
+const SUITES = [
+  ...['model', 'hostile', 'crash-everywhere'].map((name) => `test/integration/resilience/${name}.test.ts`),
+  'test/integration/client/examples.test.ts',
+];
 
 const USAGE = `npm run test:soak -- [minutes]
 
 The model check for so many minutes (30), and a crash at every point of a rotation in every way, on every PostgreSQL
-there is. What the model check finds is replayed by FC_SEED and FC_PATH, which it prints.
+there is; and the examples of docs/applications.md with their libraries, which are installed for it (400 MB). What the
+model check finds is replayed by FC_SEED and FC_PATH, which it prints.
 `;
 
 const argument = process.argv[2] ?? '30';

@@ -4,18 +4,16 @@ import postgres from 'postgres';
 import { isRefusedPassword, secretLogin } from 'postgres-secret-rotation/client';
 
 const login = secretLogin({ secretId: process.env.SECRET_ID });
-let sql;
-let versionOfSql;
+/** By version: it asks for a password only, never for a user, so that another login is another instance. */
+const instances = new Map();
 
-/** It asks for a password only, never for a user: another login is another instance. Sessions in use end by themselves. */
 async function connected() {
   const { username: user, password, host, port, dbname: database, ssl, versionId } = await login.current();
-  if (versionId !== versionOfSql) {
-    sql?.end({ timeout: 60 });
-    versionOfSql = versionId;
-    sql = postgres({ user, password, host, port, database, ssl, max: 20, onnotice: () => {} });
+  if (!instances.has(versionId)) {
+    // Sessions of the instances before end by themselves, once they are idle.
+    instances.set(versionId, postgres({ user, password, host, port, database, ssl, max: 20, idle_timeout: 30 }));
   }
-  return { sql, versionId };
+  return { sql: instances.get(versionId), versionId };
 }
 
 /** @param work one statement or one transaction, which is begun anew where it could not log in. */
@@ -35,4 +33,4 @@ export async function currentUser() {
   return row.name;
 }
 
-export const close = () => sql?.end();
+export const close = () => Promise.all(Array.from(instances.values(), (sql) => sql.end()));

@@ -6,6 +6,7 @@ import { ApiRelay } from './api-relay.ts';
 import type { Arena } from './arena.ts';
 import { APPLICATIONS, type Application, type ApplicationKind } from './client-applications.ts';
 import { Contender, ours } from './contender.ts';
+import { median, percentile } from './statistics.ts';
 
 export interface ClientsPlan {
   readonly bundles: string;
@@ -26,7 +27,8 @@ export interface ClientResult {
   readonly refused: number;
   /** Logins that failed for another reason. */
   readonly failed: number;
-  /** Of the slowest login that succeeded, in ms. */
+  /** Of logins that succeeded, in ms. */
+  readonly medianMs: number;
   readonly slowestMs: number;
   /** Calls to Secrets Manager from the first setSecret on. */
   readonly apiCalls: number;
@@ -73,7 +75,7 @@ async function benchClient(arena: Arena, kind: ApplicationKind, plan: ClientsPla
 }
 
 function missing({ name }: ApplicationKind): ClientResult {
-  const nothing = { logins: 0, refused: 0, failed: 0, slowestMs: Number.NaN, apiCalls: 0 };
+  const nothing = { logins: 0, refused: 0, failed: 0, medianMs: Number.NaN, slowestMs: Number.NaN, apiCalls: 0 };
   return { application: name, installed: false, ...nothing };
 }
 
@@ -84,7 +86,7 @@ class Load {
   readonly #logins: Promise<void>[] = [];
   #refused = 0;
   #failed = 0;
-  #slowestMs = 0;
+  readonly #ms: number[] = [];
 
   constructor(application: Application, perSecond: number) {
     this.#application = application;
@@ -94,15 +96,15 @@ class Load {
   async end() {
     clearInterval(this.#timer);
     await Promise.all(this.#logins);
-    const slowestMs = this.#slowestMs;
-    return { logins: this.#logins.length, refused: this.#refused, failed: this.#failed, slowestMs };
+    const times = { medianMs: median(this.#ms), slowestMs: percentile(this.#ms, 100) };
+    return { logins: this.#logins.length, refused: this.#refused, failed: this.#failed, ...times };
   }
 
   async #logIn(): Promise<void> {
     const from = performance.now();
     try {
       await this.#application.logIn();
-      this.#slowestMs = Math.max(this.#slowestMs, performance.now() - from);
+      this.#ms.push(performance.now() - from);
     } catch (error) {
       if (isRefusal(error)) this.#refused += 1;
       else this.#failed += 1;

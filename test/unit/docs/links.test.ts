@@ -2,7 +2,11 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 
-test.each(['docs/what-can-go-wrong.md', 'SECURITY.md'])('every file that %s links to is there', async (document) => {
+test.each([
+  'docs/what-can-go-wrong.md',
+  'docs/applications.md',
+  'SECURITY.md',
+])('every file that %s links to is there', async (document) => {
   const url = new URL(`../../../${document}`, import.meta.url);
   const links = Array.from((await readFile(url, 'utf8')).matchAll(/\]\(([^)#]+)/g), ([, link = '']) => link);
   const files = links.filter((link) => !/^\w+:/.test(link));
