@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const SUITES = [
   ...['model', 'hostile', 'crash-everywhere'].map((name) => `test/integration/resilience/${name}.test.ts`),
-  'test/integration/client/examples.test.ts',
+  ...['model', 'examples'].map((name) => `test/integration/client/${name}.test.ts`),
 ];
 
 const USAGE = `npm run test:soak -- [minutes]
