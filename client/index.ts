@@ -49,6 +49,7 @@ export function secretLogin(options: SecretLoginOptions): SecretLogin {
       versions: secretVersions(client ?? clientFor(secretId, region), secretId),
       trust: () => trustedBy(caFile),
       timeoutMillis,
+      pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
       now: Date.now,
     });
   known.set(key, login);

@@ -37,9 +37,4 @@ export class Patience {
       clearTimeout(timer);
     }
   }
-
-  /** Waits that long, or as long as it lasts. */
-  async pause(milliseconds: number): Promise<void> {
-    await new Promise<void>((resolve) => setTimeout(resolve, Math.min(milliseconds, this.left)));
-  }
 }

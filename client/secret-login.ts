@@ -15,6 +15,8 @@ export interface SecretLoginParts {
   readonly versions: SecretVersions;
   readonly trust: () => Promise<SecureContext>;
   readonly timeoutMillis: number;
+  /** Resolves so many ms later. */
+  readonly pause: (milliseconds: number) => Promise<void>;
   /** ms since 1970, which goes on while a Lambda instance is frozen. */
   readonly now: () => number;
 }
@@ -130,7 +132,7 @@ export class SecretLogin extends EventEmitter<SecretLoginEvents> {
       } else if (wait === 0) {
         await patience.with(this.#read((reading) => this.#look(known, reading))).catch(() => {});
       } else if (this.#hope && wait < patience.left) {
-        await patience.pause(wait);
+        await this.#parts.pause(wait);
       } else {
         return false;
       }

@@ -43,6 +43,7 @@ class Application {
       trust: () => Promise.reject(new Error('no TLS is wanted here')),
       // Shorter than any pause: those pass by the history's clock.
       timeoutMillis: 900,
+      pause: () => Promise.reject(new Error('no pause fits into its time')),
       now: () => world.clock.now().getTime(),
     });
   }

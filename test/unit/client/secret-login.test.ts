@@ -20,6 +20,7 @@ class World implements SecretVersions {
     versions: this,
     trust: () => Promise.reject(new Error('no TLS is wanted here')),
     timeoutMillis: 400,
+    pause: () => Promise.reject(new Error('no pause fits into its time')),
     now: () => this.now,
   });
 
