@@ -3,7 +3,8 @@
  * Node strips none under node_modules. What it needs of others (pg, the SDK) stays an import.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -20,8 +21,15 @@ const TSC = createRequire(import.meta.url)
 export async function buildClient(folder = join(root, 'dist/client')): Promise<readonly string[]> {
   const [code, types] = await Promise.all([bundled(), declared()]);
   const files = new Map([['index.js', code], ...types]);
+  // Each file is put in place at once, for whoever packs or imports them meanwhile.
+  const fresh = `${folder}.${randomUUID()}`;
   await mkdir(folder, { recursive: true });
-  for (const [path, text] of files) await writeFile(join(folder, path), text);
+  await mkdir(fresh);
+  for (const [path, text] of files) {
+    await writeFile(join(fresh, path), text);
+    await rename(join(fresh, path), join(folder, path));
+  }
+  await rm(fresh, { recursive: true });
   return [...files.keys()];
 }
 

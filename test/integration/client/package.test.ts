@@ -45,6 +45,17 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 `;
 
+const TLS_SECRET = { engine: 'postgres', host: 'db.example.com', username: 'app', password: 'none-of-a-server' };
+const TRUST = `
+import { once } from 'node:events';
+import { secretLogin } from '${PACKAGE}/client';
+
+await once(process.stdin, 'data');
+const { ssl } = await secretLogin({ secretId: process.env.SECRET_ID }).current();
+console.log(JSON.stringify(ssl));
+process.stdin.unref();
+`;
+
 /** A Lambda function with one pool in its module. */
 const LAMBDA = `
 import { rotatingPool, secretLogin } from '${PACKAGE}/client';
@@ -85,6 +96,17 @@ describe('installed from its tarball', () => {
       await here.secret.step('finishSecret', token);
       expect(await application.ask('')).toMatch(here.role.name);
       // The pool is not ended, and has no session left.
+      expect(await application.end()).toBe(0);
+    }
+  });
+
+  test('it knows whom to trust on every Node that is here', async () => {
+    const secret = await bench.store({ strategy: 'single-user' }, JSON.stringify(TLS_SECRET));
+    await writeFile(join(folder, 'trust.js'), TRUST);
+    for (const node of await nodes()) {
+      const environment = { SECRET_ID: secret.arn, AWS_ENDPOINT_URL_SECRETS_MANAGER: bench.lab.endpoint };
+      await using application = new ApplicationProcess(node, ['trust.js'], folder, environment);
+      expect(JSON.parse(await application.ask(''))).toMatchObject({ rejectUnauthorized: true, minVersion: 'TLSv1.2' });
       expect(await application.end()).toBe(0);
     }
   });
