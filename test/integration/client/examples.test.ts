@@ -10,6 +10,7 @@ import { ApplicationProcess, installBeside, installClient } from '../../support/
 import { roleScope, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
+import { toolIsHere } from '../../support/tools.ts';
 import { twins } from '../../support/twins.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../examples/applications', import.meta.url));
@@ -30,6 +31,21 @@ const LIBRARIES = {
 const WITH_PG_ALONE = ['pg.js', 'pg-client.js'];
 const withLibraries = process.env.SOAK_MINUTES !== undefined || process.env.CLIENT_LIBRARIES !== undefined;
 
+const PSYCOPG: readonly [string, ...string[]] = ['python3', '-c', 'import boto3, psycopg, psycopg_pool'];
+const psycopgIsHere = toolIsHere("Python's psycopg, psycopg_pool and boto3", PSYCOPG, 'REQUIRE_PSYCOPG');
+
+/** The same as the next, in Python. */
+const PYTHON_DRIVER = `
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import psycopg3
+for line in iter(sys.stdin.readline, ""):
+    with ThreadPoolExecutor(int(line)) as threads:
+        users = set(threads.map(lambda _: psycopg3.current_user(), range(int(line))))
+    print(",".join(users), flush=True)
+psycopg3.close()
+`;
+
 /** Answers a number with the users that so many statements at one time have run as. */
 const DRIVER = `
 import { createInterface } from 'node:readline';
@@ -48,6 +64,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'examples-'));
   await cp(EXAMPLES, folder, { recursive: true });
   await writeFile(join(folder, 'driver.js'), DRIVER);
+  await writeFile(join(folder, 'driver.py'), PYTHON_DRIVER);
   if (withLibraries) await installLibraries(folder);
   else await installBeside(folder, ['pg', '@aws-sdk/client-secrets-manager']);
   await installClient(folder);
@@ -79,8 +96,12 @@ const SDK = '@aws-sdk/client-secrets-manager@3.1164.0';
 
 /** Two rotations, the first of them watched in its middle; each time more statements at once than there are sessions. */
 async function ridesThrough(example: string, secret: TestSecret, user: string): Promise<void> {
-  const environment = { SECRET_ID: secret.arn, AWS_ENDPOINT_URL_SECRETS_MANAGER: bench.lab.endpoint };
-  await using application = new ApplicationProcess(process.execPath, ['driver.js', example], folder, environment);
+  const lab = { AWS_ENDPOINT_URL_SECRETS_MANAGER: bench.lab.endpoint, AWS_DEFAULT_REGION: 'us-east-1' };
+  const [command, driver] = example.endsWith('.py') ? ['python3', 'driver.py'] : [process.execPath, 'driver.js'];
+  await using application = new ApplicationProcess(command, [driver, example], folder, {
+    ...lab,
+    SECRET_ID: secret.arn,
+  });
   expect(await application.ask('1')).toBe(user);
   const token = await secret.begin();
   await secret.stepsUntil('setSecret', token);
@@ -106,6 +127,7 @@ const WITH_LIBRARIES = ['drizzle', 'knex', 'kysely', 'postgres-js', 'prisma', 's
 describe.each([
   ...WITH_PG_ALONE,
   ...(withLibraries ? WITH_LIBRARIES : []),
+  ...(psycopgIsHere ? ['psycopg3.py'] : []),
 ])('examples/applications/%s rides through rotations of', (example) => {
   test('a single user', async () => {
     await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
