@@ -120,6 +120,7 @@ export class SecretLogin extends EventEmitter<SecretLoginEvents> {
   }
 
   async #findAnother(versionId: string, patience: Patience): Promise<boolean> {
+    let hasWaited = false;
     for (;;) {
       const known = this.#known;
       if (known === undefined || known.version.versionId !== versionId) return true;
@@ -131,7 +132,9 @@ export class SecretLogin extends EventEmitter<SecretLoginEvents> {
         await patience.with(underWay).catch(() => {});
       } else if (wait === 0) {
         await patience.with(this.#read((reading) => this.#look(known, reading))).catch(() => {});
-      } else if (this.#hope && wait < patience.left) {
+      } else if (wait < patience.left && (this.#hope || !hasWaited)) {
+        // Whoever was refused since the last look is owed the next one; another after that only where it may help.
+        hasWaited = true;
         await this.#parts.pause(wait);
       } else {
         return false;

@@ -14,13 +14,15 @@ class World implements SecretVersions {
   /** Labels in the order in which they were read. */
   readonly reads: string[] = [];
   failure: LoginError | undefined;
+  /** None fits into the time that callers have, unless a test says so. */
+  pause = (_milliseconds: number): Promise<void> => Promise.reject(new Error('no pause was expected'));
   #held: PromiseWithResolvers<void> | undefined;
 
   readonly login = new SecretLogin({
     versions: this,
     trust: () => Promise.reject(new Error('no TLS is wanted here')),
     timeoutMillis: 400,
-    pause: () => Promise.reject(new Error('no pause fits into its time')),
+    pause: (milliseconds) => this.pause(milliseconds),
     now: () => this.now,
   });
 
@@ -255,6 +257,17 @@ describe('refused()', () => {
     world.now += 1_000;
     expect(await world.login.refused('p')).toBe(true);
     expect(await world.password()).toBe('of-a');
+  });
+
+  test('is owed a look after its refusal, which it waits for', async () => {
+    expect(await world.login.refused('a')).toBe(false);
+    world.store('AWSCURRENT', 'b');
+    world.pause = async (milliseconds) => {
+      world.now += milliseconds;
+    };
+    expect(await world.login.refused('a', { timeoutMillis: 5_000 })).toBe(true);
+    expect(world.now).toBe(START + 1_000);
+    expect(await world.login.refused('b', { timeoutMillis: 5_000 })).toBe(false);
   });
 
   test('is false with the reason in its event where Secrets Manager does not answer in time', async () => {
