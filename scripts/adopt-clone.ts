@@ -1,7 +1,9 @@
 /** `npm run adopt-clone`: hands what a clone made by AWS's function owns to the base role. See docs/adopting-aws-clones.md. */
 import { parseArgs } from 'node:util';
-import { Client, escapeIdentifier } from 'pg';
+import { type Client, escapeIdentifier } from 'pg';
+import { ExplicitClient } from '../shared/database/client-options.ts';
 import { handOver, planHandovers } from './adoption/adopt-clone.ts';
+import { connectionFrom } from './adoption/connection.ts';
 
 const HELP = `Hands the objects that an alternating login of AWS's rotation function owns to the user that it is a clone of.
 
@@ -12,7 +14,7 @@ const HELP = `Hands the objects that an alternating login of AWS's rotation func
   --apply       do it; without, only show the SQL
 
 The connection is taken from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE (default: postgres) and PGSSLMODE
-(default: verify-full). The user must be a superuser, or a member of both roles. Privileges are not changed.`;
+(verify-full, the default, no-verify or disable), and from nothing else. The user must be a superuser, or a member of both roles. Privileges are not changed.`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -32,10 +34,10 @@ async function main(): Promise<void> {
   const clone = values.clone ?? `${base}_clone`;
 
   const handovers = await planHandovers(connect, { base, clone });
-  if (handovers.length === 0) console.log(`-- ${escapeIdentifier(clone)} owns nothing: there is nothing to do.`);
+  if (handovers.length === 0) console.log(comment(`${escapeIdentifier(clone)} owns nothing: there is nothing to do.`));
   for (const handover of handovers) {
-    console.log(`-- In the database ${escapeIdentifier(handover.database)}:`);
-    for (const object of handover.objects) console.log(`--   ${object}`);
+    console.log(comment(`In the database ${escapeIdentifier(handover.database)}:`));
+    for (const object of handover.objects) console.log(comment(`  ${object}`));
     console.log(`${handover.sql};`);
     if (apply) {
       await handOver(connect, handover);
@@ -45,12 +47,14 @@ async function main(): Promise<void> {
   if (handovers.length > 0 && !apply) console.log('-- Nothing was changed. Run it again with --apply to do this.');
 }
 
-async function connect(database = process.env.PGDATABASE ?? 'postgres'): Promise<Client> {
-  const client = new Client({
-    database,
-    application_name: 'adopt-clone',
-    ...(process.env.PGSSLMODE === undefined ? { ssl: true } : {}),
-  });
+/** One line of SQL that does nothing, whatever the text: who names an object may put a line break into its name. */
+function comment(text: string): string {
+  return `-- ${text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')}`;
+}
+
+async function connect(database?: string): Promise<Client> {
+  const options = connectionFrom(process.env);
+  const client = new ExplicitClient({ ...options, database: database ?? options.database });
   await client.connect();
   return client;
 }

@@ -1,3 +1,5 @@
+import type { DatabaseSettings } from './database/settings.ts';
+import type { CaFile } from './database/tls.ts';
 import { RotationError } from './rotation/errors.ts';
 import {
   AWS_EXCLUDED,
@@ -8,24 +10,13 @@ import {
   PUNCTUATION,
   UPPERCASE,
 } from './secrets/password-policy.ts';
-
-/** Who computes what PostgreSQL stores: the function (the password never leaves it) or the server. */
-export type PasswordHashing = 'client' | 'server';
+import type { ServiceOptions } from './secrets/secret-store.ts';
 
 /** A rotation function's settings, read from its environment once. The README lists the variables. */
-export interface Config {
-  /** SECRETS_MANAGER_ENDPOINT; undefined leaves the choice to the AWS SDK. */
-  readonly secretsManagerEndpoint: string | undefined;
-  /** Tries of one API call, the first included. */
-  readonly maxAttempts: number;
+export interface Config extends DatabaseSettings, ServiceOptions {
   readonly passwordPolicy: PasswordPolicy;
-  readonly passwordHashing: PasswordHashing;
-  /** Whether a secret without an `ssl` key may fall back to plain text where the server has no TLS. */
-  readonly tlsFallback: boolean;
-  /** Alternating users: whether the twin acts as the base role; `false` keeps the behaviour of AWS's clones. */
-  readonly alternatingSetRole: boolean;
-  /** Files of trusted CA certificates (PEM) besides Node's own; a missing optional one is passed over. */
-  readonly caFiles: readonly { readonly path: string; readonly optional: boolean }[];
+  /** Files of trusted CA certificates besides Node's own. */
+  readonly caFiles: readonly CaFile[];
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -40,7 +31,7 @@ const LAMBDA_CA_FILE = '/var/runtime/ca-cert.pem';
 const MAX_ATTEMPTS = 7;
 
 /**
- * @param environment process.env unless given; nothing else in the project reads it.
+ * @param environment process.env unless given.
  * @throws RotationError INVALID_ENVIRONMENT, naming the variable.
  */
 export function readConfig(environment: Environment = process.env): Config {
@@ -51,6 +42,7 @@ export function readConfig(environment: Environment = process.env): Config {
     passwordPolicy: readPasswordPolicy(environment),
     passwordHashing: readChoice(environment, 'PASSWORD_HASHING', ['client', 'server']),
     tlsFallback: readChoice(environment, 'TLS_FALLBACK', ['deny', 'allow']) === 'allow',
+    allowPooler: readBoolean(environment, 'ALLOW_POOLER', false),
     alternatingSetRole: readBoolean(environment, 'ALTERNATING_SET_ROLE', true),
     caFiles: [
       { path: LAMBDA_CA_FILE, optional: true },

@@ -4,6 +4,7 @@ import type { Context, Handler } from 'aws-lambda';
 import { type Config, readConfig } from './config.ts';
 import { roleDatabase } from './database/database.ts';
 import { trustStore } from './database/tls.ts';
+import { noTwins, type TwinSql } from './database/twin-sql.ts';
 import { Deadline } from './deadline.ts';
 import { stepObserver } from './observer.ts';
 import { asRotationError } from './rotation/errors.ts';
@@ -19,14 +20,14 @@ import { secretStore, secretsManagerClient } from './secrets/secret-store.ts';
  *
  * What Secrets Manager needs to know is only whether the step succeeded: it returns nothing, or throws a RotationError.
  *
- * @param superusers where the strategy finds superuser secrets, if it needs any.
+ * @param parts what the strategy needs besides, if it needs any.
  */
 export function rotationHandler(
   strategy: RotationStrategy,
-  superusers: SuperuserSecretsOf = noSuperusers,
+  { superusers = noSuperusers, twins = noTwins }: StrategyParts = {},
 ): Handler<unknown, void> {
   const observer = stepObserver(strategy.name);
-  const prepare = instanceOf(strategy, superusers);
+  const prepare = instanceOf(strategy, { superusers, twins });
 
   return async (input, context) => {
     const started = performance.now();
@@ -44,6 +45,14 @@ export function rotationHandler(
       throw error;
     }
   };
+}
+
+/** What only some strategies need, and so only their functions hold. */
+export interface StrategyParts {
+  /** Where superuser secrets are found. */
+  readonly superusers?: SuperuserSecretsOf;
+  /** SQL of twin logins. */
+  readonly twins?: TwinSql;
 }
 
 /** Makes the port to superuser secrets for one step. */
@@ -65,7 +74,7 @@ interface Instance {
 /** Wires the parts of one step to those that live as long as the instance. */
 function instanceOf(
   strategy: RotationStrategy,
-  superusers: SuperuserSecretsOf,
+  { superusers, twins }: Required<StrategyParts>,
 ): (event: RotationEvent, context: Context) => Rotation {
   let instance: Instance | undefined;
   return (event, context) => {
@@ -80,7 +89,7 @@ function instanceOf(
       deadline,
       store: secretStore(client, event, deadline),
       superusers: superusers(client, deadline),
-      database: roleDatabase(config, trust, deadline),
+      database: roleDatabase({ settings: config, trust, deadline, twins }),
       newPassword: () => generatePassword(config.passwordPolicy),
     };
   };

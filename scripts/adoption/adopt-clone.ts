@@ -1,4 +1,5 @@
-import { type Client, escapeIdentifier } from 'pg';
+import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
+import { pinnedQuery } from '../../shared/database/pinned.ts';
 
 /** The two logins of a secret whose second one AWS's function made. */
 export interface Clone {
@@ -21,16 +22,23 @@ export type Connect = (database?: string) => Promise<Client>;
 /**
  * Looks for what the clone owns, in every database. Changes nothing.
  *
+ * Each database may be somebody else's, who chooses what names mean in it and in which encoding they are compared: no
+ * statement is run but in a pinned transaction.
+ *
  * @throws Error where the two roles are not the two logins of a secret.
  */
 export async function planHandovers(connect: Connect, roles: Clone): Promise<Handover[]> {
   const databases = await withClient(connect(), async (client) => {
+    await checkEncoding(client, roles);
     await checkRoles(client, roles);
     return await databasesWithObjects(client, roles);
   });
   const handovers: Handover[] = [];
   for (const { database, here } of databases) {
-    const objects = await withClient(connect(database), (client) => ownedObjects(client, roles, here));
+    const objects = await withClient(connect(database), async (client) => {
+      await checkEncoding(client, roles);
+      return await ownedObjects(client, roles, here);
+    });
     const sql = `REASSIGN OWNED BY ${escapeIdentifier(roles.clone)} TO ${escapeIdentifier(roles.base)}`;
     handovers.push({ database, objects, sql });
   }
@@ -39,20 +47,35 @@ export async function planHandovers(connect: Connect, roles: Clone): Promise<Han
 
 /** Hands over what the clone owns in one database: all of it or nothing. Privileges stay as they are. */
 export async function handOver(connect: Connect, { database, sql }: Handover): Promise<void> {
-  await withClient(connect(database), (client) => client.query(sql));
+  // Whatever the database's owner has made the default.
+  await withClient(connect(database), (client) => pinnedQuery(client, `SET LOCAL TRANSACTION READ WRITE; ${sql}`));
+}
+
+const ASCII = /^\p{ASCII}*$/u;
+
+/** A database in another encoding takes a role's name for other bytes, and so for another role. */
+async function checkEncoding(client: Client, { base, clone }: Clone): Promise<void> {
+  if (ASCII.test(base + clone)) return;
+  const [row] = await pinnedQuery<{ database: string; encoding: string }>(
+    client,
+    `SELECT current_database() AS database, current_setting('server_encoding') AS encoding`,
+  );
+  if (row?.encoding === 'UTF8') return;
+  throw new Error(
+    `The database ${row?.database} must be in UTF8 for roles whose names are not ASCII, and is in ${row?.encoding}: where it is the one that PGDATABASE names, name another; else hand its objects over by hand.`,
+  );
 }
 
 async function checkRoles(client: Client, { base, clone }: Clone): Promise<void> {
-  const [row] = (
-    await client.query<{ base: boolean; clone: boolean; superuser: boolean; member: boolean }>(
-      `SELECT b.oid IS NOT NULL AS base, c.oid IS NOT NULL AS clone,
-              coalesce(b.rolsuper, false) OR coalesce(c.rolsuper, false) AS superuser,
-              EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = b.oid AND m.member = c.oid) AS member
-         FROM (VALUES (1)) AS one
-         LEFT JOIN pg_roles b ON b.rolname = $1 LEFT JOIN pg_roles c ON c.rolname = $2`,
-      [base, clone],
-    )
-  ).rows;
+  const [row] = await pinnedQuery<{ base: boolean; clone: boolean; superuser: boolean; member: boolean }>(
+    client,
+    `SELECT b.oid IS NOT NULL AS base, c.oid IS NOT NULL AS clone,
+            coalesce(b.rolsuper, false) OR coalesce(c.rolsuper, false) AS superuser,
+            EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = b.oid AND m.member = c.oid) AS member
+       FROM (VALUES (1)) AS one
+       LEFT JOIN pg_roles b ON b.rolname = ${escapeLiteral(base)}
+       LEFT JOIN pg_roles c ON c.rolname = ${escapeLiteral(clone)}`,
+  );
   for (const [name, exists] of [
     [base, row?.base],
     [clone, row?.clone],
@@ -68,8 +91,8 @@ async function checkRoles(client: Client, { base, clone }: Clone): Promise<void>
 }
 
 /** What REASSIGN OWNED hands over (PostgreSQL manual, REASSIGN OWNED): default privileges and user mappings it leaves. */
-const OWNED = `
-  SELECT o.* FROM pg_shdepend o JOIN pg_roles c ON c.oid = o.refobjid AND c.rolname = $1
+const ownedBy = (role: string) => `
+  SELECT o.* FROM pg_shdepend o JOIN pg_roles c ON c.oid = o.refobjid AND c.rolname = ${escapeLiteral(role)}
    WHERE o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'
      AND o.classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)`;
 
@@ -78,25 +101,25 @@ async function databasesWithObjects(
   client: Client,
   { clone }: Clone,
 ): Promise<readonly { database: string; here: boolean }[]> {
-  const { rows } = await client.query<{ database: string; here: boolean }>(
+  const owned = ownedBy(clone);
+  return await pinnedQuery<{ database: string; here: boolean }>(
+    client,
     `SELECT d.datname::text AS database, row_number() OVER (ORDER BY d.datname) = 1 AS here
        FROM pg_database d
       WHERE d.datallowconn
-        AND (d.oid IN (SELECT dbid FROM (${OWNED}) AS owned)
-             OR d.datname = current_database() AND EXISTS (SELECT FROM (${OWNED}) AS owned WHERE dbid = 0))
+        AND (d.oid IN (SELECT dbid FROM (${owned}) AS owned)
+             OR d.datname = current_database() AND EXISTS (SELECT FROM (${owned}) AS owned WHERE dbid = 0))
       ORDER BY d.datname`,
-    [clone],
   );
-  return rows;
 }
 
 async function ownedObjects(client: Client, { clone }: Clone, shared: boolean): Promise<string[]> {
-  const { rows } = await client.query<{ object: string }>(
+  const rows = await pinnedQuery<{ object: string }>(
+    client,
     `SELECT pg_describe_object(classid, objid, objsubid) AS object
-       FROM (${OWNED}) AS owned
-      WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) OR dbid = 0 AND $2
+       FROM (${ownedBy(clone)}) AS owned
+      WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) OR dbid = 0 AND ${shared}
       ORDER BY 1`,
-    [clone, shared],
   );
   return rows.map(({ object }) => object);
 }

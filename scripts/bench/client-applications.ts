@@ -6,12 +6,6 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import pg from 'pg';
 import { isRefusedPassword, rotatingPool, secretLogin } from '../../client/index.ts';
 
-/** The secret, and where it is kept. */
-export interface Place {
-  readonly endpoint: string;
-  readonly secretId: string;
-}
-
 export interface Application {
   /** One login, and the end of its session. */
   logIn(): Promise<void>;
@@ -20,8 +14,13 @@ export interface Application {
 
 export interface ApplicationKind {
   readonly name: string;
-  /** @param packages the folder whose node_modules the library is in. @returns undefined where it is not installed. */
-  start(place: Place, packages: string): Promise<Application | undefined>;
+  /**
+   * Where Secrets Manager is, and as whom to ask it, is in the process's environment, as for an application.
+   *
+   * @param packages the folder whose node_modules the library is in.
+   * @returns undefined where it is not installed.
+   */
+  start(secretId: string, packages: string): Promise<Application | undefined>;
 }
 
 interface Value {
@@ -32,9 +31,8 @@ interface Value {
   readonly dbname: string;
 }
 
-const REGION = 'us-east-1';
-
-const secretsManager = ({ endpoint }: Place) => new SecretsManagerClient({ endpoint, region: REGION });
+/** All find in the environment of the process what they need, as AWS's libraries do. */
+const secretsManager = () => new SecretsManagerClient();
 
 async function logInWith({ host, port, username, password, dbname }: Value): Promise<void> {
   const client = new pg.Client({ host, port, user: username, password, database: dbname, ssl: false });
@@ -53,10 +51,10 @@ async function currentValue(client: SecretsManagerClient, SecretId: string): Pro
 
 const fetching: ApplicationKind = {
   name: 'pg, AWSCURRENT fetched at each login',
-  async start(place) {
-    const client = secretsManager(place);
+  async start(secretId) {
+    const client = secretsManager();
     return {
-      logIn: async () => logInWith(await currentValue(client, place.secretId)),
+      logIn: async () => logInWith(await currentValue(client, secretId)),
       close: async () => client.destroy(),
     };
   },
@@ -70,14 +68,14 @@ interface PowertoolsSecrets {
 
 const powertools: ApplicationKind = {
   name: "pg, Powertools' cache of 5 s",
-  async start(place, packages) {
+  async start(secretId, packages) {
     const installed = await load('@aws-lambda-powertools/parameters/secrets', packages);
     if (installed === undefined) return undefined;
     const { SecretsProvider }: PowertoolsSecrets = installed;
-    const client = secretsManager(place);
+    const client = secretsManager();
     const provider = new SecretsProvider({ awsSdkV3Client: client });
     return {
-      logIn: async () => logInWith(await provider.get(place.secretId, { transform: 'json' })),
+      logIn: async () => logInWith(await provider.get(secretId, { transform: 'json' })),
       close: async () => client.destroy(),
     };
   },
@@ -94,15 +92,15 @@ interface AwsWrapper {
 
 const awsWrapper: ApplicationKind = {
   name: "AWS's Node wrapper",
-  async start(place, packages) {
+  async start(secretId, packages) {
     const installed = await load('aws-advanced-nodejs-wrapper/pg', packages);
     if (installed === undefined) return undefined;
     const { AwsPGClient }: AwsWrapper = installed;
-    const client = secretsManager(place);
-    const { host, port, dbname } = await currentValue(client, place.secretId);
+    const client = secretsManager();
+    const { host, port, dbname } = await currentValue(client, secretId);
     client.destroy();
     const options = { host, port, database: dbname, user: '', password: '', ssl: false, plugins: 'secretsManager' };
-    const secret = { secretId: place.secretId, secretRegion: REGION, secretEndpoint: place.endpoint };
+    const secret = { secretId };
     return {
       async logIn() {
         const session = new AwsPGClient({ ...options, ...secret });
@@ -119,9 +117,9 @@ const awsWrapper: ApplicationKind = {
 
 const ourPool: ApplicationKind = {
   name: 'rotatingPool()',
-  async start(place) {
-    const client = secretsManager(place);
-    const login = secretLogin({ secretId: place.secretId, client });
+  async start(secretId) {
+    const client = secretsManager();
+    const login = secretLogin({ secretId, client });
     // A session for each login, since none is kept.
     const pool = rotatingPool(login, { max: 40, maxUses: 1, connectionTimeoutMillis: 10_000 });
     return {
@@ -136,9 +134,9 @@ const ourPool: ApplicationKind = {
 
 const ourLogin: ApplicationKind = {
   name: 'secretLogin(), pg.Client',
-  async start(place) {
-    const client = secretsManager(place);
-    const login = secretLogin({ secretId: place.secretId, client });
+  async start(secretId) {
+    const client = secretsManager();
+    const login = secretLogin({ secretId, client });
     const logIn = async (): Promise<void> => {
       const now = await login.current();
       const { host, port, username, password, dbname } = now;

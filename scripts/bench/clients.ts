@@ -2,11 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRefusedPassword } from '../../client/index.ts';
 import type { Step } from '../../shared/rotation/event.ts';
-import { ApiRelay } from './api-relay.ts';
+import { ApiRelay } from '../relays/api-relay.ts';
+import { ApiCounter } from './api-counter.ts';
 import type { Arena } from './arena.ts';
 import { APPLICATIONS, type Application, type ApplicationKind } from './client-applications.ts';
 import { Contender, ours } from './contender.ts';
-import { median, percentile } from './statistics.ts';
+import { median, percentile, sum } from './statistics.ts';
 
 export interface ClientsPlan {
   readonly bundles: string;
@@ -49,16 +50,18 @@ export async function benchClients(arena: Arena, plan: ClientsPlan): Promise<rea
 
 async function benchClient(arena: Arena, kind: ApplicationKind, plan: ClientsPlan): Promise<ClientResult> {
   const { bundles, packages, loginsPerSecond, window } = plan;
-  await using relay = await ApiRelay.open(arena.endpoint);
+  const calls = new ApiCounter();
+  await using relay = await ApiRelay.start(arena.endpoint, calls);
+  using _ = inEnvironment(arena.environment(relay.endpoint));
   const secret = await arena.newSecret({ strategy: 'single-user', tls: false });
-  const application = await kind.start({ endpoint: relay.endpoint, secretId: secret.arn }, packages);
+  const application = await kind.start(secret.arn, packages);
   if (application === undefined) return missing(kind);
   await using rotation = new Contender(ours(bundles), 'single-user', arena.environment());
   const version = await secret.begin();
   const step = (Step: Step) => rotation.run({ ...version, Step });
   await step('createSecret');
   await application.logIn(); // reads the secret, opens what it keeps open
-  relay.take();
+  calls.take();
 
   const load = new Load(application, loginsPerSecond);
   await sleep(MARGIN * 1_000);
@@ -68,10 +71,25 @@ async function benchClient(arena: Arena, kind: ApplicationKind, plan: ClientsPla
   await step('finishSecret');
   await sleep(MARGIN * 1_000);
   const counts = await load.end();
-  const apiCalls = Object.values(relay.take().calls).reduce((sum, calls) => sum + calls, 0);
+  const apiCalls = sum(Object.values(calls.take().calls));
   await secret.end(version.ClientRequestToken);
   await application.close();
   return { application: kind.name, installed: true, ...counts, apiCalls };
+}
+
+/** What an application of this process finds in its environment for as long as the result is in scope. */
+function inEnvironment(all: Readonly<Record<string, string>>): Disposable {
+  const wanted = Object.entries(all).filter(([name]) => /^AWS_(?!LAMBDA_)/.test(name));
+  const before = wanted.map(([name]) => [name, process.env[name]] as const);
+  Object.assign(process.env, Object.fromEntries(wanted));
+  return {
+    [Symbol.dispose]() {
+      for (const [name, value] of before) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+    },
+  };
 }
 
 function missing({ name }: ApplicationKind): ClientResult {

@@ -1,5 +1,6 @@
 /** A fleet: many secrets due at once, under the service's quotas and a limit of concurrent invocations. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pinnedQuery } from '../../shared/database/pinned.ts';
 import { STEPS } from '../../shared/rotation/event.ts';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { enforceQuotas, SERVICE_QUOTAS } from '../lab/quotas.ts';
@@ -187,7 +188,8 @@ class ConnectionWatch implements AsyncDisposable {
   private constructor(arena: Arena) {
     this.#watching = arena.server.withClient(async (client) => {
       while (!this.#ended) {
-        const { rows } = await client.query<{ connections: number }>(
+        const rows = await pinnedQuery<{ connections: number }>(
+          client,
           "SELECT count(*)::int AS connections FROM pg_stat_activity WHERE datname LIKE 'fleet\\_%' GROUP BY datname",
         );
         this.#peak = Math.max(this.#peak, ...rows.map(({ connections }) => connections));

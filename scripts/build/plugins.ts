@@ -67,6 +67,8 @@ interface UnusedPart {
   readonly path: RegExp;
   /** Where the import stands; default: anywhere. */
   readonly importer?: RegExp;
+  /** What the package calls while it loads, as members of the class. */
+  readonly members?: string;
 }
 
 /** Each is replaced by a class whose construction throws, so that a wrong guess would be heard of. */
@@ -76,6 +78,10 @@ const UNUSED: readonly UnusedPart[] = [
   { path: /^pg-connection-string$/ },
   { path: /^pgpass$/ },
   { path: /^\.\/native$/, importer: /[\\/]pg[\\/]lib[\\/]/ },
+  // pg: answers come as text, none of them a date or an interval; and TLS without channel binding.
+  { path: /^\.\/lib\/binaryParsers$/, importer: /[\\/]pg-types[\\/]/, members: 'static init() {}' },
+  { path: /^postgres-(interval|date)$/, importer: /[\\/]pg-types[\\/]/ },
+  { path: /^\.\/cert-signatures$/, importer: /[\\/]pg[\\/]lib[\\/]crypto[\\/]/ },
   // SDK: no operation of Secrets Manager streams events.
   { path: /^@smithy\/core\/event-streams$/ },
   // SDK: a hash in JavaScript for a Node without OpenSSL.
@@ -85,13 +91,13 @@ const UNUSED: readonly UnusedPart[] = [
 export const leaveOutUnused: Plugin = {
   name: 'leave-out-unused',
   setup({ onResolve, onLoad }) {
-    for (const { path, importer = /./ } of UNUSED) {
+    for (const { path, importer = /./, members = '' } of UNUSED) {
       onResolve({ filter: path }, (found) =>
-        importer.test(found.importer) ? { path: found.path, namespace: 'unused' } : undefined,
+        importer.test(found.importer) ? { path: found.path, namespace: 'unused', pluginData: members } : undefined,
       );
     }
-    onLoad({ filter: /.*/, namespace: 'unused' }, ({ path }) => ({
-      contents: `module.exports = class { constructor() { throw new Error('${path} is not in this bundle.'); } };`,
+    onLoad({ filter: /.*/, namespace: 'unused' }, ({ path, pluginData }) => ({
+      contents: `module.exports = class { ${pluginData} constructor() { throw new Error('${path} is not in this bundle.'); } };`,
     }));
     // Of its whole package.json an SDK client uses the version.
     onLoad({ filter: /@aws-sdk[\\/]client-[^\\/]+[\\/]package\.json$/ }, async ({ path }) => {

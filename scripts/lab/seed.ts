@@ -1,8 +1,7 @@
 /** What a lab starts with, and what the demo makes: applications' roles, and their logins as secrets. */
 import { CreateSecretCommand, type RotationRulesType } from '@aws-sdk/client-secrets-manager';
-import { escapeIdentifier } from 'pg';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
-import { createAppRole } from './database/app-role.ts';
+import { createAppRole, dropRoles, existingRoles } from './database/app-role.ts';
 import type { PostgresServer } from './database/server.ts';
 import type { Lab } from './lab.ts';
 import { rotate } from './rotate.ts';
@@ -53,7 +52,7 @@ export async function storeSuperuser(lab: BareLab): Promise<StoredSuperuser> {
 /** Makes the lab's applications, with their functions attached. */
 export async function seedApplications(lab: BareLab, superuser: StoredSuperuser): Promise<Seed> {
   const roles = APPLICATIONS.flatMap(({ role }) => [role, twinOf(role)]);
-  const taken = await existing(lab.database, roles);
+  const taken = await existingRoles(lab.database, roles);
   if (taken.length > 0) {
     const remedy = taken.map((role) => `DROP OWNED BY ${role}; DROP ROLE ${role};`).join(' ');
     throw new Error(
@@ -107,24 +106,14 @@ export async function attach(lab: BareLab, application: StoredApplication, rules
 /** Drops the applications' roles, twins included, with everything that they own. */
 export async function removeApplications(server: PostgresServer, applications: readonly Application[]): Promise<void> {
   // The twin first, which depends on its base role.
-  const roles = applications.flatMap(({ role }) => [twinOf(role), role]);
-  const there = await existing(server, roles);
-  const statements = roles
-    .filter((role) => there.includes(role))
-    .map(escapeIdentifier)
-    .map((role) => `DROP OWNED BY ${role}; DROP ROLE ${role};`);
-  if (statements.length > 0) await server.query(statements.join(' '));
-}
-
-async function existing(server: PostgresServer, roles: readonly string[]): Promise<string[]> {
-  const rows = await server.query<{ name: string }>('SELECT rolname AS name FROM pg_roles WHERE rolname = ANY ($1)', [
-    roles,
-  ]);
-  return rows.map(({ name }) => name);
+  await dropRoles(
+    server,
+    applications.flatMap(({ role }) => [twinOf(role), role]),
+  );
 }
 
 async function databaseName(server: PostgresServer): Promise<string> {
-  const [row] = await server.query<{ name: string }>('SELECT current_database() AS name');
+  const [row] = await server.pinnedQuery<{ name: string }>('SELECT current_database() AS name');
   return row?.name ?? 'postgres';
 }
 

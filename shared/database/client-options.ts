@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
-import { Client, type ClientConfig } from 'pg';
+import { Client, type ClientConfig, type Connection } from 'pg';
 
 /**
  * Whom to talk to, as whom, and how: all of it, since nothing is looked up elsewhere. What is not here (replication,
@@ -16,6 +16,8 @@ export interface ClientOptions
   readonly ssl: boolean | ConnectionOptions;
   /** The most rounds of SCRAM that a server may ask for; 0: any number. Default: the driver's 100,000. */
   readonly scramMaxIterations?: number;
+  /** A connection of one's own; it must have been given `ssl` and `stream`. */
+  readonly connection?: Connection;
 }
 
 /**

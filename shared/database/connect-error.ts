@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg';
 import { RotationError, type RotationErrorCode } from '../rotation/errors.ts';
+import { AuthenticationUnsupported, MAX_SCRAM_ITERATIONS, TooManyIterations } from './connection.ts';
 
 /** Where a session was when it failed. */
 export type Phase = 'connecting' | 'working';
@@ -15,6 +16,8 @@ export interface Meaning {
 /** The one place that tells what went wrong with a database; pure. */
 export function meaningOf(error: unknown, phase: Phase, encrypted: boolean): Meaning {
   if (error instanceof DatabaseError) return serverMeaning(error, phase, encrypted);
+  if (error instanceof AuthenticationUnsupported) return unsupported(error.method);
+  if (error instanceof TooManyIterations) return tooManyIterations(error.iterations);
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : '';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return MEANINGS.hostNotFound;
@@ -36,6 +39,11 @@ function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): 
   const state = error.code ?? '';
   if (phase === 'connecting') {
     if (state === '28P01') return MEANINGS.wrongPassword;
+    if (/RDS proxy/i.test(error.message)) return MEANINGS.behindProxy;
+    // PgBouncer's code for nearly everything, a wrong password included (1.18).
+    if (state === '08P01' && /^((SASL|password) )?(auth|authentication) failed$/.test(error.message))
+      return MEANINGS.wrongPassword;
+    if (/^PAM authentication failed/.test(error.message)) return MEANINGS.iamUser;
     if (state === '28000') {
       const hba = error.routine === 'ClientAuthentication' || /pg_hba/.test(error.message);
       return hba && !encrypted ? MEANINGS.tlsRequired : MEANINGS.loginForbidden;
@@ -51,7 +59,48 @@ function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): 
   return BY_STATE[state] ?? BY_STATE[state.slice(0, 2)] ?? MEANINGS.other;
 }
 
+function unsupported(method: string): Meaning {
+  return {
+    code: 'AUTHENTICATION_UNSUPPORTED',
+    what: `it asks for authentication by ${method}, which is none by password`,
+    remedy:
+      "In the server's pg_hba.conf let this user log in from the function's address by scram-sha-256, in a line before the one that applies now.",
+  };
+}
+
+/** @param found how many rounds were asked for. */
+export function tooManyIterations(found: number | string): Meaning {
+  return {
+    code: 'SCRAM_ITERATIONS_TOO_HIGH',
+    what: `its SCRAM passwords take ${found} iterations, where at most ${MAX_SCRAM_ITERATIONS} are computed`,
+    remedy:
+      'Lower scram_iterations (ALTER ROLE {role} SET scram_iterations = 4096; or in postgresql.conf), and set the password again where it was stored with more (in psql: \\password {role}).',
+  };
+}
+
+/** How a password is stored can neither be seen nor guessed. */
+export const formUnknown = (session: SessionFacts) => foundError(MEANINGS.formUnknown, session);
+
+export function isBusy(error: unknown): error is RotationError {
+  return error instanceof RotationError && error.code === 'ROLE_BUSY';
+}
+
+export function isRefusedByPolicy(error: unknown): error is RotationError {
+  return error instanceof RotationError && error.code === 'PASSWORD_REFUSED_BY_POLICY';
+}
+
 const MEANINGS = {
+  formUnknown: {
+    code: 'PASSWORD_FORM_UNKNOWN',
+    what: 'it asks for the password in clear and stores new ones as md5, so that nobody can tell how this one is stored',
+    remedy:
+      "Set password_encryption = 'scram-sha-256' in the server (ALTER ROLE {role} SET password_encryption = 'scram-sha-256'; is enough), or in pg_hba.conf change the method password to scram-sha-256 or md5.",
+  },
+  behindProxy: {
+    code: 'DATABASE_BEHIND_PROXY',
+    what: 'a proxy answered, which knows the passwords of its own secrets only',
+    remedy: 'Put the address of the database itself into "host" of the secret.',
+  },
   wrongPassword: { code: 'WRONG_PASSWORD', what: 'the password was wrong', remedy: '' },
   hostNotFound: {
     code: 'DATABASE_HOST_NOT_FOUND',
@@ -66,7 +115,7 @@ const MEANINGS = {
   },
   timeout: {
     code: 'DATABASE_TIMEOUT',
-    what: 'it did not answer before the invocation had to end',
+    what: 'it did not answer in time',
     remedy:
       "Check that the database's security group admits the function's security group and that the function's time-out is at least 30 s.",
   },
@@ -74,6 +123,12 @@ const MEANINGS = {
     code: 'DATABASE_CONNECTION_LOST',
     what: 'the connection broke off',
     remedy: 'Nothing needs repair: the service tries the rotation again; look at the server log if it comes back.',
+  },
+  ownTimeout: {
+    code: 'DATABASE_CONNECTION_LOST',
+    what: 'the server ended the session by a time-out that the role or the database has set for itself',
+    remedy:
+      'Raise or reset it: ALTER ROLE {role} RESET idle_session_timeout; the same for idle_in_transaction_session_timeout and transaction_timeout; or ALTER DATABASE {database} RESET …',
   },
   unavailable: {
     code: 'DATABASE_UNAVAILABLE',
@@ -101,6 +156,11 @@ const MEANINGS = {
     remedy:
       "ALTER ROLE {role} LOGIN; and check that pg_hba.conf admits this user, database and the function's address.",
   },
+  iamUser: {
+    code: 'LOGIN_FORBIDDEN',
+    what: 'it asks an IAM token of this user, for whom passwords do not count (the role rds_iam)',
+    remedy: 'REVOKE rds_iam FROM {role}; or rotate nothing: a user logs in by IAM or by a password.',
+  },
   noConnectPrivilege: {
     code: 'LOGIN_FORBIDDEN',
     what: 'the user may not connect to that database',
@@ -125,7 +185,8 @@ const MEANINGS = {
   wrongHost: {
     code: 'TLS_WRONG_HOST',
     what: 'its certificate is for another host name',
-    remedy: 'Put the name that the certificate is for into "host" in the secret.',
+    remedy:
+      'Put the name that the certificate is for into "host" in the secret, or, where the host must be another name, into "sslhostname".',
   },
   tlsFailed: {
     code: 'TLS_FAILED',
@@ -135,7 +196,7 @@ const MEANINGS = {
   notAuthentic: {
     code: 'DATABASE_ERROR',
     what: 'the server did not prove that it knows the password (SCRAM)',
-    remedy: 'Check that "host" and "port" in the secret name the right server.',
+    remedy: 'Find out what answers at that host and port: it is not the server that has stored this password.',
   },
   readOnly: {
     code: 'DATABASE_READ_ONLY',
@@ -185,7 +246,11 @@ const BY_STATE: Readonly<Record<string, Meaning>> = {
   '25006': MEANINGS.readOnly,
   '42501': MEANINGS.permission,
   '55P03': MEANINGS.busy,
+  '40P01': MEANINGS.busy,
   '57014': MEANINGS.timeout,
+  '25P03': MEANINGS.ownTimeout,
+  '25P04': MEANINGS.ownTimeout,
+  '57P05': MEANINGS.ownTimeout,
   '22023': MEANINGS.refusedByPolicy,
   '08': MEANINGS.lost,
 };
@@ -223,8 +288,17 @@ export function databaseError(
 }
 
 /** For who asked and was told that the server is a standby, before a write would have failed. */
-export function readOnlyError({ host, port, username, database }: SessionFacts): RotationError {
-  return databaseError(MEANINGS.readOnly, undefined, { host, port, username, database }, (text) => text);
+export const readOnlyError = (session: SessionFacts) => foundError(MEANINGS.readOnly, session);
+
+/** For a host whose name tells that RDS Proxy answers there. */
+export const behindProxy = (session: SessionFacts) => foundError(MEANINGS.behindProxy, session);
+
+/** For who asked and was told that there is no room for a second session. */
+export const databaseFull = (session: SessionFacts) => foundError(MEANINGS.full, session);
+
+/** What was found out before the server would have answered with an error. */
+export function foundError(meaning: Meaning, { host, port, username, database }: SessionFacts): RotationError {
+  return databaseError(meaning, undefined, { host, port, username, database }, (text) => text);
 }
 
 function codeOf(error: unknown): string {

@@ -1,33 +1,56 @@
 import type { SecureContext } from 'node:tls';
-import type { Config } from '../config.ts';
-import type { Deadline } from '../deadline.ts';
+import { Deadline } from '../deadline.ts';
 import { RotationError } from '../rotation/errors.ts';
-import type { RoleDatabase } from '../rotation/strategy.ts';
+import type { Credential, PasswordOutcome, RoleDatabase, RoleSession } from '../rotation/strategy.ts';
+import { isRdsProxyHost } from '../secrets/rds-proxy.ts';
+import { behindProxy } from './connect-error.ts';
 import { DIALECTS } from './dialect.ts';
-import { withSession } from './session.ts';
+import { type Login, withSession } from './session.ts';
+import type { DatabaseSettings } from './settings.ts';
 import { tlsPolicy } from './tls.ts';
+import type { TwinSql } from './twin-sql.ts';
+
+export interface DatabaseOptions {
+  readonly settings: DatabaseSettings;
+  readonly trust: () => Promise<SecureContext>;
+  readonly deadline: Deadline;
+  readonly twins: TwinSql;
+}
 
 /** The adapter between the engine's credentials and sessions with a server, for one rotation step. */
-export function roleDatabase(config: Config, trust: () => Promise<SecureContext>, deadline: Deadline): RoleDatabase {
-  return {
-    async withLogin({ label, secret }, work) {
-      const { host, port, username, password, dbname, engine } = secret;
-      const login = {
+export function roleDatabase({ settings, trust, deadline, twins }: DatabaseOptions): RoleDatabase {
+  async function tryPassword<T>(
+    { label, secret }: Credential,
+    work: (roles: RoleSession) => Promise<T>,
+    within?: number,
+  ): Promise<PasswordOutcome<T>> {
+    const { host, port, username, password, dbname: database, engine, sslHostname } = secret;
+    const tls = tlsPolicy(secret.ssl, settings.tlsFallback);
+    const login: Login = { host, port, username, password, database, tls, sslHostname };
+    const until = within === undefined ? deadline : new Deadline(Math.min(within, deadline.remaining()));
+    // Some errors are about another role than the one that is logged in.
+    const about = (error: RotationError) =>
+      error.with({
         host,
         port,
-        username,
-        password,
-        database: dbname,
-        tls: tlsPolicy(secret.ssl, config.tlsFallback),
-      };
-      try {
-        return await withSession(login, { deadline, trust }, (session) => work(DIALECTS[engine](session, config)));
-      } catch (error) {
-        if (!(error instanceof RotationError)) throw error;
-        // Some errors are about another role than the one that is logged in.
-        const aboutAnother = error.facts.username !== undefined && error.facts.username !== username;
-        throw error.with({ host, port, ...(aboutAnother ? {} : { credential: label }) });
-      }
+        ...([undefined, username].includes(error.facts.username) ? { credential: label } : {}),
+      });
+    try {
+      if (isRdsProxyHost(host)) throw behindProxy(login);
+      const outcome = await withSession(login, { deadline: until, trust }, (session) =>
+        work(DIALECTS[engine](session, settings, twins)),
+      );
+      return outcome.accepted === 'without-session' ? { ...outcome, error: about(outcome.error) } : outcome;
+    } catch (error) {
+      throw error instanceof RotationError ? about(error) : error;
+    }
+  }
+  return {
+    tryPassword,
+    async withLogin(credential, work) {
+      const outcome = await tryPassword(credential, work);
+      if (outcome.accepted === 'without-session') throw outcome.error;
+      return outcome;
     },
   };
 }

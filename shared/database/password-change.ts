@@ -1,171 +1,121 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { escapeLiteral } from 'pg';
-import type { PasswordHashing } from '../config.ts';
-import { RotationError } from '../rotation/errors.ts';
 import type { Password } from '../secrets/password.ts';
-import { readOnlyError } from './connect-error.ts';
-import { DEFAULT_SCRAM_ITERATIONS, isAscii, type PasswordEncryption, passwordVerifier } from './password-hash.ts';
+import { foundError, tooManyIterations } from './connect-error.ts';
+import { MAX_SCRAM_ITERATIONS } from './connection.ts';
+import { isAscii, passwordVerifier } from './password-hash.ts';
+import { encryptionOf, isSilent, majorVersion, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
+import type { PasswordHashing } from './settings.ts';
 
 /** Longest wait for another session that is changing the role, in ms: below deadlock_timeout, where waits get logged. */
-const LOCK_TIMEOUT = 900;
-/** How often a role that is being changed is tried again. */
-const BUSY_RETRIES = 5;
-
-const USUAL_ENCRYPTION = { method: 'scram-sha-256', iterations: DEFAULT_SCRAM_ITERATIONS } as const;
-
-/** What the server says about storing passwords, and whether a password can reach it without being logged. */
-export interface ServerTraits {
-  readonly encryption: PasswordEncryption;
-  /** Whether the server itself would store another form, where it is the one to hash. */
-  readonly encryptsOtherwise: boolean;
-  /** Major version, such as 16. */
-  readonly version: number;
-  readonly copyAllowed: boolean;
-}
+export const LOCK_TIMEOUT = 900;
 
 /** A new password, before it is known how the server wants it. */
-export interface PasswordChange {
-  /** The session's user's own, with no role set; or another's, by the role that the session acts as. */
-  readonly whose: 'own' | "another's";
+export interface NewPassword {
   readonly username: string;
   readonly password: Password;
-  /** Who logs in by SCRAM may be let in by nothing else: then for SCRAM, whatever the server says of new passwords. */
+  /** Whether it has to be stored for SCRAM. */
   readonly scram: boolean;
+  /** The role that changes it. */
+  readonly actor: string;
 }
 
 /**
- * Asks for the server's password settings and for what the silent way needs: TEMP and plpgsql, and no event trigger
- * that would see (or refuse) the temporary table.
+ * What the server is to store as the password: the verifier; or the clear text, where the server is to hash it or where
+ * only the server knows how to (text that is not ASCII).
  *
- * @throws RotationError DATABASE_READ_ONLY
+ * @throws RotationError SCRAM_ITERATIONS_TOO_HIGH | PASSWORD_WOULD_BE_LOGGED, before anything is computed
  */
-async function inspectServer(session: SqlSession, { whose, scram }: PasswordChange): Promise<ServerTraits> {
-  const actor = whose === 'own' ? 'session_user' : 'current_user';
-  const [row] = await session.query<{
-    method: string;
-    iterations: string | null;
-    version: number;
-    standby: boolean;
-    copy: boolean;
-  }>(`
-    SELECT pg_catalog.current_setting('password_encryption') AS method,
-           pg_catalog.current_setting('scram_iterations', true) AS iterations,
-           pg_catalog.current_setting('server_version_num')::int / 10000 AS version,
-           pg_catalog.pg_is_in_recovery() AS standby,
-           pg_catalog.has_database_privilege(${actor}, pg_catalog.current_database(), 'TEMP')
-             AND EXISTS (SELECT FROM pg_catalog.pg_language
-                          WHERE lanname = 'plpgsql' AND pg_catalog.has_language_privilege(${actor}, oid, 'USAGE'))
-             AND NOT EXISTS (SELECT FROM pg_catalog.pg_event_trigger
-                              WHERE evtevent LIKE 'ddl%' AND evtenabled <> 'D') AS copy`);
-  if (row === undefined || row.standby) throw readOnlyError(session.login);
-  return {
-    encryption:
-      row.method === 'md5' && !scram
-        ? { method: 'md5' }
-        : { method: 'scram-sha-256', iterations: Number(row.iterations ?? DEFAULT_SCRAM_ITERATIONS) },
-    encryptsOtherwise: row.method === 'md5' && scram,
-    version: row.version,
-    copyAllowed: row.copy,
-  };
-}
-
-/**
- * Inspects the server, and makes what it is to store as `username`'s password: the verifier; or the clear text, where
- * the server is to hash it or where only the server knows how to (text that is not ASCII).
- */
-export async function prepareChange(
+export async function storedForm(
   session: SqlSession,
+  server: ServerTraits,
   hashing: PasswordHashing,
-  change: PasswordChange,
-): Promise<{ readonly server: ServerTraits; readonly stored: string }> {
-  const { username, password } = change;
+  { username, password, scram, actor }: NewPassword,
+): Promise<string> {
   const clear = password.reveal();
   session.keepSecret(clear);
-  if (hashing === 'server' || !isAscii(clear)) return { server: await inspectServer(session, change), stored: clear };
-
-  // What nearly every server wants is computed while this one is asked.
-  const usual = passwordVerifier(USUAL_ENCRYPTION, username, clear);
-  const server = await inspectServer(session, change);
-  const stored = isUsual(server.encryption) ? await usual : await passwordVerifier(server.encryption, username, clear);
-  session.keepSecret(stored);
-  return { server, stored };
+  needUsualIterations(session, server);
+  if (hashing === 'server' || !isAscii(clear)) {
+    needSilence(session, server, actor);
+    return clear;
+  }
+  const verifier = await passwordVerifier(encryptionOf(server, scram), username, clear);
+  session.keepSecret(verifier);
+  return verifier;
 }
 
-function isUsual(encryption: PasswordEncryption): boolean {
-  return encryption.method === USUAL_ENCRYPTION.method && encryption.iterations === USUAL_ENCRYPTION.iterations;
+/** What our own login could not use is not set. */
+export function needUsualIterations({ login }: SqlSession, { iterations }: ServerTraits): void {
+  if (iterations !== null && iterations > MAX_SCRAM_ITERATIONS) throw foundError(tooManyIterations(iterations), login);
 }
 
-/**
- * Opens a transaction under an advisory lock keyed by the role, because PostgreSQL answers concurrent changes of one
- * role with "tuple concurrently updated". What is read under the lock is what the last holder committed, whatever the
- * isolation that the role has by default.
- *
- * @param role SQL expression of the role's name.
- */
-export function beginRoleChange(session: SqlSession, server: ServerTraits, role: string): string {
+/** Settings of a transaction that changes a password; whatever the role has for its own is as good as not there. */
+export function changeSettings(session: SqlSession, server: ServerTraits, scram: boolean): string {
+  const version = majorVersion(session);
   return `
-    BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-    SET LOCAL search_path = pg_catalog, pg_temp;
+    SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE;
+    SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off';
     SET LOCAL lock_timeout = ${LOCK_TIMEOUT};
-    SET LOCAL statement_timeout = ${session.deadline.remaining()};
-    ${server.encryptsOtherwise ? "SET LOCAL password_encryption = 'scram-sha-256';" : ''}
-    ${server.version >= 18 ? 'SET LOCAL md5_password_warnings = off;' : ''}
-    SET LOCAL debug_print_parse = off; SET LOCAL debug_print_rewritten = off; SET LOCAL debug_print_plan = off;
-    SELECT pg_advisory_xact_lock(hashtextextended('postgres-secret-rotation:' || ${role}, 0));`;
+    SET LOCAL idle_in_transaction_session_timeout = ${session.deadline.remaining()};
+    ${server.method === 'md5' && scram ? "SET LOCAL password_encryption = 'scram-sha-256';" : ''}
+    ${version >= 18 ? 'SET LOCAL md5_password_warnings = off;' : ''}
+    SET LOCAL debug_print_parse = off; SET LOCAL debug_print_rewritten = off; SET LOCAL debug_print_plan = off;`;
 }
 
 /**
- * Runs `before` and sets the password, in one round trip, and commits.
+ * Takes the row of the role, in the whole cluster, with a statement that has nothing to hide: should the session have to
+ * wait for the row, or be terminated meanwhile, the server would log the statement that waits. Logins go on.
+ *
+ * @param alter `ALTER ROLE …`
+ */
+export function holdRole(alter: string): string {
+  return `${alter} PASSWORD NULL;`;
+}
+
+/**
+ * Sets the password in the open transaction, which holds the role, and commits, in one round trip.
  *
  * The server logs every statement's text where log_statement says so, and the literal with it. So where it can, the
  * stored form travels as COPY data, which is never logged, and a DO block reads it from there. What still sees it is
  * pg_stat_statements with `track = all`, which records the statement inside the block.
  *
- * @param before statements to run first.
- * @param alter the statement, but for the password's literal: `ALTER ROLE … PASSWORD`.
+ * @param alter the statement, but for the password: `ALTER ROLE …`
  */
-export async function changePassword(
+export async function setPassword(
   session: SqlSession,
   server: ServerTraits,
-  { before, alter, stored }: { readonly before: string; readonly alter: string; readonly stored: string },
+  { alter, stored }: { readonly alter: string; readonly stored: string },
 ): Promise<void> {
-  if (!server.copyAllowed) {
-    await session.query(`${before} ${alter} ${escapeLiteral(stored)}; COMMIT;`);
+  if (!isSilent(server)) {
+    await session.proceed(`${alter} PASSWORD ${escapeLiteral(stored)}; COMMIT`);
     return;
   }
   // Raised anew, because the context of the original error would quote the statement in the server's log.
   const block = `
     BEGIN
-      EXECUTE format('%s %L', ${escapeLiteral(alter)}, (SELECT stored FROM pg_temp.rotation));
+      EXECUTE format('%s PASSWORD %L', ${escapeLiteral(alter)}, (SELECT stored FROM pg_temp.rotation));
     EXCEPTION WHEN query_canceled OR OTHERS THEN
       RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
     END`;
   await session.copyInto(
-    `${before}
-    CREATE TEMP TABLE rotation (stored text) ON COMMIT DROP;
-    COPY pg_temp.rotation FROM STDIN;
+    `CREATE TEMP TABLE rotation (stored text) ON COMMIT DROP;
+    COPY pg_temp.rotation FROM STDIN (FORMAT binary);
     DO ${escapeLiteral(block)};
-    COMMIT;`,
-    `${stored.replace(/[\\\n\r\t]/g, copyEscape)}\n`,
+    COMMIT`,
+    binaryRow(stored),
   );
 }
 
-/** Tries again, a bounded few times, what another session's change of the role prevented. */
-export async function whileRoleBusy<T>(session: SqlSession, work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      const busy = error instanceof RotationError && error.code === 'ROLE_BUSY';
-      if (!busy || attempt > BUSY_RETRIES || session.deadline.remaining() < LOCK_TIMEOUT) throw error;
-    }
-    await session.query('ROLLBACK');
-    await sleep(Math.random() * 100 * attempt);
-  }
-}
-
-/** COPY's text format escapes these four (PostgreSQL manual, COPY, "Text Format"). */
-function copyEscape(character: string): string {
-  return { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }[character] ?? character;
+/**
+ * One row of one column in COPY's binary format (PostgreSQL manual, COPY, "Binary Format"). Of the text format the server
+ * logs the line that it is at, where the session ends in the middle of it.
+ */
+function binaryRow(text: string): Buffer {
+  const value = Buffer.from(text);
+  const header = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+  const [count, length, trailer] = [Buffer.alloc(2), Buffer.alloc(4), Buffer.alloc(2)];
+  count.writeInt16BE(1);
+  length.writeInt32BE(value.length);
+  trailer.writeInt16BE(-1);
+  return Buffer.concat([header, count, length, value, trailer]);
 }

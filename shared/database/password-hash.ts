@@ -27,6 +27,19 @@ export function passwordVerifier(encryption: PasswordEncryption, username: strin
   }
 }
 
+/**
+ * What a client makes of a password before it computes SCRAM, as our driver does it (RFC 4013's mapping and normalising;
+ * it forbids nothing). What the server stores for it logs in by this driver.
+ */
+export function saslPrep(password: string): string {
+  return password.replace(OTHER_SPACES, ' ').replace(MAPPED_TO_NOTHING, '').normalize('NFKC');
+}
+
+/** RFC 3454, table C.1.2: spaces other than ASCII's, and the zero width space that the table counts among them. */
+const OTHER_SPACES = /[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000]/g;
+/** RFC 3454, table B.1: one alternative a code point, since some would combine with their neighbours in a class. */
+const MAPPED_TO_NOTHING = /\u00ad|\u034f|\u1806|\u180b|\u180c|\u180d|\u200c|\u200d|\u2060|[\ufe00-\ufe0f]|\ufeff/g;
+
 /** RFC 5802's StoredKey and ServerKey in the form of PostgreSQL's pg_authid.rolpassword. */
 export async function scramVerifier(password: string, salt: Buffer, iterations: number): Promise<string> {
   const salted = await promisify(pbkdf2)(password, salt, iterations, 32, 'sha256');
@@ -38,4 +51,9 @@ export async function scramVerifier(password: string, salt: Buffer, iterations: 
 
 export function isAscii(text: string): boolean {
   return /^[\x20-\x7e]*$/.test(text);
+}
+
+/** In base64; undefined of everything but a SCRAM verifier. */
+export function saltOf(verifier: string): string | undefined {
+  return /^SCRAM-SHA-256\$\d+:([^$]+)\$/.exec(verifier)?.[1];
 }

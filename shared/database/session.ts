@@ -1,11 +1,15 @@
 import { Socket } from 'node:net';
-import type { SecureContext } from 'node:tls';
-import { Client, type ClientConfig, Query, type QueryConfig } from 'pg';
+import { checkServerIdentity, type PeerCertificate, type SecureContext } from 'node:tls';
+import { type Client, Query, type QueryConfig, type QueryResult } from 'pg';
 import type { Deadline } from '../deadline.ts';
 import { RotationError } from '../rotation/errors.ts';
-import type { LoginOutcome } from '../rotation/strategy.ts';
+import type { PasswordOutcome, PasswordRequest } from '../rotation/strategy.ts';
 import type { Password } from '../secrets/password.ts';
+import { ExplicitClient } from './client-options.ts';
 import { databaseError, meaningOf, type Phase, TIMED_OUT } from './connect-error.ts';
+import { ServerConnection } from './connection.ts';
+import { PINNED } from './pinned.ts';
+import { needSpellable } from './role-names.ts';
 import type { TlsPolicy } from './tls.ts';
 
 /** Who logs in, where and how; none of it is taken from the environment or from a connection string. */
@@ -16,21 +20,41 @@ export interface Login {
   readonly username: string;
   readonly password: Password;
   readonly tls: TlsPolicy;
+  /** The name in the server's certificate, where it is another than `host`. */
+  readonly sslHostname: string | undefined;
 }
 
 /** What an open session can do. Every wait ends by the step's deadline; every error is a RotationError. */
 export interface SqlSession {
   readonly login: Login;
-  /** Whether the login was by SCRAM: clients of this user must know it, and pg_hba.conf may ask for it. */
-  readonly scram: boolean;
+  /** How the server asked for the password; undefined where it asked for none (trust, a certificate). */
+  readonly request: PasswordRequest | undefined;
+  /** Of the server process, as the server named it at login; null where it did not. */
+  readonly processId: number | null;
+  /** When the login began, by performance.now(): the server has looked the password up since, and not again. */
+  readonly beganAt: number;
+  /** Of the server's end of the connection. */
+  readonly address: string | undefined;
+  /** The server's version as it reports it, such as "16.4"; its first number is the major version. */
+  readonly version: string;
+  /** Of the database, as the server reports it (server_encoding), such as UTF8. */
+  readonly encoding: string;
   readonly deadline: Deadline;
-  /** One statement; `Row` is what the caller's SELECT list makes it. */
-  query<Row extends object = never>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** One statement, in a pinned transaction of its own; `Row` is what the caller's SELECT list makes it. */
+  query<Row extends object = never>(statement: string): Promise<readonly Row[]>;
+  /** Begins a pinned transaction, which stays open, and runs statements in it. @returns the rows of the last SELECT. */
+  begin<Row extends object = never>(statements: string): Promise<readonly Row[]>;
+  /** Further statements of the transaction that `begin` opened. @returns the rows of the last SELECT. */
+  proceed<Row extends object = never>(statements: string): Promise<readonly Row[]>;
   /**
-   * Several statements in one round trip (simple query protocol), one of which is `COPY … FROM STDIN`.
-   * @param data what that COPY reads, in its text format. The server logs no COPY data.
+   * The same, where one of the statements is `COPY … FROM STDIN`.
+   * @param data what that COPY reads, in the format that it says. The server logs no COPY data.
    */
-  copyInto(text: string, data: string): Promise<void>;
+  copyInto(statements: string, data: Buffer): Promise<void>;
+  /** When the last statement of a transaction was answered, by performance.now(). */
+  lastCommitAt(): number;
+  /** Gives the open transaction up, also after an error. */
+  rollback(): Promise<void>;
   /** Marks a text that no error of this session may quote. */
   keepSecret(text: string): void;
 }
@@ -44,14 +68,15 @@ export interface SessionSettings {
 /**
  * Logs in, runs `work` and always closes the session.
  *
- * @returns `{ accepted: false }` where the server said "wrong password" and nothing else; any other failure throws.
+ * @returns `{ accepted: false }` where the server said "wrong password" and nothing else, 'without-session' where it took
+ *   the password and then gave no session; any other failure throws.
  * @throws RotationError DATABASE_*, TLS_*, LOGIN_FORBIDDEN … or what `work` throws.
  */
 export async function withSession<T>(
   login: Login,
   settings: SessionSettings,
   work: (session: SqlSession) => Promise<T>,
-): Promise<LoginOutcome<T>> {
+): Promise<PasswordOutcome<T>> {
   try {
     return await openSession(login, settings, work);
   } catch (error) {
@@ -65,16 +90,12 @@ async function openSession<T>(
   login: Login,
   { deadline, trust }: SessionSettings,
   work: (session: SqlSession) => Promise<T>,
-): Promise<LoginOutcome<T>> {
+): Promise<PasswordOutcome<T>> {
   const encrypted = login.tls !== 'plain';
   const socket = new Socket();
-  const client = new Client(clientConfig(login, encrypted ? await trust() : undefined, socket));
+  const { client, connection } = newClient(login, encrypted ? await trust() : undefined, socket);
   // A socket that breaks between two statements is reported by the next one; without a listener it would end the process.
   client.on('error', () => {});
-  let scram = false;
-  client.connection.once('authenticationSASL', () => {
-    scram = true;
-  });
 
   const secrets = [login.password.reveal()];
   const redact = (text: string) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
@@ -90,21 +111,51 @@ async function openSession<T>(
       throw fail(error, 'working').error;
     }
   };
+  const send = async <Row extends object>(text: string) =>
+    await run(async () => rowsOf<Row>(await client.query<Row>(text)));
+  // What the role has for time-outs is not what a step has.
+  const pinned = () =>
+    `${PINNED} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
 
+  const beganAt = performance.now();
+  let committedAt = beganAt;
   try {
     try {
       await before(deadline, client.connect());
     } catch (error) {
       const failure = fail(error, 'connecting');
-      if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false };
+      const { passwordRequest: request, authenticated } = connection;
+      if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false, address: socket.remoteAddress, request };
+      // Only who was asked for a password, and then let in, has shown that it is right.
+      if (request !== undefined && authenticated) return { accepted: 'without-session', error: failure.error, request };
       throw failure.error;
     }
+    const { server_encoding: encoding = 'UTF8', server_version: version = '' } = Object.fromEntries(
+      connection.parameters,
+    );
+    needSpellable({ login, encoding }, [login.username]);
     const value = await work({
       login,
-      scram,
+      version,
+      encoding,
+      request: connection.passwordRequest,
+      processId: processIdOf(client),
+      beganAt,
+      address: socket.remoteAddress,
       deadline,
-      query: (text, values = []) => run(async () => (await client.query(text, [...values])).rows),
-      copyInto: (text, data) => run(() => copyQuery(client, text, data)),
+      query: (statement) => send(`${pinned()} ${statement}; COMMIT`),
+      begin: (statements) => send(`${pinned()} ${statements}`),
+      async proceed<Row extends object>(statements: string) {
+        const rows = await send<Row>(statements);
+        committedAt = performance.now();
+        return rows;
+      },
+      async copyInto(statements, data) {
+        await run(() => copyQuery(client, statements, data));
+        committedAt = performance.now();
+      },
+      lastCommitAt: () => committedAt,
+      rollback: async () => void (await send('ROLLBACK')),
       keepSecret: (text) => secrets.push(text),
     });
     return { accepted: true, value };
@@ -113,18 +164,49 @@ async function openSession<T>(
   }
 }
 
-function clientConfig(login: Login, secureContext: SecureContext | undefined, socket: Socket): ClientConfig {
+function hasTransactionTimeout({ parameters }: ServerConnection): boolean {
+  return Number.parseInt(parameters.get('server_version') ?? '', 10) >= 17;
+}
+
+/** BackendKeyData's process id, which the driver keeps, and its types leave out. */
+function processIdOf(client: Client): number | null {
+  const processId: unknown = Reflect.get(client, 'processID');
+  return typeof processId === 'number' ? processId : null;
+}
+
+/** Chain and name are verified either way; the name may be given beside the host (a Route 53 CNAME). */
+function identityCheck({ sslHostname }: Login) {
+  if (sslHostname === undefined) return {};
   return {
+    checkServerIdentity: (_: string, certificate: PeerCertificate) => checkServerIdentity(sslHostname, certificate),
+  };
+}
+
+/** Several statements have several results, of which the driver's types know nothing. */
+function rowsOf<Row extends object>(answer: QueryResult<Row> | readonly QueryResult<Row>[]): readonly Row[] {
+  const results = Array.isArray(answer) ? answer : [answer];
+  return results.findLast(({ fields }) => fields.length > 0)?.rows ?? [];
+}
+
+function newClient(login: Login, secureContext: SecureContext | undefined, socket: Socket) {
+  const ssl =
+    secureContext === undefined ? false : { secureContext, rejectUnauthorized: true, ...identityCheck(login) };
+  // Our own socket, so that a silent server can be hung up on.
+  const stream = () => socket;
+  const connection = new ServerConnection({ ssl, stream, sslNegotiation: 'postgres' });
+  const client = new ExplicitClient({
     host: login.host,
     port: login.port,
     database: login.database,
     user: login.username,
     password: login.password.reveal(),
-    ssl: secureContext === undefined ? false : { secureContext, rejectUnauthorized: true },
+    ssl,
     application_name: 'postgres-secret-rotation',
-    // Our own socket, so that a silent server can be hung up on.
-    stream: () => socket,
-  };
+    // The connection judges the count.
+    scramMaxIterations: 0,
+    connection,
+  });
+  return { client, connection };
 }
 
 /** Waits for `promise`, but not beyond the deadline: then it rejects with TIMED_OUT. */
@@ -161,21 +243,21 @@ async function close(client: Client, socket: Socket, deadline: Deadline): Promis
 
 /** The driver's query, answering the server's request for COPY data, which the driver itself always declines. */
 class CopyQuery extends Query {
-  readonly #data: string;
+  readonly #data: Buffer;
 
-  constructor(text: string, data: string, callback: (error: Error | null) => void) {
+  constructor(text: string, data: Buffer, callback: (error: Error | null) => void) {
     // The driver takes (config, callback); its types know only the config.
     super(...([{ text }, callback] as unknown as [QueryConfig]));
     this.#data = data;
   }
 
   handleCopyInResponse(connection: { sendCopyFromChunk(chunk: Buffer): void; endCopyFrom(): void }): void {
-    connection.sendCopyFromChunk(Buffer.from(this.#data));
+    connection.sendCopyFromChunk(this.#data);
     connection.endCopyFrom();
   }
 }
 
-function copyQuery(client: Client, text: string, data: string): Promise<void> {
+function copyQuery(client: Client, text: string, data: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     client.query(new CopyQuery(text, data, (error) => (error ? reject(error) : resolve())));
   });

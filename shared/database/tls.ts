@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import type { Config } from '../config.ts';
 import { RotationError } from '../rotation/errors.ts';
 
 /**
@@ -18,11 +17,17 @@ export function tlsPolicy(ssl: boolean | undefined, fallback: boolean): TlsPolic
   return ssl === undefined && fallback ? 'verified-or-plain' : 'verified';
 }
 
+/** A file of trusted CA certificates (PEM); a missing optional one is passed over. */
+export interface CaFile {
+  readonly path: string;
+  readonly optional: boolean;
+}
+
 /**
  * Node's root certificates and those of the configured files, read when the first connection is made and kept: parsing
  * some 150 certificates takes longer than a login.
  */
-export function trustStore(files: Config['caFiles']): () => Promise<SecureContext> {
+export function trustStore(files: readonly CaFile[]): () => Promise<SecureContext> {
   let context: Promise<SecureContext> | undefined;
   return () => {
     context ??= loadTrust(files).catch((error: unknown) => {
@@ -33,7 +38,7 @@ export function trustStore(files: Config['caFiles']): () => Promise<SecureContex
   };
 }
 
-async function loadTrust(files: Config['caFiles']): Promise<SecureContext> {
+async function loadTrust(files: readonly CaFile[]): Promise<SecureContext> {
   const pems = await Promise.all(files.map(({ path, optional }) => readPem(path, optional)));
   return createSecureContext({ ca: [...getCACertificates('default'), ...pems.flat()], minVersion: 'TLSv1.2' });
 }

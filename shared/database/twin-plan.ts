@@ -1,6 +1,7 @@
 import { escapeIdentifier, escapeLiteral } from 'pg';
-import { RotationError, type RotationErrorCode } from '../rotation/errors.ts';
-import type { TwinChange } from '../rotation/strategy.ts';
+import { twinNotLinked } from '../rotation/credential-errors.ts';
+import { quotedName, RotationError, type RotationErrorCode } from '../rotation/errors.ts';
+import type { TwinChange, TwinLink } from '../rotation/strategy.ts';
 import { type SettingChange, settingChanges, settingStatement, wantedSettings } from './role-settings.ts';
 import type { AdminState, RoleState, TwinState } from './twin-state.ts';
 
@@ -9,6 +10,14 @@ export interface TwinPlanOptions {
   readonly setRole: boolean;
   /** The server's major version. */
   readonly version: number;
+  /** Whether a version of this secret has logged in as the other of the two names. */
+  readonly provenByLogin: boolean;
+}
+
+export interface TwinPlan {
+  readonly statements: readonly string[];
+  /** It owns objects, which acting as the base role would take from it: it goes on as AWS's function made it. */
+  readonly actsAsItself: boolean;
 }
 
 /** Whose turn it is. */
@@ -29,39 +38,39 @@ const KEYWORDS: Readonly<Record<Attribute, string>> = {
  *
  * @throws RotationError for everything that would fail, or that would lock somebody out, before anything is changed.
  */
-export function planTwin(state: TwinState, change: Turn, options: TwinPlanOptions): readonly string[] {
+export function planTwin(state: TwinState, change: Turn, options: TwinPlanOptions): TwinPlan {
+  const { version } = options;
   const base = usableBase(state, change);
-  refuseTakeover(state, change);
+  refuseTakeover(state, change, options.provenByLogin);
+  const actsAsItself = options.setRole && state.link?.ownsObjects === true && !state.link.setToBase;
   if (change.username === change.base) {
-    needAlterable(state, change.base, base, options.version);
-    return [];
+    needAlterable(state, change.base, base, version);
+    return { statements: [], actsAsItself };
   }
-  const wanted = wantedSettings(base.settings, options.setRole ? change.base : undefined);
+  const setRole = options.setRole && !actsAsItself;
+  const thirdRoles = Object.fromEntries(state.thirdRoles.map(({ database, role }) => [database, role]));
+  const wanted = wantedSettings(base.settings, setRole ? change.base : undefined, thirdRoles);
   const settings = settingChanges(state.twin?.settings ?? {}, wanted);
-  const attributes: readonly Attribute[] = options.setRole
+  const attributes: readonly Attribute[] = setRole
     ? // Checked at the start of a connection, before the twin acts as the base role. The others are the base role's.
       ['replication']
     : ['replication', 'createDb', 'createRole', 'bypassRls'];
-  needPrivileges(state, change, base, attributes, settings, options.version);
+  needPrivileges(state, change, base, attributes, settings, version);
 
-  return [
-    ...roleStatements(state.twin, base, change.twin, attributes),
-    ...membershipStatements(state, change, options.version),
-    ...settings.map((setting) => settingStatement(change.twin, setting)),
-  ];
+  return {
+    statements: [
+      ...roleStatements(state.twin, base, change.twin, attributes),
+      ...membershipStatements(state, change, version),
+      ...settings.map((setting) => settingStatement(change.twin, setting)),
+    ],
+    actsAsItself,
+  };
 }
 
 /** The base role must be one that can log in, for its twin will be as it is. */
 function usableBase({ base }: TwinState, change: Turn): RoleState {
-  const role = escapeIdentifier(change.base);
-  if (base === null) {
-    throw refusal(
-      'ROLE_MISSING',
-      `The role ${role} must exist, and it does not.`,
-      'Correct "username" in the secret.',
-      change.base,
-    );
-  }
+  const role = quotedName(change.base);
+  if (base === null) throw roleMissing(change.base);
   if (base.superuser) {
     throw refusal(
       'APPLICATION_USER_IS_SUPERUSER',
@@ -97,43 +106,16 @@ function usableBase({ base }: TwinState, change: Turn): RoleState {
   return base;
 }
 
-/** A role of the twin's name is the twin only if it was made a member of the base role; any other is somebody else's. */
-function refuseTakeover({ twin, membership }: TwinState, change: Turn): void {
-  const name = escapeIdentifier(change.twin);
+const NO_LINK: TwinLink = { membership: 'none', setToBase: false, ownsObjects: false, superuser: false };
+
+/** A role of the twin's name is the twin only if it is proven to be; any other is somebody else's. */
+function refuseTakeover({ twin, link }: TwinState, change: Turn, provenByLogin: boolean): void {
   if (twin === null) {
     if (change.username === change.twin) return;
-    throw refusal(
-      'TWIN_NOT_LINKED',
-      `The current user ${name} must be the twin of ${escapeIdentifier(change.base)}, and the server has no such role.`,
-      'Correct "username" in the secret.',
-      change.twin,
-    );
+    throw roleMissing(change.twin);
   }
-  if (twin.superuser) {
-    throw refusal(
-      'TWIN_IS_SUPERUSER',
-      `A twin that is no superuser was needed, and ${name} is one.`,
-      `Rename that role, or ALTER ROLE ${name} NOSUPERUSER;`,
-      change.twin,
-    );
-  }
-  if (membership === null) {
-    throw refusal(
-      'TWIN_NOT_LINKED',
-      `The role ${name} must be a member of ${escapeIdentifier(change.base)} to be its twin, and it is not.`,
-      `If it is the twin: GRANT ${escapeIdentifier(change.base)} TO ${name}; if it is somebody else's, rename one of the two.`,
-      change.twin,
-    );
-  }
-  if (!membership.granted) {
-    const base = escapeIdentifier(change.base);
-    throw refusal(
-      'TWIN_NOT_LINKED',
-      `The role ${name} must have been made a member of ${base} by an administrator to be its twin, and ${base} itself did so.`,
-      `If it is the twin, as an administrator: REVOKE ${base} FROM ${name}; GRANT ${base} TO ${name}; if it is somebody else's, the first of the two and rename one of the roles.`,
-      change.twin,
-    );
-  }
+  if (link === null || link.superuser || link.membership !== 'granted' || !(link.setToBase || provenByLogin))
+    throw twinNotLinked(change.base, change.twin, link ?? NO_LINK);
 }
 
 /** What the administrator lacks, as the GRANT that would give it. */
@@ -157,20 +139,20 @@ function needPrivileges(
     if (attribute === 'replication' && version < 16) throw replicating(admin, change.base);
     const keyword = KEYWORDS[attribute];
     throw lacking(
-      `give ${escapeIdentifier(change.twin)} ${keyword} as ${escapeIdentifier(change.base)} has it`,
+      `give ${quotedName(change.twin)} ${keyword} as ${quotedName(change.base)} has it`,
       version >= 16
-        ? `ALTER ROLE ${escapeIdentifier(admin.name)} ${keyword}; (by a superuser)`
-        : `As a superuser, once: ${twin === null ? 'CREATE' : 'ALTER'} ROLE ${escapeIdentifier(change.twin)} ${keyword}${twin === null ? ` IN ROLE ${escapeIdentifier(change.base)}` : ''};`,
+        ? `ALTER ROLE ${quotedName(admin.name)} ${keyword}; (by a superuser)`
+        : `As a superuser, once: ${twin === null ? 'CREATE' : 'ALTER'} ROLE ${quotedName(change.twin)} ${keyword}${twin === null ? ` IN ROLE ${quotedName(change.base)}` : ''};`,
       admin,
     );
   }
   const forbidden = settings.map(({ name }) => name).find((name) => admin.forbiddenSettings.includes(name));
   if (forbidden !== undefined) {
     throw lacking(
-      `set ${forbidden} for ${escapeIdentifier(change.twin)} as ${escapeIdentifier(change.base)} has it`,
+      `set ${forbidden} for ${quotedName(change.twin)} as ${quotedName(change.base)} has it`,
       version >= 15
-        ? `GRANT SET ON PARAMETER ${escapeIdentifier(forbidden)} TO ${escapeIdentifier(admin.name)};`
-        : `ALTER ROLE ${escapeIdentifier(change.base)} RESET ${escapeIdentifier(forbidden)}; or make ${escapeIdentifier(admin.name)} a superuser.`,
+        ? `GRANT SET ON PARAMETER ${quotedName(forbidden)} TO ${quotedName(admin.name)};`
+        : `ALTER ROLE ${quotedName(change.base)} RESET ${quotedName(forbidden)}; or make ${quotedName(admin.name)} a superuser.`,
       admin,
     );
   }
@@ -184,7 +166,7 @@ function mayGive(admin: AdminState, attribute: Attribute, version: number): bool
 
 function needCreateRole(admin: AdminState): void {
   if (admin.createRole) return;
-  const name = escapeIdentifier(admin.name);
+  const name = quotedName(admin.name);
   throw lacking('change roles', `ALTER ROLE ${name} CREATEROLE;`, admin);
 }
 
@@ -196,10 +178,10 @@ function needAlterable(state: TwinState, name: string, role: RoleState, version:
 }
 
 function replicating(admin: AdminState, name: string): RotationError {
-  const role = escapeIdentifier(name);
+  const role = quotedName(name);
   return lacking(
     `alter or copy ${role}, which has REPLICATION and so needs a superuser before PostgreSQL 16`,
-    `ALTER ROLE ${role} NOREPLICATION; or put the ARN of a superuser's secret into "masterarn".`,
+    `ALTER ROLE ${role} NOREPLICATION; or have the superuser secret hold a superuser's login.`,
     admin,
   );
 }
@@ -209,8 +191,8 @@ function needAdminOption({ admin }: TwinState, name: string, role: RoleState, ve
   if (admin.superuser) return;
   needCreateRole(admin);
   if (version < 16 || role.adminOption || admin.rdsSuperuser) return;
-  const grant = `GRANT ${escapeIdentifier(name)} TO ${escapeIdentifier(admin.name)} WITH ADMIN OPTION;`;
-  throw lacking(`have ADMIN OPTION on ${escapeIdentifier(name)}`, grant, admin);
+  const grant = `GRANT ${quotedName(name)} TO ${quotedName(admin.name)} WITH ADMIN OPTION;`;
+  throw lacking(`have ADMIN OPTION on ${quotedName(name)}`, grant, admin);
 }
 
 function roleStatements(
@@ -243,6 +225,11 @@ function membershipStatements({ membership }: TwinState, { base, twin }: Turn, v
   return [`GRANT ${escapeIdentifier(base)} TO ${escapeIdentifier(twin)}${options}`];
 }
 
+export function roleMissing(name: string): RotationError {
+  const message = `The role ${quotedName(name)} must exist, and it does not.`;
+  return refusal('ROLE_MISSING', message, 'Correct "username" in the secret.', name);
+}
+
 function refusal(code: RotationErrorCode, message: string, remedy: string, username: string): RotationError {
   return new RotationError(code, message, { remedy, username });
 }
@@ -250,7 +237,7 @@ function refusal(code: RotationErrorCode, message: string, remedy: string, usern
 function lacking(privilege: string, remedy: string, admin: AdminState): RotationError {
   return new RotationError(
     'PERMISSION_DENIED',
-    `The superuser secret's user ${escapeIdentifier(admin.name)} must be able to ${privilege}, and it is not.`,
+    `The superuser secret's user ${quotedName(admin.name)} must be able to ${privilege}, and it is not.`,
     {
       remedy,
       credential: 'superuser',

@@ -1,3 +1,5 @@
+import { escapeLiteral } from 'pg';
+import type { TwinLink } from '../rotation/strategy.ts';
 import type { SqlSession } from './session.ts';
 
 /** A role as pg_roles shows it (pg_authid can't be read on RDS, by the master either). */
@@ -38,8 +40,6 @@ export interface AdminState {
 export interface Membership {
   readonly inherit: boolean;
   readonly set: boolean;
-  /** By somebody other than the base role, which before PostgreSQL 16 may make anybody a member of itself. */
-  readonly granted: boolean;
 }
 
 /** All that planning a twin depends on, read under the lock. */
@@ -49,6 +49,20 @@ export interface TwinState {
   readonly twin: RoleState | null;
   /** Null where there is none. */
   readonly membership: Membership | null;
+  /** What links the two; null where one of them does not exist. */
+  readonly link: TwinLink | null;
+  /** Those that the base role may act as. */
+  readonly thirdRoles: readonly ThirdRole[];
+}
+
+/**
+ * A role that `ALTER DATABASE … SET role` (or, for all databases, `ALTER ROLE ALL SET role`) has logins act as. Only of the
+ * application's own database: what the owners of others say must not count.
+ */
+export interface ThirdRole {
+  /** '' is all databases. */
+  readonly database: string;
+  readonly role: string;
 }
 
 /** One query. Settings of 15+ can be granted by name, and memberships of 16+ have options. */
@@ -56,9 +70,10 @@ export async function readTwinState(
   session: SqlSession,
   base: string,
   twin: string,
-  version: number,
+  { version, database }: { readonly version: number; readonly database: string },
 ): Promise<TwinState> {
-  const [state] = await session.query<TwinState>(
+  const names = [base, twin].map(escapeLiteral);
+  const [state] = await session.proceed<TwinState>(
     `SELECT (SELECT json_build_object(
                'name', rolname, 'superuser', rolsuper, 'createRole', rolcreaterole, 'replication', rolreplication,
                'createDb', rolcreatedb, 'bypassRls', rolbypassrls,
@@ -67,7 +82,7 @@ export async function readTwinState(
                'forbiddenSettings', ARRAY(
                  SELECT DISTINCT n.name
                    FROM pg_db_role_setting d
-                   JOIN pg_roles b ON b.oid = d.setrole AND b.rolname IN ($1::text, $2::text),
+                   JOIN pg_roles b ON b.oid = d.setrole AND b.rolname IN (${names.join(', ')}),
                         unnest(d.setconfig) AS entry,
                         split_part(entry, '=', 1) AS n (name)
                    LEFT JOIN pg_settings s ON s.name = n.name
@@ -75,22 +90,74 @@ export async function readTwinState(
                   WHERE (s.context IN ('superuser', 'superuser-backend') OR s.name IS NULL AND n.name LIKE '%.%')
                     AND ${version >= 15 ? "NOT has_parameter_privilege(n.name, 'SET')" : 'true'}))
                FROM pg_roles WHERE rolname = current_user) AS admin,
-            (${roleQuery('$1')}) AS base,
-            (${roleQuery('$2')}) AS twin,
+            (${roleQuery(names[0])}) AS base,
+            (${roleQuery(names[1])}) AS twin,
             (SELECT json_build_object('inherit', bool_or(${version >= 16 ? 'm.inherit_option' : 'true'}),
-                                      'set', bool_or(${version >= 16 ? 'm.set_option' : 'true'}),
-                                      'granted', bool_or(m.grantor <> b.oid))
+                                      'set', bool_or(${version >= 16 ? 'm.set_option' : 'true'}))
                FROM pg_auth_members m
-               JOIN pg_roles b ON b.oid = m.roleid AND b.rolname = $1::text
-               JOIN pg_roles t ON t.oid = m.member AND t.rolname = $2::text
-             HAVING count(*) > 0) AS membership`,
-    [base, twin],
+               JOIN pg_roles b ON b.oid = m.roleid AND b.rolname = ${names[0]}
+               JOIN pg_roles t ON t.oid = m.member AND t.rolname = ${names[1]}
+             HAVING count(*) > 0) AS membership,
+            (SELECT ${twinLink('t', 'b')} FROM pg_roles b, pg_roles t
+              WHERE b.rolname = ${names[0]} AND t.rolname = ${names[1]}) AS link,
+            (SELECT coalesce(json_agg(json_build_object('database', coalesce(db.datname, ''), 'role', third.rolname)), '[]')
+               FROM pg_db_role_setting s
+               LEFT JOIN pg_database db ON db.oid = s.setdatabase,
+                    unnest(s.setconfig) AS entry,
+                    pg_roles third, pg_roles b
+              WHERE s.setrole = 0 AND entry LIKE 'role=%' AND third.rolname = substr(entry, 6)
+                AND (db.datname IS NULL OR db.datname = ${escapeLiteral(database)})
+                AND b.rolname = ${names[0]} AND ${maySet('b.oid', 'third.oid', version)}) AS "thirdRoles"`,
   );
   if (state === undefined) throw new TypeError('a SELECT without FROM answers one row');
   return state;
 }
 
-function roleQuery(name: string): string {
+/**
+ * SQL of a TwinLink as JSON. Before PostgreSQL 15 a role may make anybody a member of itself, so such a grant counts less.
+ *
+ * @param twin the alias of a row of pg_roles, as is `base`.
+ */
+export function twinLink(twin: string, base: string): string {
+  const member = `SELECT FROM pg_auth_members m WHERE m.roleid = ${base}.oid AND m.member = ${twin}.oid`;
+  return `
+    json_build_object(
+      'membership', CASE WHEN EXISTS (${member} AND m.grantor <> ${base}.oid) THEN 'granted'
+                         WHEN EXISTS (${member}) THEN 'own' ELSE 'none' END,
+      'setToBase', EXISTS (SELECT FROM pg_db_role_setting s
+                            WHERE s.setrole = ${twin}.oid AND 'role=' || ${base}.rolname = ANY (s.setconfig)
+                              AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
+      'ownsObjects', EXISTS (SELECT FROM pg_shdepend o
+                              WHERE o.refobjid = ${twin}.oid AND o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'
+                                -- What REASSIGN OWNED leaves alone (PostgreSQL manual): nothing that an application uses.
+                                AND o.classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)),
+      'superuser', ${twin}.rolsuper)`;
+}
+
+/**
+ * SQL of the role that a role acts as from login on in this database: itself, unless a setting says otherwise that it may
+ * follow. The role's own settings count before the database's, and what is said of the database before what is said of all.
+ *
+ * @param role the alias of a row of pg_roles.
+ */
+export function actsAs(role: string, version: number): string {
+  return `
+    coalesce((SELECT other.rolname::text
+                FROM (SELECT substr(entry, 6) AS name
+                        FROM pg_db_role_setting s, unnest(s.setconfig) AS entry
+                       WHERE s.setrole IN (${role}.oid, 0) AND entry LIKE 'role=%'
+                         AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+                       ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1) AS said
+                JOIN pg_roles other ON other.rolname = said.name AND ${maySet(`${role}.oid`, 'other.oid', version)}),
+             ${role}.rolname::text)`;
+}
+
+/** Whether one role may SET ROLE to another; before 16 every membership allows it. */
+function maySet(role: string, other: string, version: number): string {
+  return `pg_has_role(${role}, ${other}, '${version >= 16 ? 'SET' : 'MEMBER'}')`;
+}
+
+function roleQuery(name = ''): string {
   return `SELECT json_build_object(
             'superuser', r.rolsuper, 'canLogin', r.rolcanlogin, 'inherit', r.rolinherit,
             'replication', r.rolreplication, 'createDb', r.rolcreatedb, 'createRole', r.rolcreaterole,
@@ -100,5 +167,5 @@ function roleQuery(name: string): string {
                            FROM pg_db_role_setting d LEFT JOIN pg_database db ON db.oid = d.setdatabase
                           WHERE d.setrole = r.oid),
             'adminOption', pg_has_role(current_user, r.oid, 'MEMBER WITH ADMIN OPTION'))
-            FROM pg_roles r WHERE r.rolname = ${name}::text`;
+            FROM pg_roles r WHERE r.rolname = ${name}`;
 }

@@ -1,7 +1,27 @@
 import { isSameServer } from '../secrets/database-secret.ts';
-import { credentialFacts, passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
+import { whileRoleBusy } from './busy.ts';
+import { logsIn } from './change-own.ts';
+import {
+  credentialFacts,
+  passwordNotAccepted,
+  pendingMismatch,
+  superuserSecretMissing,
+  twinNotLinked,
+} from './credential-errors.ts';
 import { quotedName, RotationError } from './errors.ts';
-import type { Credential, RoleSession, RotationStrategy, StrategyContext, UserFacts } from './strategy.ts';
+import { PROOF_WITHIN, prove } from './proof.ts';
+import { candidates } from './recovery.ts';
+import type {
+  Applied,
+  Credential,
+  RoleSession,
+  RotationStrategy,
+  SetSecretContext,
+  StrategyContext,
+  TwinChange,
+  TwinLink,
+  UserFacts,
+} from './strategy.ts';
 
 /** AWS's rule for the name of the second login. */
 const SUFFIX = '_clone';
@@ -19,13 +39,20 @@ export const alternatingUsers: RotationStrategy = {
   name: 'alternating-users',
 
   async nextUsername(current, context) {
+    needSuperuserSecret(current);
     const user = await proveCurrent(current, context);
     const { username } = current.secret;
-    if (isTwin(user, current)) return username.slice(0, -SUFFIX.length);
+    const next = nameOfOther(current, user);
+    const link = next.length < username.length ? user.asTwin : user.twin;
+    if (link !== null && !(await isLinked(link, current, next, context))) {
+      const [base, twin] = next.length < username.length ? [next, username] : [username, next];
+      throw twinNotLinked(base, twin, link).with({ host: current.secret.host, port: current.secret.port });
+    }
+    return next;
+  },
 
-    const bytes = Buffer.byteLength(username + SUFFIX);
-    if (bytes > MAX_NAME_BYTES) throw nameTooLong(current, bytes);
-    return username + SUFFIX;
+  needPendingUser(current, pending) {
+    twinsOf(current, pending);
   },
 
   async applyPending(context) {
@@ -36,22 +63,35 @@ export const alternatingUsers: RotationStrategy = {
     reading.catch(() => {});
     const { scram } = proven.get(current) ?? (await proveCurrent(current, context));
     const superuser = await reading;
-    const { username, password } = pending.secret;
+    const { username, password, dbname: database } = pending.secret;
     if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
-    const outcome = await context.withLogin(superuser, (roles) =>
-      roles.applyTwin({ base, twin, username, password, scram }),
+
+    const change = {
+      base,
+      twin,
+      username,
+      database,
+      password,
+      scram,
+      proven: () => logsInAsOther(current, username, context),
+    };
+    const outcome = await whileRoleBusy(context, () =>
+      context.withLogin(superuser, (roles) => changeTwin(context, roles, superuser, change)),
     );
     if (!outcome.accepted)
       throw passwordNotAccepted(superuser, 'Rotate or correct the superuser secret that "masterarn" names.');
-    return 'superuser';
+    return outcome.value;
   },
 
+  /** No rotation touches its password: where it does not log in, that is not for a rotation to mend. */
+  keepCurrentWorking: async (context) => (await logsIn(context, context.current)) === 'accepted',
+
   whenPendingIsRefused:
-    "Nothing is lost, AWSCURRENT still works: let the service try again; if it comes back, check the role's VALID UNTIL (\\du in psql), and that pg_hba.conf lets in what password_encryption makes.",
+    "AWSCURRENT's password was not touched: let the service try again; if it comes back, check the role's VALID UNTIL (\\du in psql), and that pg_hba.conf lets in what password_encryption makes.",
 
   async verify(roles, pending) {
-    const user = await roles.describeUser();
-    if (isTwin(user, pending)) await verifyTwin(roles, user, pending);
+    await verifyTwin(roles, await roles.twins.describeUser(), pending);
+    return true;
   },
 
   async mayLag(pending, { superusers }) {
@@ -61,23 +101,106 @@ export const alternatingUsers: RotationStrategy = {
   },
 };
 
+/** As the administrator: makes or mends the twin, sets the pending password and proves it, under the base role's lock. */
+async function changeTwin(
+  context: SetSecretContext,
+  roles: RoleSession,
+  superuser: Credential,
+  change: TwinChange,
+): Promise<Applied> {
+  const role = await roles.twins.lock(change.base);
+  const changed = await role.applyTwin(change, context.guard);
+  if (changed.verdict === 'already-current')
+    return { outcome: changed.verdict, credential: 'superuser', proven: false };
+  const isProven = await provePending(context, roles, superuser, 2 * changed.computing);
+  const isReleased = await role.release().catch(() => false);
+  return {
+    outcome: 'done',
+    credential: 'superuser',
+    proven: isProven && isReleased,
+    ...(changed.actsAsItself ? { notice: ownsObjects(change.twin, change.base) } : {}),
+  };
+}
+
+/**
+ * By the way that applications take. Where the twin gets no session, the administrator's looks at what one would show. A
+ * replica may hear of the new password later: that is left to testSecret, which waits for it.
+ *
+ * @returns whether the login was made.
+ */
+async function provePending(
+  context: SetSecretContext,
+  roles: RoleSession,
+  superuser: Credential,
+  computing: number,
+): Promise<boolean> {
+  const { pending } = context;
+  if (!isSameServer(superuser.secret, pending.secret)) return false;
+  const { proof } = await prove(
+    context,
+    pending,
+    async (session) => verifyTwin(session, await session.twins.describeUser(), pending),
+    {
+      within: Math.min(PROOF_WITHIN + computing, context.deadline.remaining()),
+      address: roles.address,
+      whenRefused: alternatingUsers.whenPendingIsRefused,
+    },
+  );
+  if (proof === 'session') return true;
+  await verifyTwin(roles, await roles.twins.describeUser(pending.secret.username), pending);
+  return true;
+}
+
+/** The other of the two names: without the suffix where the user is a member of that role, which makes it no user of its own. */
+function nameOfOther(current: Credential, { namesake, asTwin }: UserFacts): string {
+  const { username } = current.secret;
+  if (namesake !== null && asTwin !== null && (asTwin.membership !== 'none' || asTwin.setToBase)) return namesake;
+
+  const bytes = Buffer.byteLength(username + SUFFIX);
+  if (bytes > MAX_NAME_BYTES) throw nameTooLong(current, bytes);
+  return username + SUFFIX;
+}
+
+/**
+ * Whether two roles are proven to be twins: an administrator made the one a member of the other, and besides it acts as the
+ * other by a setting of its own, or the secret knows a password of the login that is not current.
+ */
+async function isLinked(
+  { membership, setToBase, superuser }: TwinLink,
+  current: Credential,
+  other: string,
+  context: StrategyContext,
+): Promise<boolean> {
+  return !superuser && membership === 'granted' && (setToBase || (await logsInAsOther(current, other, context)));
+}
+
+/** That the server takes the password is enough: a twin with NOLOGIN is mended. */
+async function logsInAsOther(current: Credential, username: string, context: StrategyContext): Promise<boolean> {
+  const others = candidates(context, current, { username, from: ['previous', 'own', 'unlabelled'], seen: [] });
+  for await (const candidate of others) {
+    if (context.proven.get(candidate) !== undefined) return true;
+    const outcome = await context.tryPassword(candidate, (roles) => Promise.resolve(roles.request));
+    if (outcome.accepted === false) continue;
+    const request = outcome.accepted === true ? outcome.value : outcome.request;
+    // Who let everybody in has proven nothing.
+    if (request === undefined) continue;
+    context.proven.add(candidate, { scram: request.method === 'scram-sha-256' });
+    return true;
+  }
+  return false;
+}
+
 async function proveCurrent(current: Credential, context: StrategyContext): Promise<UserFacts> {
-  const outcome = await context.withLogin(current, (roles) => roles.describeUser());
+  const outcome = await context.withLogin(current, (roles) => roles.twins.describeUser());
   if (!outcome.accepted) {
     throw passwordNotAccepted(
       current,
-      "As an administrator set the password that AWSCURRENT holds (in psql: \\password {role}), check the role's VALID UNTIL (\\du), then rotate again.",
+      "As an administrator set the password that AWSCURRENT holds (in psql: \\password {role}), check that the role exists and its VALID UNTIL (\\du), then rotate again; if the database was restored from a snapshot, it has the password of then: AWSPREVIOUS's, maybe.",
     );
   }
   if (outcome.value.superuser) throw isSuperuser(current);
   context.proven.add(current, outcome.value);
   return outcome.value;
-}
-
-/** Is `x_clone` the twin of `x`, or a user whose own name just ends so? Its membership in `x` tells. */
-function isTwin(user: UserFacts, credential: Credential): boolean {
-  if (user.setToNamesake && !user.memberOfNamesake) throw membershipRevoked(credential, user);
-  return user.memberOfNamesake;
 }
 
 /** Which of the two is the base role follows from the names; that they are twins is checked again in the database. */
@@ -88,17 +211,43 @@ function twinsOf(current: Credential, pending: Credential): { readonly base: str
     if (next === now + SUFFIX) return { base: now, twin: next };
     if (now === next + SUFFIX) return { base: next, twin: now };
   }
-  throw pendingMismatch(pending, `the twin of ${now}`);
+  throw pendingMismatch(pending, `for the twin of ${now} on the current version's host and port`);
 }
 
-/** What the application relies on: it acts as the base role, or has at least what the base role has. */
+/** What the application relies on: the twin acts as the base role, or has at least what the base role has. */
 async function verifyTwin(roles: RoleSession, user: UserFacts, pending: Credential): Promise<void> {
+  const { namesake: base, asTwin } = user;
+  if (base === null || asTwin === null) return;
+  if (asTwin.membership !== 'granted') {
+    if (asTwin.setToBase) throw twinNotLinked(base, pending.secret.username, asTwin).with(credentialFacts(pending));
+    return;
+  }
   // Acting as the same role, it has the same privileges by definition, and there is nothing to compare.
   if (user.actsAs === user.namesakeActsAs) return;
-  const base = user.namesake ?? '';
-  const missing = await roles.missingPrivileges(base);
+  const missing = await roles.twins.missingPrivileges(base, pending.secret.username);
   if (missing > 0) throw twinDiffers(pending, base, missing);
-  if (user.setToNamesake) throw twinDiffers(pending, base, 0);
+  // It is set to act as the base role and does not, or acts as a third role that the base role does not act as.
+  if (asTwin.setToBase || user.actsAs !== pending.secret.username) throw actsOtherwise(pending, base, user);
+}
+
+/** The contract's key, checked before a value is stored for which it would be missing. */
+function needSuperuserSecret({ secret: { superuserSecretArn, misspelt } }: Credential): void {
+  if (superuserSecretArn === undefined) throw superuserSecretMissing(misspelt);
+  if (/^[\w/+=.@!:-]{1,2048}$/.test(superuserSecretArn)) return;
+  throw new RotationError(
+    'SECRET_MALFORMED',
+    "The secret's value can't be used: masterarn: an ARN was needed, found something else.",
+    {
+      remedy:
+        'Put the ARN of the superuser secret into "masterarn": aws secretsmanager put-secret-value --secret-id {secretArn} --secret-string file://…',
+      key: 'masterarn',
+    },
+  );
+}
+
+/** For the log: what an operator should do, though nothing fails. */
+function ownsObjects(twin: string, base: string): string {
+  return `${twin} owns objects, so it acts as itself and not as ${base}, as AWS's function made it; docs/adopting-aws-clones.md hands them over.`;
 }
 
 function isSuperuser(current: Credential): RotationError {
@@ -116,7 +265,11 @@ function superuserIsApplicationUser(superuser: Credential): RotationError {
   return new RotationError(
     'SUPERUSER_IS_APPLICATION_USER',
     `The superuser secret must be for a user other than the application's two logins, and it is for ${superuser.secret.username}.`,
-    { remedy: 'Put the ARN of an administrator\'s secret into "masterarn".', ...credentialFacts(superuser) },
+    {
+      remedy: 'Put the ARN of an administrator\'s secret into "masterarn".',
+      key: 'masterarn',
+      ...credentialFacts(superuser),
+    },
   );
 }
 
@@ -131,24 +284,34 @@ function nameTooLong(current: Credential, bytes: number): RotationError {
   );
 }
 
-function membershipRevoked(credential: Credential, user: UserFacts): RotationError {
-  const { username } = credential.secret;
-  const base = quotedName(user.namesake ?? '');
+function twinDiffers(pending: Credential, base: string, missing: number): RotationError {
+  const { username } = pending.secret;
   return new RotationError(
-    'TWIN_NOT_LINKED',
-    `${username} is set to act as ${user.namesake} and must have been made a member of it by an administrator, and it was not.`,
+    'TWIN_DIFFERS',
+    `${username} must be able to do what ${base} can, and it lacks ${missing} privileges on tables or schemas.`,
     {
-      remedy: `As an administrator: REVOKE ${base} FROM {role}; GRANT ${base} TO {role};`,
-      ...credentialFacts(credential),
+      remedy: `GRANT ${quotedName(base)} TO {role}; then rotate again; AWSCURRENT's password was not touched.`,
+      ...credentialFacts(pending),
     },
   );
 }
 
-function twinDiffers(pending: Credential, base: string, missing: number): RotationError {
+/** Minor versions that ignore ALTER ROLE … SET role (PostgreSQL's release notes of the minor versions that follow them). */
+const IGNORE_SET_ROLE = ['14.14', '15.9', '16.5', '17.1'];
+
+function actsOtherwise(pending: Credential, base: string, { actsAs, serverVersion }: UserFacts): RotationError {
   const { username } = pending.secret;
-  const found = missing > 0 ? `it lacks ${missing} privileges on tables or schemas` : 'it acts as another role';
-  return new RotationError('TWIN_DIFFERS', `${username} must be able to do what ${base} can, and ${found}.`, {
-    remedy: `GRANT ${quotedName(base)} TO {role}; then rotate again; AWSCURRENT still stands.`,
+  const version = /^[\d.]+/.exec(serverVersion)?.[0] ?? '';
+  const found = `The login ${username} must act as ${base} does, and it acts as ${actsAs}`;
+  if (IGNORE_SET_ROLE.includes(version)) {
+    return new RotationError('TWIN_DIFFERS', `${found}, as PostgreSQL ${version} ignores ALTER ROLE … SET role.`, {
+      remedy: `Update the server to a later minor version, or set ALTERNATING_SET_ROLE=false; AWSCURRENT's password was not touched.`,
+      ...credentialFacts(pending),
+    });
+  }
+  return new RotationError('TWIN_DIFFERS', `${found}.`, {
+    remedy: `Look for settings of the role in \\drds (psql), of the roles and of the database: ALTER DATABASE {database} RESET role; or ALTER ROLE {role} IN DATABASE {database} RESET role; then rotate again; AWSCURRENT's password was not touched.`,
     ...credentialFacts(pending),
+    database: pending.secret.dbname,
   });
 }

@@ -1,15 +1,22 @@
-import { RotationError } from './errors.ts';
-import type { Credential } from './strategy.ts';
+import { quotedName, quotedText, RotationError } from './errors.ts';
+import { editsCurrent, givingUpFirst, TAKE_PENDING_OFF } from './remedies.ts';
+import type { Credential, TwinLink } from './strategy.ts';
 
-/** The pending version is not one that createSecret makes of the current one: somebody else wrote one of the two. */
-export function pendingMismatch(pending: Credential, neededUsername: string): RotationError {
+/**
+ * The pending version is not one that createSecret makes of the current one: somebody else wrote one of the two.
+ *
+ * @param needed completes "The pending version must be …".
+ * @param currentWorks whether AWSCURRENT has just logged in; undefined where that was not tried.
+ */
+export function pendingMismatch(pending: Credential, needed: string, currentWorks?: boolean): RotationError {
   const { host, port, username } = pending.secret;
+  const current =
+    currentWorks === undefined ? '' : currentWorks ? '; AWSCURRENT logs in' : '; AWSCURRENT does not log in now';
   return new RotationError(
     'PENDING_MISMATCH',
-    `The pending version must be for ${neededUsername} on the current version's host and port, and it is for ${username} at ${host}:${port}.`,
+    `The pending version must be ${needed}, and it is another for ${username} at ${host}:${port}${current}.`,
     {
-      remedy:
-        'Take the label off and rotate again: aws secretsmanager update-secret-version-stage --secret-id {secretArn} --version-stage AWSPENDING --remove-from-version-id {versionId}',
+      remedy: `${TAKE_PENDING_OFF}; then rotate again: the next rotation begins with AWSCURRENT as it is now. How to change a password by hand: docs/what-can-go-wrong.md.`,
       ...credentialFacts(pending),
     },
   );
@@ -25,7 +32,151 @@ export function passwordNotAccepted(credential: Credential, remedy: string): Rot
   );
 }
 
+/**
+ * @param tried what the server has refused.
+ * @param denied whether versions without a label could not be listed.
+ */
+export function noWorkingPassword(current: Credential, tried: readonly Credential[], denied: boolean): RotationError {
+  const { host, port, username } = current.secret;
+  const count = (label: string) => tried.filter((credential) => credential.label === label).length;
+  const names = [
+    ...(count('current') > 0 ? ['AWSCURRENT'] : []),
+    ...(count('pending') > 0 ? ['AWSPENDING'] : []),
+    ...(count('previous') > 0 ? ['AWSPREVIOUS'] : []),
+    ...(count('unlabelled') > 0 ? [`${count('unlabelled')} without a label`] : []),
+  ];
+  const list = denied
+    ? ' Versions without a label could not be looked through: allow secretsmanager:ListSecretVersionIds in the role of the function.'
+    : '';
+  return new RotationError(
+    'NO_WORKING_PASSWORD',
+    `A password of ${username} was needed that the server at ${host}:${port} accepts, and it refused all that the secret has for it: ${names.join(', ')}.`,
+    {
+      remedy: `As an administrator of the database set the password that AWSCURRENT holds (in psql: \\password {role}), check that the role exists and that its VALID UNTIL is not past (\\du; ALTER ROLE {role} VALID UNTIL 'infinity';), then rotate again.${list}`,
+      ...credentialFacts(current),
+    },
+  );
+}
+
+/**
+ * The new password could not be used by the way that applications take, and the former one is accepted again.
+ *
+ * @param cause what the login with the new password has met.
+ * @param works what the server said to the former password after that.
+ */
+export function passwordPutBack(
+  cause: RotationError,
+  former: Credential,
+  works: 'accepted' | 'refused' | 'unknown',
+): RotationError {
+  const label = NAMES[former.label] ?? former.label;
+  const again = {
+    accepted: `${label} logs in again`,
+    refused: `but the server refuses ${label}`,
+    unknown: `whether ${label} logs in could not be seen`,
+  }[works];
+  return new RotationError(
+    'PASSWORD_PUT_BACK',
+    `The new password had to be one that applications can use, and it was not (${cause.code}: ${trimmed(cause)}); the former one was put back, ${again}.`,
+    { ...cause.facts, remedy: remedyOf(cause), reason: cause.facts.reason ?? cause.code },
+  );
+}
+
+/** The same, but that the former password is not accepted (any more). @param why it could not be put back. */
+export function passwordNotPutBack(cause: RotationError, former: Credential, why: string): RotationError {
+  const label = NAMES[former.label] ?? former.label;
+  return new RotationError(
+    'PASSWORD_NOT_PUT_BACK',
+    `The new password had to be one that applications can use, and it was not (${cause.code}: ${trimmed(cause)}); that of ${label} could not be put back (${why.replace(/\.$/, '')}).`,
+    {
+      ...cause.facts,
+      remedy: `${remedyOf(cause)} The database has the password of AWSPENDING: the service tries the rotation again; to end it now, as an administrator set the password that AWSCURRENT holds (in psql: \\password {role}).`,
+      reason: cause.facts.reason ?? cause.code,
+    },
+  );
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  current: 'AWSCURRENT',
+  previous: 'AWSPREVIOUS',
+  pending: 'AWSPENDING',
+  unlabelled: 'the version without a label that had logged in',
+};
+
+/** The pending version has a value by then. */
+const remedyOf = (cause: RotationError) => (editsCurrent(cause) ? givingUpFirst(cause) : cause).template;
+
+const trimmed = ({ message }: RotationError) => message.replace(/\.$/, '');
+
+/**
+ * Two roles are not known to be twins. A membership alone proves nothing: who may create roles can make a base role for
+ * anybody's login. Neither does the setting, which the login can give itself.
+ */
+export function twinNotLinked(base: string, twin: string, link: TwinLink): RotationError {
+  const { membership, setToBase, ownsObjects } = link;
+  const [quotedBase, quotedTwin] = [quotedName(base), quotedName(twin)];
+  if (link.superuser) {
+    const message = `A twin that is no superuser was needed, and ${quotedTwin} is one.`;
+    const remedy = `Rename that role, or ALTER ROLE ${quotedTwin} NOSUPERUSER;`;
+    return new RotationError('TWIN_IS_SUPERUSER', message, { remedy, username: twin });
+  }
+  const grant = `GRANT ${quotedBase} TO ${quotedTwin}; `;
+  const [found, statements] = {
+    none: [setToBase ? 'it is set to act as it and is no member of it' : 'it is no member of it', grant],
+    own: [`${quotedBase} itself made it a member`, `REVOKE ${quotedBase} FROM ${quotedTwin}; ${grant}`],
+    granted: ['it neither acts as it by a setting nor logs in with a password of the secret', ''],
+  }[membership];
+  const handOver = ownsObjects ? ' First hand over what it owns: docs/adopting-aws-clones.md.' : '';
+  return new RotationError(
+    'TWIN_NOT_LINKED',
+    `The role ${quotedTwin} must be known to be the twin of ${quotedBase}, and ${found}.`,
+    {
+      remedy: `If it is the twin, as an administrator: ${statements}ALTER ROLE ${quotedTwin} SET role = ${quotedText(base)};${handOver} If it is somebody else's, rename one of the two.`,
+      username: twin,
+    },
+  );
+}
+
 /** What an error may tell of a credential. */
 export function credentialFacts({ label, secret: { host, port, username } }: Credential) {
   return { credential: label, host, port, username };
+}
+
+/** @param misspelt keys of the secret that have no effect as they are written. */
+export function superuserSecretMissing(misspelt: readonly string[]): RotationError {
+  const written = misspelt.find((key) => key.toLowerCase() === 'masterarn');
+  const found =
+    written === undefined ? 'no "masterarn"' : `"${written}" instead of "masterarn" (keys are case-sensitive)`;
+  return new RotationError(
+    'SUPERUSER_SECRET_MISSING',
+    `The secret must name its superuser secret, and it has ${found}.`,
+    {
+      remedy: 'Add "masterarn" with the ARN of the superuser secret, or use the single-user function.',
+      key: 'masterarn',
+    },
+  );
+}
+
+/** Somebody else has moved on meanwhile: what was read is to be read again. */
+export function labelMoved(): RotationError {
+  return new RotationError(
+    'LABEL_MOVED',
+    'AWSCURRENT was needed where it was when the step began, and it was moved meanwhile.',
+    {
+      remedy: 'Nothing needs repair: the service tries the rotation again with the version that is current now.',
+    },
+  );
+}
+
+/** Somebody has set a password by hand while this rotation was setting its own: theirs stays. */
+export function passwordReplaced(pending: Credential): RotationError {
+  const { host, port, username } = pending.secret;
+  return new RotationError(
+    'PASSWORD_NOT_ACCEPTED',
+    `The server at ${host}:${port} must accept the pending password of ${username}, and somebody has set another one meanwhile, which was left as it is.`,
+    {
+      remedy: `${TAKE_PENDING_OFF}; then store the password that the database has as AWSCURRENT and rotate again.`,
+      ...credentialFacts(pending),
+    },
+  );
 }

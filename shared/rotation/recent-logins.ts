@@ -1,26 +1,37 @@
+import type { CredentialLabel } from './errors.ts';
+
 /** How long a login by this instance is believed, in ms: longer than a rotation, shorter than anyone's patience. */
 const BELIEVED_FOR = 5 * 60_000;
 
-interface RecentLogin {
+/** What is remembered of a version: never its value, which a version's id stands for, as it never changes. */
+export interface RecentLogin {
+  readonly label: CredentialLabel;
+  /** Whether the server asked for SCRAM. */
+  readonly scram: boolean;
+  /** Of the pending version, once setSecret or testSecret has logged in with it as they must: what finishSecret need not do. */
+  readonly proof?: {
+    /** The id of the version that was current when the two were compared; undefined where they were not. */
+    readonly comparedWith: string | undefined;
+  };
+}
+
+interface Entry extends RecentLogin {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** Whether the server asked for SCRAM, as far as that was noted. */
-  readonly scram: boolean;
 }
 
 /** Versions that this very instance has just logged in with, so that the next step need not log in again. */
 export class RecentLogins {
   /** By version, by secret. */
-  readonly #logins = new Map<string, Map<string, RecentLogin>>();
+  readonly #logins = new Map<string, Map<string, Entry>>();
 
-  /** @param versionId a version's value never changes, so its id stands for the credential. */
-  add(secretId: string, versionId: string, { scram = false, now = Date.now() } = {}): void {
+  add(secretId: string, versionId: string, login: RecentLogin, now = Date.now()): void {
     for (const [secret, versions] of this.#logins) {
       for (const [version, { at }] of versions) if (now - at > BELIEVED_FOR) versions.delete(version);
       if (versions.size === 0) this.#logins.delete(secret);
     }
-    const versions = this.#logins.get(secretId) ?? new Map<string, RecentLogin>();
-    this.#logins.set(secretId, versions.set(versionId, { at: now, scram }));
+    const versions = this.#logins.get(secretId) ?? new Map<string, Entry>();
+    this.#logins.set(secretId, versions.set(versionId, { ...login, at: now }));
   }
 
   get(secretId: string, versionId: string, now = Date.now()): RecentLogin | undefined {
@@ -28,13 +39,20 @@ export class RecentLogins {
     return login !== undefined && now - login.at <= BELIEVED_FOR ? login : undefined;
   }
 
-  has(secretId: string, versionId: string, now = Date.now()): boolean {
-    return this.get(secretId, versionId, now) !== undefined;
+  /** The version of the secret that was logged in with last. */
+  latest(secretId: string, now = Date.now()): (RecentLogin & { readonly versionId: string }) | undefined {
+    const versions = [...(this.#logins.get(secretId) ?? [])].filter(([, { at }]) => now - at <= BELIEVED_FOR);
+    const [found] = versions.sort(([, a], [, b]) => b.at - a.at);
+    return found === undefined ? undefined : { versionId: found[0], ...found[1] };
   }
 
-  /** A password of the secret is about to change: of its versions only this one's login still counts. */
-  keepOnly(secretId: string, versionId: string): void {
+  forget(secretId: string, versionId: string): void {
+    this.#logins.get(secretId)?.delete(versionId);
+  }
+
+  /** A password of the secret is about to change: of its versions only these logins still count. */
+  keepOnly(secretId: string, versionIds: readonly string[]): void {
     const versions = this.#logins.get(secretId);
-    for (const version of versions?.keys() ?? []) if (version !== versionId) versions?.delete(version);
+    for (const version of versions?.keys() ?? []) if (!versionIds.includes(version)) versions?.delete(version);
   }
 }

@@ -11,23 +11,33 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deadline } from '../deadline.ts';
-import { parseDatabaseSecret } from '../secrets/database-secret.ts';
+import { differences } from '../secrets/database-secret.ts';
 import type { Password } from '../secrets/password.ts';
-import type { SecretStore, StoredVersion, WhichVersion } from '../secrets/secret-store.ts';
-import { passwordNotAccepted } from './credential-errors.ts';
+import type { SecretDescription, SecretStore, WhichVersion } from '../secrets/secret-store.ts';
+import { labelMoved, passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
 import { type CredentialLabel, RotationError } from './errors.ts';
 import type { RotationEvent, Step } from './event.ts';
 import type { RecentLogins } from './recent-logins.ts';
-import {
-  type Credential,
-  type LoginOutcome,
-  type RoleDatabase,
-  type RotationStrategy,
-  type StrategyContext,
-  type SuperuserSecrets,
-  UNLABELLED_TO_TRY,
+import { isSamePassword } from './recovery.ts';
+import { editsCurrent, givingUpFirst, needsNewValue } from './remedies.ts';
+import type {
+  Credential,
+  RoleDatabase,
+  RotationStrategy,
+  SetSecretContext,
+  StrategyContext,
+  SuperuserSecrets,
 } from './strategy.ts';
-import { decide, type VersionStages, versionWith } from './version-stage.ts';
+import {
+  CURRENT,
+  earlierCredentials,
+  pendingOf,
+  readCurrent,
+  readDescribed,
+  readPending,
+  tryRead,
+} from './version-read.ts';
+import { decide, versionWith } from './version-stage.ts';
 
 /** What a rotation step works with. */
 export interface Rotation {
@@ -47,163 +57,278 @@ export interface StepReport {
   readonly outcome: 'done' | 'already-done' | 'already-current';
   /** The credential that the database accepted, where the step logged in. */
   readonly credential?: CredentialLabel;
+  /** What an operator should know though all went well. */
+  readonly notice?: string;
 }
 
 /** How long to wait, in ms, before a password that is on its way to a replica is tried again. */
 const REPLICATION_PAUSE = 500;
+/** How often setSecret begins anew because AWSCURRENT has moved meanwhile. */
+const MOVES = 4;
+/** Pause before the first of these, in ms; the next ones take twice as long each. */
+const MOVED_PAUSE = 100;
 
-type StepWork = (rotation: Rotation, stages: VersionStages) => Promise<StepReport>;
-
-const CURRENT: WhichVersion = { stage: 'AWSCURRENT' };
-
-const WORK: Readonly<Record<Step, StepWork>> = { createSecret, setSecret, testSecret, finishSecret };
+const WORK: Readonly<Record<Step, (rotation: Rotation) => Promise<StepReport>>> = {
+  createSecret,
+  setSecret,
+  testSecret,
+  finishSecret,
+};
 
 /** Runs the event's step, unless the guard says that there is nothing (left) to do. @throws RotationError */
 export async function runStep(rotation: Rotation): Promise<StepReport> {
-  const { event, store } = rotation;
-  // Asked together with the guard's question, what the step reads costs one wait less; the verdict comes first all the same.
-  const reads = store.readAhead(readsOf(rotation));
-  const state = await store.describe().finally(() => reads);
-  if (decide(state, event.token) === 'already-current') return { outcome: 'already-current' };
-  return await WORK[event.step](rotation, state.stages);
+  try {
+    return await WORK[rotation.event.step](rotation);
+  } catch (error) {
+    if (!(error instanceof RotationError && (editsCurrent(error) || needsNewValue(error)))) throw error;
+    throw (await hasPendingValue(rotation)) ? givingUpFirst(error) : error;
+  }
 }
 
-/** The versions that the step will read if the guard lets it. */
-function readsOf({ event: { step, secretId, token }, logins }: Rotation): readonly WhichVersion[] {
-  const pending: WhichVersion = { versionId: token, stage: 'AWSPENDING' };
-  switch (step) {
-    case 'createSecret':
-      return [CURRENT];
-    case 'setSecret':
-      return [CURRENT, pending];
-    case 'testSecret':
-      return [pending];
-    case 'finishSecret':
-      return logins.has(secretId, token) ? [] : [pending];
-    default: {
-      const never: never = step;
-      return never;
-    }
-  }
+/** Only createSecret may find none. */
+async function hasPendingValue({ event: { step, token }, store }: Rotation): Promise<boolean> {
+  if (step !== 'createSecret') return true;
+  return (await store.read({ versionId: token }).catch(() => undefined)) !== undefined;
 }
 
 async function createSecret(rotation: Rotation): Promise<StepReport> {
   const { store, strategy } = rotation;
-  const current = await readCurrent(store);
-  const username = await strategy.nextUsername(current, contextOf(rotation));
-  // A version that has a value keeps it: an earlier attempt made it, and the database may know it already.
+  const state = await guarded(rotation, [CURRENT]);
+  if (state === 'already-current') return { outcome: state };
+  const current = await readDescribed(store, state);
+  if (current === undefined) throw labelMoved();
+  const username = await strategy.nextUsername(current, contextOf(rotation, current));
   const stored = await store.putPending(current.secret.withCredentials(username, rotation.newPassword()));
-  return { outcome: stored === 'stored' ? 'done' : 'already-done' };
+  if (stored === 'stored') return { outcome: 'done' };
+  // A version that has a value keeps it: an earlier attempt made it, and the database may know it already.
+  await needMadeOf(rotation, current, await readPending(store));
+  return { outcome: 'already-done' };
 }
 
-async function setSecret(rotation: Rotation, stages: VersionStages): Promise<StepReport> {
+async function setSecret(rotation: Rotation): Promise<StepReport> {
   const { event, store, strategy, logins } = rotation;
-  const [current, pending] = await Promise.all([readCurrent(store), readPending(store)]);
-  // Another rotation's version that was tested has lost its password to this one, should its label ever come back.
-  logins.keepOnly(event.secretId, current.versionId);
-  const credential = await strategy.applyPending({
-    ...contextOf(rotation),
-    current,
-    pending,
-    earlier: () => earlierCredentials(store, stages, [current.versionId, event.token]),
-  });
-  return { outcome: credential === 'pending' ? 'already-done' : 'done', credential };
+  let isGuarded = false;
+  const onGuarded = () => {
+    isGuarded = true;
+  };
+  // Whatever this instance has proven, it begins anew: passwords are about to go.
+  const remembered = logins.latest(event.secretId);
+  logins.forget(event.secretId, event.token);
+  const attempt = async (): Promise<StepReport | 'moved'> => {
+    await store.readAhead([CURRENT, pendingOf(event.token)]);
+    const [current, pending] = await Promise.all([readCurrent(store), readPending(store)]);
+    const context = changeContext(rotation, current, pending, { remembered, onGuarded });
+    try {
+      await needMadeOf(rotation, current, pending, context);
+      const { outcome, credential, proven, notice } = await strategy.applyPending(context);
+      if (proven) {
+        const scram = logins.get(event.secretId, current.versionId)?.scram ?? true;
+        const proof = { comparedWith: current.versionId };
+        logins.add(event.secretId, event.token, { label: 'pending', scram, proof });
+      }
+      logins.keepOnly(event.secretId, [current.versionId, event.token]);
+      return { outcome, credential, ...(notice === undefined ? {} : { notice }) };
+    } catch (error) {
+      if (error instanceof RotationError && error.code === 'LABEL_MOVED') return 'moved';
+      throw error;
+    }
+  };
+  try {
+    for (let moves = 0; moves < MOVES; moves++) {
+      const report = await attempt();
+      if (report !== 'moved') return report;
+      await sleep(MOVED_PAUSE * 2 ** moves);
+    }
+    throw labelMoved();
+  } catch (error) {
+    // Before anything is said of credentials: is this still a rotation that is wanted?
+    const state = isGuarded ? undefined : await store.describe().catch(unlessOfSecret);
+    if (state !== undefined && decide(state, event.token) === 'already-current') return { outcome: 'already-current' };
+    throw error;
+  }
+}
+
+/** What is wrong with the secret itself counts before what followed from it; that nobody answered does not. */
+function unlessOfSecret(error: unknown): undefined {
+  if (error instanceof RotationError && !error.code.startsWith('SECRET_')) return undefined;
+  throw error;
 }
 
 async function testSecret(rotation: Rotation): Promise<StepReport> {
-  await testPending(rotation);
+  const { event, logins } = rotation;
+  // Proven by this very instance's setSecret, under the lock.
+  if (logins.get(event.secretId, event.token)?.proof?.comparedWith !== undefined)
+    return { outcome: 'done', credential: 'pending' };
+  const state = await guarded(rotation, [pendingOf(event.token)]);
+  if (state === 'already-current') return { outcome: state };
+  await testPending(rotation, await readPending(rotation.store));
   return { outcome: 'done', credential: 'pending' };
 }
 
-async function finishSecret(rotation: Rotation, stages: VersionStages): Promise<StepReport> {
+async function finishSecret(rotation: Rotation): Promise<StepReport> {
   const { event, store, logins } = rotation;
-  // An untested password is never promoted: the steps may come out of order, or to an instance that has tested nothing.
-  if (!logins.has(event.secretId, event.token)) await testPending(rotation);
-  const moved = await store.promotePending(versionWith(stages, 'AWSCURRENT'));
+  const proof = logins.get(event.secretId, event.token)?.proof;
+  const isCompared = proof?.comparedWith !== undefined;
+  const state = await guarded(rotation, isCompared ? [] : [CURRENT, pendingOf(event.token)]);
+  if (state === 'already-current') return { outcome: state };
+  let currentId = versionWith(state.stages, 'AWSCURRENT');
+  // An untested password is never promoted, nor one over a version that it was not made of: the steps may come out of
+  // order, or to an instance that has tested nothing, and AWSCURRENT may have been edited meanwhile.
+  if (!isCompared || proof.comparedWith !== currentId) {
+    const current = await readDescribed(store, state);
+    if (current === undefined) throw labelMoved();
+    currentId = current.versionId;
+    const pending = await readPending(store);
+    await needUnedited(rotation, current, pending, proof?.comparedWith);
+    await needMadeOf(rotation, current, pending);
+    if (proof === undefined || isCompared) await testPending(rotation, pending);
+  }
+  const moved = await store.promotePending(currentId);
   if (moved === 'promoted') return { outcome: 'done' };
 
   // The label was not where it had been: another finishSecret was faster, or somebody else moved it.
   if (decide(await store.describe(), event.token) === 'already-current') return { outcome: 'already-current' };
-  throw new RotationError(
-    'LABEL_MOVED',
-    'AWSCURRENT was needed where it was when the step began, and it was moved meanwhile.',
-    {
-      remedy: 'Nothing needs repair: the service tries the rotation again with the version that is current now.',
-    },
-  );
+  throw labelMoved();
 }
 
-async function testPending(rotation: Rotation): Promise<void> {
-  const { event, store, strategy, database, logins, deadline } = rotation;
-  const pending = await readPending(store);
-  const login = (): Promise<LoginOutcome<void>> =>
-    database.withLogin(pending, (roles) => strategy.verify(roles, pending));
+/**
+ * Asks the guard's question and, meanwhile, reads what the step needs if the guard lets it; the verdict comes first all the
+ * same.
+ */
+async function guarded(
+  { event, store }: Rotation,
+  reads: readonly WhichVersion[],
+): Promise<SecretDescription | 'already-current'> {
+  const reading = store.readAhead(reads);
+  const state = await store.describe().finally(() => reading);
+  return decide(state, event.token) === 'already-current' ? 'already-current' : state;
+}
+
+/**
+ * The pending version has to be what createSecret makes of the current one. Where it is not, somebody has edited one of
+ * the two: nobody's edit is undone, and AWSCURRENT is kept working.
+ *
+ * @throws RotationError PENDING_MISMATCH
+ */
+async function needMadeOf(
+  rotation: Rotation,
+  current: Credential,
+  pending: Credential,
+  context: SetSecretContext = changeContext(rotation, current, pending),
+): Promise<void> {
+  let mismatch: RotationError | undefined;
+  try {
+    rotation.strategy.needPendingUser(current, pending);
+  } catch (error) {
+    if (!(error instanceof RotationError)) throw error;
+    mismatch = error;
+  }
+  const keys = differences(current.secret, pending.secret);
+  if (mismatch === undefined && keys.length === 0) return;
+  // What was read may be older than what is current: then it is read again, and compared anew.
+  const { stages } = await rotation.store.describe();
+  if (versionWith(stages, 'AWSCURRENT') !== current.versionId) throw labelMoved();
+  const needed =
+    mismatch === undefined
+      ? `what createSecret makes of the current one, which differs from it in ${keys.map((key) => `"${key}"`).join(', ')}`
+      : undefined;
+  const works = await rotation.strategy.keepCurrentWorking(context);
+  if (needed !== undefined) throw pendingMismatch(pending, needed, works);
+  throw mismatch;
+}
+
+/** An edit of the password alone is nothing that a comparison shows: this instance knows which version it compared. */
+async function needUnedited(
+  rotation: Rotation,
+  current: Credential,
+  pending: Credential,
+  comparedWith: string | undefined,
+): Promise<void> {
+  if (comparedWith === undefined || comparedWith === current.versionId) return;
+  const compared = await tryRead(rotation.store, 'previous', { versionId: comparedWith });
+  if (compared !== undefined && isSamePassword(compared, current)) return;
+  const works = await rotation.strategy.keepCurrentWorking(changeContext(rotation, current, pending));
+  throw pendingMismatch(pending, 'made of the version that is AWSCURRENT now, whose password was edited', works);
+}
+
+async function testPending(rotation: Rotation, pending: Credential): Promise<void> {
+  const { event, strategy, database, logins, deadline } = rotation;
+  const login = async () => {
+    const outcome = await database.withLogin(pending, async (roles) => ({
+      holds: await strategy.verify(roles, pending, database),
+      scram: roles.request?.method === 'scram-sha-256',
+    }));
+    return outcome.accepted && outcome.value.holds ? outcome.value : undefined;
+  };
   let outcome = await login();
-  if (!outcome.accepted && (await strategy.mayLag(pending, contextOf(rotation)))) {
-    while (!outcome.accepted && deadline.remaining() > 2 * REPLICATION_PAUSE) {
+  if (outcome === undefined && (await strategy.mayLag(pending, contextOf(rotation, pending)))) {
+    while (outcome === undefined && deadline.remaining() > 2 * REPLICATION_PAUSE) {
       await sleep(REPLICATION_PAUSE);
       outcome = await login();
     }
   }
-  if (!outcome.accepted) throw passwordNotAccepted(pending, strategy.whenPendingIsRefused);
-  logins.add(event.secretId, event.token);
+  if (outcome === undefined) throw passwordNotAccepted(pending, strategy.whenPendingIsRefused);
+  logins.add(event.secretId, event.token, {
+    label: 'pending',
+    scram: outcome.scram,
+    proof: { comparedWith: undefined },
+  });
 }
 
-function contextOf({ event, database, superusers, logins }: Rotation): StrategyContext {
+function contextOf(rotation: Rotation, current: Credential): StrategyContext {
+  const { event, store, database, superusers, logins, deadline } = rotation;
   return {
     withLogin: database.withLogin,
+    tryPassword: database.tryPassword,
+    deadline,
     superusers,
     proven: {
       get: ({ versionId }) => logins.get(event.secretId, versionId),
-      add: ({ versionId }, login) => logins.add(event.secretId, versionId, login),
+      add: ({ versionId, label }, { scram }) => logins.add(event.secretId, versionId, { label, scram }),
+      remove: ({ versionId }) => logins.forget(event.secretId, versionId),
     },
+    earlier: earlierCredentials(store, event.token, async (own) => {
+      if (event.step === 'createSecret') await needMadeOf(rotation, current, own);
+    }),
   };
 }
 
-async function readCurrent(store: SecretStore): Promise<Credential> {
-  return credential('current', await store.read(CURRENT));
+interface ChangeOptions {
+  /** The version that this instance has logged in with last. */
+  readonly remembered?: ReturnType<RecentLogins['latest']>;
+  /** Hears that the guard was asked. */
+  readonly onGuarded?: () => void;
 }
 
-async function readPending(store: SecretStore): Promise<Credential> {
-  return credential('pending', await store.readPending());
-}
-
-/** Reads one version after the other, as long as the caller wants more. What can't be parsed is no credential. */
-async function* earlierCredentials(
-  store: SecretStore,
-  stages: VersionStages,
-  seen: readonly string[],
-): AsyncIterable<Credential> {
-  const previous = versionWith(stages, 'AWSPREVIOUS');
-  if (previous !== undefined && !seen.includes(previous)) yield* tryRead(store, 'previous', previous);
-  const { versionIds } = await store.unlabelledVersions();
-  for (const versionId of versionIds.slice(0, UNLABELLED_TO_TRY)) yield* tryRead(store, 'unlabelled', versionId);
-}
-
-async function* tryRead(store: SecretStore, label: CredentialLabel, versionId: string): AsyncIterable<Credential> {
-  try {
-    yield credential(label, await store.read({ versionId }));
-  } catch (error) {
-    if (!(error instanceof RotationError && ['SECRET_MALFORMED', 'SECRET_HAS_NO_VALUE'].includes(error.code)))
-      throw error;
-  }
-}
-
-function credential(label: CredentialLabel, version: StoredVersion | undefined): Credential {
-  if (version === undefined) throw noValue(label);
-  try {
-    return { label, versionId: version.versionId, secret: parseDatabaseSecret(version.text) };
-  } catch (error) {
-    throw error instanceof RotationError ? error.with({ credential: label }) : error;
-  }
-}
-
-function noValue(label: CredentialLabel): RotationError {
-  return new RotationError('SECRET_HAS_NO_VALUE', `The ${label} version must have a value, and it has none.`, {
-    remedy:
-      label === 'current'
-        ? 'Store the credential that the database has: aws secretsmanager put-secret-value --secret-id {secretArn} --secret-string file://…'
-        : 'createSecret has not run: start again with `aws secretsmanager rotate-secret --secret-id {secretArn}`.',
-    credential: label,
-  });
+function changeContext(
+  rotation: Rotation,
+  current: Credential,
+  pending: Credential,
+  { remembered, onGuarded = () => {} }: ChangeOptions = {},
+): SetSecretContext {
+  const { event, store } = rotation;
+  return {
+    ...contextOf(rotation, current),
+    current,
+    pending,
+    async guard() {
+      const state = await store.describe();
+      const verdict = decide(state, event.token);
+      onGuarded();
+      if (verdict === 'proceed' && versionWith(state.stages, 'AWSCURRENT') !== current.versionId) throw labelMoved();
+      return verdict;
+    },
+    async remembered() {
+      if (remembered === undefined || remembered.versionId === current.versionId) return undefined;
+      if (remembered.versionId === pending.versionId) return pending;
+      return await tryRead(store, remembered.label, { versionId: remembered.versionId });
+    },
+    async whereabouts() {
+      const { stages } = await store.describe();
+      const ids = [versionWith(stages, 'AWSCURRENT'), versionWith(stages, 'AWSPENDING')];
+      const others = ids.filter((id) => id !== undefined && ![event.token, current.versionId].includes(id));
+      const read = await Promise.all(others.map((versionId = '') => tryRead(store, 'current', { versionId })));
+      return { promoted: ids[0] === event.token, others: read.filter((version) => version !== undefined) };
+    },
+  };
 }

@@ -1,7 +1,22 @@
 import { isSameServer } from '../secrets/database-secret.ts';
-import { pendingMismatch } from './credential-errors.ts';
+import { whileRoleBusy } from './busy.ts';
+import { changeVerified, isReleased, logsIn } from './change-own.ts';
+import { noWorkingPassword, pendingMismatch } from './credential-errors.ts';
 import { RotationError } from './errors.ts';
-import { type Credential, type RotationStrategy, type SetSecretContext, UNLABELLED_TO_TRY } from './strategy.ts';
+import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
+import { candidates, isSamePassword, onServerOf } from './recovery.ts';
+import type {
+  Applied,
+  Credential,
+  Origin,
+  RoleSession,
+  RotationStrategy,
+  SetSecretContext,
+  StrategyContext,
+} from './strategy.ts';
+
+const WHEN_REFUSED =
+  "Check the role's VALID UNTIL (\\du in psql) and that pg_hba.conf lets in what password_encryption makes; the service then tries again.";
 
 /**
  * Single user: the user's own password is replaced, by the user itself.
@@ -13,57 +28,142 @@ import { type Credential, type RotationStrategy, type SetSecretContext, UNLABELL
 export const singleUser: RotationStrategy = {
   name: 'single-user',
 
-  nextUsername: (current) => Promise.resolve(current.secret.username),
+  async nextUsername(current, context) {
+    const tried: Credential[] = [];
+    for await (const candidate of logins(current, context, tried)) {
+      const outcome = await context.withLogin(candidate, async (roles) => {
+        await roles.examineOwn();
+        return roles.request?.method === 'scram-sha-256';
+      });
+      if (!outcome.accepted) {
+        context.proven.remove(candidate);
+        continue;
+      }
+      context.proven.add(candidate, { scram: outcome.value });
+      return current.secret.username;
+    }
+    throw noWorkingPassword(current, tried, context.earlier.denied);
+  },
 
-  async applyPending(context) {
+  needPendingUser(current, pending) {
+    const { username } = current.secret;
+    if (!isSameLogin(pending, current))
+      throw pendingMismatch(pending, `for ${username} on the current version's host and port`);
+  },
+
+  applyPending: (context) => whileRoleBusy(context, () => setOwn(context)),
+
+  /** By AWSPENDING's own way to the server, which is the one that the password was set by. */
+  async keepCurrentWorking(context) {
     const { current, pending } = context;
-    if (!isSameLogin(pending, current)) throw pendingMismatch(pending, current.secret.username);
-
-    const asCurrent = await context.withLogin(current, (roles) => roles.setOwnPassword(pending.secret.password));
-    if (asCurrent.accepted) return 'current';
-
-    const asPending = await context.withLogin(onServerOf(current, pending), (roles) => roles.confirmUser());
-    if (asPending.accepted) return 'pending';
-
-    return await recover(context);
+    const works = await logsIn(context, current);
+    const isOfCurrent = isSameLogin(pending, current);
+    if (works !== 'refused' || !isOfCurrent) return works === 'accepted';
+    try {
+      const outcome = await context.withLogin(pending, (roles) => setBack(context, roles));
+      return outcome.accepted && outcome.value;
+    } catch (error) {
+      if (error instanceof RotationError && error.code !== 'UNEXPECTED') return false;
+      throw error;
+    }
   },
 
   whenPendingIsRefused:
-    "Applications are refused until this is mended, as AWSCURRENT was replaced: check the role's VALID UNTIL (\\du in psql) and pg_hba.conf, or as an administrator set the password that AWSPENDING holds (\\password {role}); the service then tries again.",
+    "If setSecret has replaced the password that AWSCURRENT holds, applications are refused until this is mended: check the role's VALID UNTIL (\\du in psql) and pg_hba.conf, or as an administrator set the password that AWSPENDING holds (in psql: \\password {role}); the service then tries again.",
 
-  verify: (roles) => roles.confirmUser(),
+  /** Under the lock: who has it may be about to put another password back. */
+  async verify(roles, pending, database) {
+    const role = await roles.awaitOwn();
+    const outcome = role.fresh ? 'accepted' : await logsIn(database, pending);
+    await isReleased(role);
+    return outcome !== 'refused';
+  },
 
   mayLag: () => Promise.resolve(false),
 };
-
-async function recover(context: SetSecretContext) {
-  const { current, pending } = context;
-  for await (const earlier of context.earlier()) {
-    if (!isSameLogin(earlier, current)) continue;
-    const login = onServerOf(current, earlier);
-    const outcome = await context.withLogin(login, (roles) => roles.setOwnPassword(pending.secret.password));
-    if (outcome.accepted) return earlier.label;
-  }
-  const { host, port, username } = current.secret;
-  throw new RotationError(
-    'NO_WORKING_PASSWORD',
-    `A password of ${username} was needed that the server at ${host}:${port} accepts, but it refused those of AWSCURRENT, AWSPENDING, AWSPREVIOUS and the ${UNLABELLED_TO_TRY} newest versions without a label.`,
-    {
-      remedy: `As an administrator of the database set the password that AWSCURRENT holds: ALTER ROLE {role} PASSWORD '…'; (or \\password {role} in psql), check that its VALID UNTIL is not past (\\du; ALTER ROLE {role} VALID UNTIL 'infinity';), then rotate again.`,
-      credential: 'current',
-      host,
-      port,
-      username,
-    },
-  );
-}
 
 /** Same user on the same server: a version for anything else has no part in this rotation. */
 function isSameLogin(a: Credential, b: Credential): boolean {
   return a.secret.username === b.secret.username && isSameServer(a.secret, b.secret);
 }
 
-/** Another version's password, used where and as securely as the current version says. */
-function onServerOf(current: Credential, other: Credential): Credential {
-  return { ...other, secret: { ...current.secret, password: other.secret.password } };
+async function setOwn(context: SetSecretContext): Promise<Applied> {
+  const { current, pending } = context;
+  const tried: Credential[] = [];
+  for await (const candidate of loginsToSet(context, tried)) {
+    const outcome = await context.withLogin(candidate, async (roles) => {
+      const role = await roles.lockOwn();
+      // What is not AWSCURRENT, or is pending already, has been set by somebody of late, who may be putting it back.
+      const isUsual = candidate === current && !isSamePassword(current, pending);
+      const origin =
+        role.fresh && isUsual ? { credential: candidate, request: roles.request } : await loginAnew(context);
+      if (!isSamePassword(origin.credential, pending))
+        return await changeVerified(context, { roles, role, origin, whenRefused: WHEN_REFUSED });
+      const { label } = origin.credential;
+      const verdict = await context.guard();
+      return {
+        outcome: verdict === 'already-current' ? verdict : ('already-done' as const),
+        credential: label,
+        proven: await isReleased(role),
+      };
+    });
+    if (outcome.accepted) return outcome.value;
+  }
+  throw noWorkingPassword(current, tried, context.earlier.denied);
+}
+
+/**
+ * Whoever had to wait for the lock logs in anew while holding it: what had logged it in may have been replaced meanwhile,
+ * and putting that back would undo what somebody else has proven.
+ */
+async function loginAnew(context: SetSecretContext): Promise<Origin> {
+  const tried: Credential[] = [];
+  for await (const credential of loginsToSet(context, tried)) {
+    const outcome = await context.tryPassword(credential, (roles) => Promise.resolve(roles.request));
+    if (outcome.accepted === true) return { credential, request: outcome.value };
+    if (outcome.accepted !== 'without-session') continue;
+    // As the pending login is all that is wanted, it has to be one that applications can make.
+    if (isSamePassword(credential, context.pending) && !isNoRoom(outcome.error)) throw outcome.error;
+    return { credential, request: outcome.request };
+  }
+  throw noWorkingPassword(context.current, tried, context.earlier.denied);
+}
+
+/** As AWSPENDING, which logs in: sets the password that AWSCURRENT holds, and proves it. */
+async function setBack(context: SetSecretContext, roles: RoleSession): Promise<boolean> {
+  const { current, pending } = context;
+  const role = await roles.lockOwn();
+  if (!role.fresh && (await logsIn(context, pending)) !== 'accepted') return false;
+  const change = await role.prepare(current.secret.password, { credential: pending, request: roles.request });
+  if ((await change.apply(context.guard)) === 'already-current') return false;
+  await prove(context, current, (session) => session.confirmUser(), {
+    within: PROOF_WITHIN + 2 * change.computing,
+    address: roles.address,
+    whenRefused: WHEN_REFUSED,
+  });
+  await isReleased(role);
+  return true;
+}
+
+/** AWSCURRENT, then whatever else the database may have. */
+async function* logins(current: Credential, context: StrategyContext, tried: Credential[]): AsyncIterable<Credential> {
+  const { username } = current.secret;
+  tried.push(current);
+  yield current;
+  const others = candidates(context, current, { username, from: ['own', 'previous', 'unlabelled'], seen: tried });
+  for await (const candidate of others) {
+    tried.push(candidate);
+    yield candidate;
+  }
+}
+
+/** The same, beginning with what this instance's createSecret has logged in with. */
+async function* loginsToSet(context: SetSecretContext, tried: Credential[]): AsyncIterable<Credential> {
+  const { current, proven } = context;
+  const remembered = proven.get(current) === undefined ? await context.remembered() : undefined;
+  if (remembered !== undefined && isSameLogin(remembered, current)) {
+    tried.push(remembered);
+    yield onServerOf(current, remembered);
+  }
+  for await (const candidate of logins(current, context, tried)) yield candidate;
 }

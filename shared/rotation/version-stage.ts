@@ -1,4 +1,5 @@
 import { RotationError } from './errors.ts';
+import { TAKE_PENDING_OFF } from './remedies.ts';
 
 /** Staging labels by version id, as DescribeSecret gives them (VersionIdsToStages). */
 export type VersionStages = Readonly<Record<string, readonly string[]>>;
@@ -14,7 +15,7 @@ export interface RotationState {
  * The guard of every step: may this version be worked on? (AWS's contract with a rotation function.)
  *
  * @returns 'proceed', or 'already-current' when an earlier attempt finished and there is nothing left to do.
- * @throws RotationError ROTATION_NOT_ENABLED | VERSION_UNKNOWN | VERSION_NOT_PENDING
+ * @throws RotationError ROTATION_NOT_ENABLED | VERSION_UNKNOWN | VERSION_NOT_PENDING | PENDING_RETIRED
  */
 export function decide(state: RotationState, token: string): 'proceed' | 'already-current' {
   if (state.rotationEnabled === false) {
@@ -43,6 +44,16 @@ export function decide(state: RotationState, token: string): 'proceed' | 'alread
       {
         remedy:
           'This rotation was cancelled or replaced; start another with `aws secretsmanager rotate-secret --secret-id {secretArn}`.',
+      },
+    );
+  }
+  // After a rollback the service may take this version up again; its password was given out, and then replaced.
+  if (labels.includes('AWSPREVIOUS')) {
+    throw new RotationError(
+      'PENDING_RETIRED',
+      'The version to rotate to must be a new one, and it is AWSPREVIOUS too: its password is a retired one.',
+      {
+        remedy: `${TAKE_PENDING_OFF}; then rotate again (rotation doctor --fix does the first).`,
       },
     );
   }

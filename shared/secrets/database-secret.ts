@@ -1,6 +1,7 @@
 import { faultOfHost, isSameHost } from './host-name.ts';
 import { replaceMembers } from './json-text.ts';
 import { Password } from './password.ts';
+import { isSameJson } from './same-json.ts';
 import { type Members, malformed, optional, parseMembers, requiredText, writtenOtherwise } from './secret-members.ts';
 
 /** The engines whose secrets we rotate; AWS's names. */
@@ -33,6 +34,8 @@ export interface DatabaseSecret {
    * absent. They have no effect, as in AWS's functions, and so are no error; whoever wrote them should know.
    */
   readonly misspelt: readonly string[];
+  /** The members besides user and password, as JSON has them. A function, so that nothing prints them by accident. */
+  rest(): Members;
   /** The same secret text with another user and password and everything else byte for byte as it was. */
   withCredentials(username: string, password: Password): string;
 }
@@ -57,6 +60,7 @@ export function parseDatabaseSecret(text: string | undefined): DatabaseSecret {
     sslHostname: optional(members, 'sslhostname') === undefined ? undefined : parseHost(members, 'sslhostname'),
     superuserSecretArn: parseSuperuserSecretArn(members),
     misspelt: OPTIONAL_KEYS.flatMap((key) => writtenOtherwise(members, key) ?? []),
+    rest: () => Object.fromEntries(Object.entries(members).filter(([key]) => key !== 'username' && key !== 'password')),
     withCredentials: (username, password) =>
       replaceMembers(
         text,
@@ -66,6 +70,13 @@ export function parseDatabaseSecret(text: string | undefined): DatabaseSecret {
         ]),
       ),
   };
+}
+
+/** The keys, besides user and password, in which two secrets differ, however their JSON is written. */
+export function differences(a: DatabaseSecret, b: DatabaseSecret): readonly string[] {
+  const [left, right] = [a.rest(), b.rest()];
+  const keys = [...new Set([...Object.keys(left), ...Object.keys(right)])];
+  return keys.filter((key) => !isSameJson(left[key], right[key]));
 }
 
 /** Whether two secrets are for one server: same host, however its name is written, and port. */

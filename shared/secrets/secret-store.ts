@@ -7,7 +7,6 @@ import {
   type SecretVersionsListEntry,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
-import type { Config } from '../config.ts';
 import type { Deadline } from '../deadline.ts';
 import type { RotationEvent } from '../rotation/event.ts';
 import type { RotationState } from '../rotation/version-stage.ts';
@@ -72,11 +71,18 @@ export interface SecretStore {
  */
 const NOT_VISIBLE_YET = [50, 100, 200, 400, 800];
 
+export interface ServiceOptions {
+  /** Undefined leaves the choice to the AWS SDK. */
+  readonly secretsManagerEndpoint: string | undefined;
+  /** Tries of one API call, the first included. */
+  readonly maxAttempts: number;
+}
+
 /** One client for the life of the instance, so that its connections are kept alive between steps. */
-export function secretsManagerClient(config: Config): SecretsManagerClient {
+export function secretsManagerClient(options: ServiceOptions): SecretsManagerClient {
   return new SecretsManagerClient({
-    ...(config.secretsManagerEndpoint === undefined ? {} : { endpoint: config.secretsManagerEndpoint }),
-    maxAttempts: config.maxAttempts,
+    ...(options.secretsManagerEndpoint === undefined ? {} : { endpoint: options.secretsManagerEndpoint }),
+    maxAttempts: options.maxAttempts,
     // A lost packet costs one retry, not the invocation.
     requestHandler: { connectionTimeout: 3_000, requestTimeout: 6_000, throwOnRequestTimeout: true },
   });
@@ -170,7 +176,7 @@ export function secretStore(
               ClientRequestToken: token,
               SecretString: text,
               VersionStages: ['AWSPENDING'],
-              ...(rotationToken === undefined ? {} : { RotationToken: rotationToken }),
+              RotationToken: rotationToken,
             }),
             options,
           ),
@@ -188,7 +194,7 @@ export function secretStore(
               SecretId: secretId,
               VersionStage: 'AWSCURRENT',
               MoveToVersionId: token,
-              ...(from === undefined ? {} : { RemoveFromVersionId: from }),
+              RemoveFromVersionId: from,
             }),
             options,
           ),

@@ -1,5 +1,6 @@
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Deadline } from '../deadline.ts';
+import { superuserSecretMissing } from '../rotation/credential-errors.ts';
 import { RotationError } from '../rotation/errors.ts';
 import type { Credential, SuperuserSecrets } from '../rotation/strategy.ts';
 import { type DatabaseSecret, isSameServer, parseDatabaseSecret } from './database-secret.ts';
@@ -22,7 +23,7 @@ export function superuserSecrets(
   return {
     async read(current) {
       const secretId = current.secret.superuserSecretArn;
-      if (secretId === undefined) throw missing(current.secret.misspelt);
+      if (secretId === undefined) throw superuserSecretMissing(current.secret.misspelt);
       const store = secretStore(client, { secretId, token: '' }, deadline);
       try {
         const version = await store.read({ stage: 'AWSCURRENT' });
@@ -31,9 +32,7 @@ export function superuserSecrets(
           ? await withServer(version.text, await store.describe(), rds)
           : version.text;
         const secret = parseDatabaseSecret(text);
-        if (!isSameServer(secret, current.secret) && !(await rds.isReplica(current.secret.host, secret.host))) {
-          throw onOtherServer(secret, current.secret);
-        }
+        if (!isSameServer(secret, current.secret)) await needReplica(secret, current.secret, rds);
         return { label: 'superuser', versionId: version.versionId, secret: asStrictAs(current, secret) };
       } catch (error) {
         throw error instanceof RotationError ? aboutSuperuserSecret(error, secretId) : error;
@@ -76,25 +75,9 @@ function asStrictAs({ secret: { ssl } }: Credential, superuser: DatabaseSecret):
 }
 
 /** Its remedy speaks of that secret, where another would mean the one that is rotated. */
-function aboutSuperuserSecret({ code, message, facts, stack }: RotationError, secretId: string): RotationError {
-  const remedy = facts.remedy.replaceAll('{secretArn}', () => secretId);
-  const error = new RotationError(code, message, { ...facts, remedy, credential: 'superuser' });
-  if (stack !== undefined) error.stack = stack;
-  return error;
-}
-
-function missing(misspelt: readonly string[]): RotationError {
-  const written = misspelt.find((key) => key.toLowerCase() === 'masterarn');
-  const found =
-    written === undefined ? 'no "masterarn"' : `"${written}" instead of "masterarn" (keys are case-sensitive)`;
-  return new RotationError(
-    'SUPERUSER_SECRET_MISSING',
-    `The secret must name its superuser secret, and it has ${found}.`,
-    {
-      remedy: 'Add "masterarn" with the ARN of the superuser secret, or use the single-user function.',
-      key: 'masterarn',
-    },
-  );
+function aboutSuperuserSecret(error: RotationError, secretId: string): RotationError {
+  const remedy = error.template.replaceAll('{secretArn}', () => secretId);
+  return error.withRemedy(remedy).with({ credential: 'superuser' });
 }
 
 function unusable(found: string): RotationError {
@@ -109,13 +92,29 @@ function unusable(found: string): RotationError {
   );
 }
 
-function onOtherServer(superuser: DatabaseSecret, current: DatabaseSecret): RotationError {
+/** Of the application's host, of the superuser's: RDS tells. */
+async function needReplica(superuser: DatabaseSecret, current: DatabaseSecret, rds: RdsServers): Promise<void> {
+  let unknown: RotationError | undefined;
+  const isReplica = await rds.isReplica(current.host, superuser.host).catch((error: unknown) => {
+    if (!(error instanceof RotationError)) throw error;
+    unknown = error;
+    return false;
+  });
+  if (!isReplica) throw onOtherServer(superuser, current, unknown);
+}
+
+/** @param unknown why RDS could not be asked whether one is a replica of the other. */
+function onOtherServer(superuser: DatabaseSecret, current: DatabaseSecret, unknown?: RotationError): RotationError {
+  const asked =
+    unknown === undefined
+      ? ''
+      : `; whether the one is a replica of the other could not be asked (${unknown.facts.reason})`;
+  const ask = unknown === undefined ? '' : ` If it is a replica: ${unknown.remedy}`;
   return new RotationError(
     'SUPERUSER_ON_OTHER_SERVER',
-    `The superuser secret must be for ${current.host}:${current.port} or for its primary, and it is for ${superuser.host}:${superuser.port}.`,
+    `The superuser secret must be for ${current.host}:${current.port} or for its primary, and it is for ${superuser.host}:${superuser.port}${asked}.`,
     {
-      remedy:
-        'Put the ARN of that server\'s superuser secret into "masterarn", or write the same host and port into both.',
+      remedy: `Put the ARN of that server's superuser secret into "masterarn", or write the same host and port into both.${ask}`,
       key: 'masterarn',
       host: superuser.host,
       port: superuser.port,

@@ -41,10 +41,11 @@ export class RoleScope implements AsyncDisposable {
     return role;
   }
 
-  async createDatabase(text = 'database'): Promise<string> {
+  /** @param options of CREATE DATABASE. */
+  async createDatabase(text = 'database', options = ''): Promise<string> {
     const name = this.name(text);
     this.#databases.add(name);
-    await this.server.query(`CREATE DATABASE ${escapeIdentifier(name)}`);
+    await this.server.query(`CREATE DATABASE ${escapeIdentifier(name)} ${options}`);
     return name;
   }
 

@@ -1,8 +1,13 @@
 import { spawnSync } from 'node:child_process';
 
 /** Whether a tool that is no npm package is here; what needs it is skipped where it is not, unless `insist` is set to 1. */
-export function toolIsHere(name: string, [command, ...args]: readonly [string, ...string[]], insist: string): boolean {
-  const { status } = spawnSync(command, args, { stdio: 'ignore' });
+export function toolIsHere(
+  name: string,
+  [command, ...args]: readonly [string, ...string[]],
+  insist: string,
+  env: NodeJS.ProcessEnv = process.env,
+): boolean {
+  const { status } = spawnSync(command, args, { stdio: 'ignore', env });
   if (status === 0) return true;
   if (process.env[insist] === '1') throw new Error(`${insist}=1 asks for ${name}, which is not installed.`);
   process.stdout.write(`${name} is not installed: the tests that need it are skipped (${insist}=1 insists).\n`);

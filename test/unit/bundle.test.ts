@@ -20,8 +20,8 @@ const ALLOWED = {
       '@smithy/signature-v4',
       '@smithy/types',
     ],
-    ...['pg', 'pg-cloudflare', 'pg-int8', 'pg-protocol', 'pg-types'],
-    ...['postgres-array', 'postgres-bytea', 'postgres-date', 'postgres-interval', 'xtend'],
+    ...['pg', 'pg-cloudflare', 'pg-protocol', 'pg-types'],
+    ...['postgres-array', 'postgres-bytea'],
   ],
   'rds-client.mjs': [
     ...['@aws-sdk/client-rds', '@aws-sdk/core', '@aws-sdk/credential-provider-env', '@aws-sdk/xml-builder'],

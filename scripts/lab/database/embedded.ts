@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { chown, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findBinaries } from './binaries.ts';
 import { freePort } from './free-port.ts';
@@ -15,7 +14,7 @@ import {
   type Settings,
   tail,
 } from './instance.ts';
-import { canWrite, type SystemUser, serverUser } from './server-user.ts';
+import { type SystemUser, serverUser, temporaryFolder } from './server-user.ts';
 import { Supervisor } from './supervisor.ts';
 import { waitFor } from './wait.ts';
 
@@ -52,11 +51,6 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Serv
     await cluster.close();
     throw error;
   }
-}
-
-/** The temporary folder, or /tmp where that is closed to `user` (root's may be private). */
-async function temporaryFolder(user: SystemUser | undefined): Promise<string> {
-  return user === undefined || (await canWrite(user, tmpdir())) ? tmpdir() : '/tmp';
 }
 
 function initdbArguments(folder: string, superuser: Credentials, options: InstanceOptions): string[] {

@@ -14,7 +14,7 @@ export async function startReplica(
 ): Promise<PostgresServer> {
   if (primary.kind !== 'embedded')
     throw new Error(`A replica needs an embedded primary, and this one is a ${primary.kind}.`);
-  const [row] = await primary.query<{ data: string }>(`SELECT current_setting('data_directory') AS data`);
+  const [row] = await primary.pinnedQuery<{ data: string }>(`SELECT current_setting('data_directory') AS data`);
   const { username, password } = primary.superuser;
   await primary.stop();
   const instance = await startEmbedded({
@@ -27,7 +27,7 @@ export async function startReplica(
   }).finally(() => primary.restart());
   const replica = await PostgresServer.of(instance, { ssl: false, database: 'postgres' });
   await waitFor('the replica to follow its primary', async () => {
-    const receivers = await replica.query(`SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming'`);
+    const receivers = await replica.pinnedQuery(`SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming'`);
     return receivers.length > 0 || undefined;
   });
   return replica;

@@ -1,4 +1,5 @@
-import { Client, DatabaseError } from 'pg';
+import { DatabaseError } from 'pg';
+import { ExplicitClient } from '../../../shared/database/client-options.ts';
 import type { Credentials } from './instance.ts';
 import { waitFor } from './wait.ts';
 
@@ -10,7 +11,7 @@ export async function waitUntilServed(server: { host: string; port: number; supe
 }
 
 async function answers({ host, port, superuser }: { host: string; port: number; superuser: Credentials }) {
-  const client = new Client({
+  const client = new ExplicitClient({
     host,
     port,
     user: superuser.username,

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -35,11 +36,16 @@ export function spawnAs(user: SystemUser | undefined): { uid?: number; gid?: num
   return user === undefined ? {} : { uid: user.uid | 0, gid: user.gid | 0 };
 }
 
-export async function canWrite(user: SystemUser, folder: string): Promise<boolean> {
+async function canWrite(user: SystemUser, folder: string): Promise<boolean> {
   try {
     await run('/bin/sh', ['-c', 'cd "$1" && test -w .', 'sh', folder], { ...spawnAs(user), cwd: '/' });
     return true;
   } catch {
     return false;
   }
+}
+
+/** The temporary folder, or /tmp where that is closed to `user` (root's may be private). */
+export async function temporaryFolder(user: SystemUser | undefined): Promise<string> {
+  return user === undefined || (await canWrite(user, tmpdir())) ? tmpdir() : '/tmp';
 }

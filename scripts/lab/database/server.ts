@@ -1,4 +1,6 @@
-import { Client, type ClientConfig, escapeIdentifier, escapeLiteral, type QueryResultRow } from 'pg';
+import { type Client, type ClientConfig, escapeIdentifier, escapeLiteral, type QueryResultRow } from 'pg';
+import { ExplicitClient } from '../../../shared/database/client-options.ts';
+import { pinnedQuery } from '../../../shared/database/pinned.ts';
 import type { Credentials, InstanceOptions, ServerInstance } from './instance.ts';
 import { waitFor } from './wait.ts';
 
@@ -26,18 +28,25 @@ export interface ConnectOptions {
 
 const DEFAULT_VERSION = 18;
 
+/** A role may have as many as it likes, where the driver gives up at 100,000. An option that its types leave out. */
+const ANY_SCRAM_ITERATIONS = { scramMaxIterations: 0 };
+
 /** Starts a throw-away PostgreSQL, or reaches a running one. Dispose of it with `await using` or `close()`. */
 export async function startPostgres(options: StartOptions): Promise<PostgresServer> {
   const instance = await startInstance(options);
   try {
     return await PostgresServer.of(instance, {
       ssl: options.superuserTls ?? (options.tls === undefined ? false : { rejectUnauthorized: false }),
-      database: instance.kind === 'url' ? new URL(options.source).pathname.slice(1) || 'postgres' : 'postgres',
+      database: instance.kind === 'url' ? databaseIn(options.source) : 'postgres',
     });
   } catch (error) {
     await instance.close();
     throw error;
   }
+}
+
+function databaseIn(url: string): string {
+  return decodeURIComponent(new URL(url).pathname.slice(1)) || 'postgres';
 }
 
 /** Each kind of server is loaded only if it is wanted. */
@@ -65,7 +74,7 @@ export class PostgresServer implements AsyncDisposable {
 
   static async of(instance: ServerInstance, defaults: ServerDefaults): Promise<PostgresServer> {
     const server = new PostgresServer(instance, defaults);
-    const [row] = await server.query<{ version: number }>(
+    const [row] = await server.pinnedQuery<{ version: number }>(
       `SELECT current_setting('server_version_num')::int AS version`,
     );
     server.#version = Math.trunc((row?.version ?? 0) / 10_000);
@@ -107,7 +116,7 @@ export class PostgresServer implements AsyncDisposable {
   /** Opens a session, as the superuser unless told otherwise. The caller ends it: `withClient` does so by itself. */
   async connect(options: ConnectOptions = {}): Promise<Client> {
     const { user = this.superuser.username, password = this.superuser.password } = options;
-    const client = new Client({
+    const client = new ExplicitClient({
       host: this.host,
       port: this.port,
       user,
@@ -115,6 +124,7 @@ export class PostgresServer implements AsyncDisposable {
       database: options.database ?? this.#defaults.database,
       ssl: options.ssl ?? this.#defaults.ssl ?? false,
       ...(options.user === undefined ? { application_name: ADMINISTRATION, options: this.#unlogged() } : {}),
+      ...ANY_SCRAM_ITERATIONS,
       connectionTimeoutMillis: 30_000,
     });
     client.on('error', () => undefined); // the server may be stopped under a session; queries still fail
@@ -136,7 +146,15 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
-  /** Runs one statement (several, if without values) in a session of its own, as the superuser unless told otherwise. */
+  /** The same of statements that may run on somebody else's server: names in them mean what PostgreSQL's catalog says. */
+  async pinnedQuery<Row extends QueryResultRow>(statement: string, options: ConnectOptions = {}): Promise<Row[]> {
+    return await this.withClient((client) => pinnedQuery<Row>(client, statement), options);
+  }
+
+  /**
+   * Runs one statement (several, if without values) in a session of its own, as the superuser unless told otherwise. Names
+   * in it mean what the database's owner says: for our own servers only.
+   */
   async query<Row extends QueryResultRow>(
     sql: string,
     values?: readonly unknown[],
@@ -152,16 +170,16 @@ export class PostgresServer implements AsyncDisposable {
     const loadTime = 'SELECT pg_conf_load_time()::text AS at';
     const before = await this.withClient(async (client) => {
       for (const [name, value] of Object.entries(settings)) await client.query(alterSystem(name, value));
-      const at = (await client.query<{ at: string }>(loadTime)).rows[0]?.at;
-      await client.query('SELECT pg_reload_conf()');
-      return at;
+      const [row] = await pinnedQuery<{ at: string }>(client, loadTime);
+      await pinnedQuery(client, 'SELECT pg_reload_conf()');
+      return row?.at;
     });
     // The server reloads in its own time: what counts is what a new session sees.
     await waitFor('PostgreSQL to reload its settings', async () => {
-      const [row] = await this.query<{ at: string }>(loadTime);
+      const [row] = await this.pinnedQuery<{ at: string }>(loadTime);
       return row?.at !== before || undefined;
     });
-    const pending = await this.query('SELECT 1 FROM pg_settings WHERE pending_restart LIMIT 1');
+    const pending = await this.pinnedQuery('SELECT 1 FROM pg_settings WHERE pending_restart LIMIT 1');
     if (pending.length > 0) await this.restart();
   }
 

@@ -1,16 +1,11 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { randomUUID } from 'node:crypto';
 import { escapeIdentifier } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
+import { adoptClone } from '../../support/adoption.ts';
 import { codeBlocks } from '../../support/documents.ts';
 import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 import { createLogin, outermostVersions, type TwinOptions, type Twins, twins } from '../../support/twins.ts';
-
-const run = promisify(execFile);
-const COMMAND = fileURLToPath(new URL('../../../scripts/adopt-clone.ts', import.meta.url));
 
 let bench: RotationBench;
 beforeAll(async () => {
@@ -20,14 +15,22 @@ afterAll(() => bench[Symbol.asyncDispose]());
 
 const CLONE_PASSWORD = 'clone-password-before-adoption';
 
-/** A user, and a clone as AWS's function makes it, which has worked for a while: it owns a table, beside its user's. */
+/** A user, and a clone as AWS's function makes it, in a secret as that function leaves it after the clone's turn and the user's. */
 async function cloned(scope: ReturnType<typeof roleScope>, options: TwinOptions = {}): Promise<Twins> {
   const app = await twins(bench, scope, options);
   const { base, twin } = app.sql;
   await createLogin(scope, app.twin, CLONE_PASSWORD);
+  await app.administer(`GRANT ${base} TO ${twin}; CREATE SCHEMA ${base} AUTHORIZATION ${base}`);
+  await app.secret.put({ username: app.twin, password: CLONE_PASSWORD });
+  await app.secret.put({ username: app.base.name, password: app.base.password });
+  return app;
+}
+
+/** The same, after it has worked for a while: it owns a table and a function, beside its user's. */
+async function owning(scope: ReturnType<typeof roleScope>, options: TwinOptions = {}): Promise<Twins> {
+  const app = await cloned(scope, options);
+  const { base, twin } = app.sql;
   await app.administer(`
-    GRANT ${base} TO ${twin};
-    CREATE SCHEMA ${base} AUTHORIZATION ${base};
     CREATE TABLE ${base}.by_clone (id int);
     ALTER TABLE ${base}.by_clone OWNER TO ${twin};
     CREATE FUNCTION ${base}.clones_own() RETURNS int LANGUAGE sql AS 'SELECT 1';
@@ -37,13 +40,11 @@ async function cloned(scope: ReturnType<typeof roleScope>, options: TwinOptions 
   return app;
 }
 
-async function adoptClone(server: PostgresServer, ...options: string[]): Promise<string[]> {
-  const { username, password } = server.superuser;
-  const environment = { PGHOST: server.host, PGPORT: `${server.port}`, PGUSER: username, PGPASSWORD: password };
-  const { stdout } = await run(process.execPath, [COMMAND, ...options], {
-    env: { PATH: process.env.PATH, PGSSLMODE: 'disable', ...environment },
-  });
-  return stdout.trimEnd().split('\n');
+/** What an operator reads in the log of a rotation that succeeds. */
+async function noticesOf(app: Twins): Promise<readonly unknown[]> {
+  const { outcome, steps } = await app.secret.rotate();
+  expect(outcome).toBe('succeeded');
+  return steps.flatMap(({ notice }) => notice ?? []);
 }
 
 async function ownerOf(app: Twins, table: string): Promise<string | undefined> {
@@ -53,40 +54,63 @@ async function ownerOf(app: Twins, table: string): Promise<string | undefined> {
 }
 
 describe.each(outermostVersions())('PostgreSQL %i', (version) => {
-  test("a clone that AWS's function made is adopted at its next turn, with its objects handed over", async () => {
+  test("a clone that AWS's function made, and that owns nothing, is adopted at its next turn", async () => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
     const app = await cloned(scope);
-    const { base } = app.sql;
 
-    await app.rotate();
+    expect(await noticesOf(app)).toEqual([]);
+
     expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
     expect(await canLogin(server, { user: app.twin, password: CLONE_PASSWORD })).toBe('refused');
-    await expect(app.query(`ALTER TABLE ${base}.by_clone ADD COLUMN more int`)).rejects.toMatchObject({
-      code: '42501',
-    });
+  });
+
+  test('a clone that owns objects goes on acting as itself, which every rotation says, until they are handed over', async () => {
+    const server = await sharedServer(version);
+    await using scope = roleScope(server);
+    const app = await owning(scope);
+    const { base } = app.sql;
+    const notice = expect.stringMatching(/owns objects.*docs\/adopting-aws-clones\.md/);
+
+    for (const [turn, user] of [app.twin, app.base.name, app.twin, app.base.name].entries()) {
+      expect(await noticesOf(app)).toEqual([notice]);
+      expect(await app.identity()).toEqual({ session: user, current: user });
+      // As with AWS's function: each login alters what it owns, the clone reads what the user owns.
+      await app.query(`SELECT item FROM ${app.base.table}`);
+      const alter = app.query(`ALTER TABLE ${base}.by_clone ADD COLUMN in_turn_${turn} int`);
+      await (user === app.twin ? alter : expect(alter).rejects.toMatchObject({ code: '42501' }));
+    }
+    expect(await ownerOf(app, 'by_clone')).toBe(app.twin);
 
     await adoptClone(server, '--base', app.base.name, '--apply');
+    expect(await noticesOf(app)).toEqual([]);
+    expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
     await app.query(`ALTER TABLE ${base}.by_clone ADD COLUMN by_twin int`);
     await app.rotate();
     await app.query(`ALTER TABLE ${base}.by_clone ADD COLUMN by_base int`);
     expect(await ownerOf(app, 'by_clone')).toBe(app.base.name);
   });
 
-  test('a clone that is the current login is adopted when its turn comes again', async () => {
+  test.each([
+    ['nothing, is adopted when its turn comes again', cloned, 'base'],
+    ['objects, goes on acting as itself when its turn comes again', owning, 'itself'],
+  ] as const)('a clone that is the current login, and owns %s', async (_, arrange, actsAs) => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await cloned(scope);
+    const app = await arrange(scope);
     await app.secret.put({ username: app.twin, password: CLONE_PASSWORD });
 
     await app.rotate();
     expect(await app.identity()).toEqual({ session: app.base.name, current: app.base.name });
     await app.rotate();
-    expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
+    expect(await app.identity()).toEqual({
+      session: app.twin,
+      current: actsAs === 'base' ? app.base.name : app.twin,
+    });
   });
 
   test('the documented SQL hands over what the clone owns', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await cloned(scope);
+    const app = await owning(scope);
     const names = new Map([
       ['"app_clone"', app.sql.twin],
       ['"app"', app.sql.base],
@@ -104,7 +128,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test("ALTERNATING_SET_ROLE=false keeps AWS's behaviour: the clone acts as itself, by membership", async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await cloned(scope, { environment: { ALTERNATING_SET_ROLE: 'false' } });
+    const app = await owning(scope, { environment: { ALTERNATING_SET_ROLE: 'false' } });
     await app.administer(`ALTER ROLE ${app.sql.base} SET work_mem = '7MB'`);
 
     for (const user of [app.twin, app.base.name, app.twin]) {
@@ -116,18 +140,20 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     expect(await ownerOf(app, 'by_clone')).toBe(app.twin);
   });
 
-  test('a clone that acts as itself and lacks a privilege of its user is not promoted', async () => {
+  test('a clone that acts as itself and lacks a privilege of its user is not promoted by an instance that has not tested it', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await cloned(scope, { environment: { ALTERNATING_SET_ROLE: 'false' } });
+    const environment = { ALTERNATING_SET_ROLE: 'false' };
+    const app = await owning(scope, { environment });
     const token = await app.secret.begin();
     await app.secret.stepsUntil('setSecret', token);
     const damage = version >= 16 ? `GRANT BASE TO TWIN WITH INHERIT FALSE` : 'ALTER ROLE TWIN NOINHERIT';
     await app.administer(damage.replace('BASE', app.sql.base).replace('TWIN', app.sql.twin));
 
-    const failure = await app.secret.step('testSecret', token);
-
-    expect(failure).toMatchObject({ error_code: 'TWIN_DIFFERS', username: app.twin });
-    expect(failure.error_message).toMatch(/lacks \d+ privileges/);
+    for (const step of ['testSecret', 'finishSecret'] as const) {
+      const failure = await app.secret.step(step, token, { environment: { ...environment, INSTANCE: randomUUID() } });
+      expect(failure).toMatchObject({ error_code: 'TWIN_DIFFERS', username: app.twin });
+      expect(failure.error_message).toMatch(/lacks \d+ privileges/);
+    }
     expect((await app.login()).user).toBe(app.base.name);
   });
 });
@@ -136,7 +162,7 @@ describe('npm run adopt-clone', () => {
   test('without --apply it shows the SQL for every database and changes nothing', async () => {
     const server = await sharedServer();
     await using scope = roleScope(server);
-    const app = await cloned(scope);
+    const app = await owning(scope);
     const database = await scope.createDatabase(`it's "one"`);
     await server.query(`CREATE SCHEMA mine AUTHORIZATION ${app.sql.twin}`, undefined, { database });
     await app.administer(`ALTER DATABASE ${escapeIdentifier(database)} OWNER TO ${app.sql.twin}`);
@@ -160,7 +186,7 @@ describe('npm run adopt-clone', () => {
   test('with --apply it hands over everything in every database, keeps privileges, and then finds nothing to do', async () => {
     const server = await sharedServer();
     await using scope = roleScope(server);
-    const app = await cloned(scope);
+    const app = await owning(scope);
     const database = await scope.createDatabase();
     await server.query(`CREATE SCHEMA mine AUTHORIZATION ${app.sql.twin}`, undefined, { database });
     await app.administer(`ALTER DATABASE ${escapeIdentifier(database)} OWNER TO ${app.sql.twin}`);

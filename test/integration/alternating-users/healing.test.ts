@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { escapeLiteral } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
@@ -118,7 +119,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     expect(failure.remedy).toContain(word);
   });
 
-  test('a base role that expires between setSecret and testSecret is never promoted', async () => {
+  test('a base role that expires between setSecret and testSecret is never promoted by an instance that has not tested it', async () => {
     await using scope = roleScope(await sharedServer(version));
     const app = await twins(bench, scope);
     await app.rotate();
@@ -126,7 +127,10 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     await app.secret.stepsUntil('setSecret', token);
     await app.administer(`ALTER ROLE ${app.sql.base} VALID UNTIL ${escapeLiteral('2001-01-01')}`);
 
-    expect(await app.secret.step('finishSecret', token)).toMatchObject({ error_code: 'PASSWORD_NOT_ACCEPTED' });
+    for (const step of ['testSecret', 'finishSecret'] as const) {
+      const other = { environment: { INSTANCE: randomUUID() } };
+      expect(await app.secret.step(step, token, other)).toMatchObject({ error_code: 'PASSWORD_NOT_ACCEPTED' });
+    }
 
     expect(await app.identity()).toEqual(asTwin(app));
   });

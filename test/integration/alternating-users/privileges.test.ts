@@ -50,7 +50,10 @@ describe.each(VERSIONS)('PostgreSQL %i', (version) => {
   since16('a twin that somebody else made needs ADMIN OPTION too', async () => {
     await using scope = roleScope(await sharedServer(version));
     const app = await twins(bench, scope, { admin: 'admin-option' });
-    await app.administer(`CREATE ROLE ${app.sql.twin} LOGIN IN ROLE ${app.sql.base}`);
+    // By a membership alone it would not be known to be the twin.
+    await app.administer(`
+      CREATE ROLE ${app.sql.twin} LOGIN IN ROLE ${app.sql.base};
+      ALTER ROLE ${app.sql.twin} SET role = '${app.base.name}'`);
 
     expect(await remedied(app)).toEqual([`GRANT ${app.sql.twin} TO ${app.sql.admin} WITH ADMIN OPTION;`]);
   });

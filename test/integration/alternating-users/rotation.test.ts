@@ -14,7 +14,7 @@ afterAll(() => bench[Symbol.asyncDispose]());
 const CALLS = [
   ...['DescribeSecret', 'GetSecretValue', 'PutSecretValue'],
   ...['DescribeSecret', 'GetSecretValue', 'GetSecretValue', 'GetSecretValue'],
-  ...['DescribeSecret', 'GetSecretValue'],
+  // testSecret asks nothing: setSecret has logged in.
   ...['DescribeSecret', 'UpdateSecretVersionStage'],
 ].sort();
 
@@ -28,7 +28,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 
   test.each(
     admins,
-  )('four rotations in a row take turns, eleven calls and three logins each (admin: %s)', async (admin) => {
+  )('four rotations in a row take turns, nine calls and three logins each (admin: %s)', async (admin) => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
     const app = await twins(bench, scope, { admin });
@@ -150,10 +150,12 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
       'GRANT',
       'ALTER',
       'ALTER',
-      'ALTER',
+      'ALTER', // … PASSWORD NULL, which takes the role's row with nothing to hide
+      'ALTER', // the password
     ]);
-    expect(baseTurn).toEqual([`ALTER ROLE ${app.sql.base} PASSWORD`]);
-    expect(twinTurn).toEqual([`ALTER ROLE ${app.sql.twin} PASSWORD`]);
+    // The second is the text of a block, which puts the stored form behind it.
+    expect(baseTurn).toEqual([`ALTER ROLE ${app.sql.base} PASSWORD NULL`, `ALTER ROLE ${app.sql.base}`]);
+    expect(twinTurn).toEqual([`ALTER ROLE ${app.sql.twin} PASSWORD NULL`, `ALTER ROLE ${app.sql.twin}`]);
     expect(log).toContain('ALTER ROLE');
     expect([password, previous, 'SCRAM-SHA-256$'].map((secret) => log.includes(secret))).toEqual([false, false, false]);
   });

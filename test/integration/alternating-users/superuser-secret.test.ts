@@ -20,7 +20,10 @@ describe('a superuser secret that is of no use is told apart, and nothing change
   test('none named', async () => {
     await using scope = roleScope(await sharedServer());
     const app = await twins(bench, scope, { members: { masterarn: undefined } });
-    expect(await app.refused('SUPERUSER_SECRET_MISSING')).toMatchObject({ step: 'setSecret', key: 'masterarn' });
+    const failure = await app.refused('SUPERUSER_SECRET_MISSING');
+    expect(failure).toMatchObject({ step: 'createSecret', key: 'masterarn' });
+    // Without a value nothing stands in the way of the correction.
+    expect(app.secret.calls.map(({ operation }) => operation)).not.toContain('PutSecretValue');
   });
 
   test.each([
@@ -50,7 +53,8 @@ describe('a superuser secret that is of no use is told apart, and nothing change
     await app.superuserSecret.putText(text);
     const failure = await app.refused('SECRET_MALFORMED');
     expect(failure).toMatchObject({
-      ...{ step: 'setSecret', credential: 'superuser' },
+      step: 'setSecret',
+      credential: 'superuser',
       remedy: expect.stringContaining(`--secret-id ${app.superuserSecret.arn}`),
     });
     expect(JSON.stringify(failure)).not.toContain('hunter2');
@@ -61,7 +65,8 @@ describe('a superuser secret that is of no use is told apart, and nothing change
     const app = await twins(bench, scope);
     await bench.client.send(new DeleteSecretCommand({ SecretId: app.superuserSecret.arn }));
     expect(await app.refused('SECRET_IN_WRONG_STATE')).toMatchObject({
-      ...{ step: 'setSecret', credential: 'superuser' },
+      step: 'setSecret',
+      credential: 'superuser',
       remedy: expect.stringContaining(`--secret-id ${app.superuserSecret.arn}`),
     });
     await bench.client.send(new RestoreSecretCommand({ SecretId: app.superuserSecret.arn }));

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { readConfig } from '../../../shared/config.ts';
+import { postgresTwins } from '../../../shared/database/twins.ts';
 import { rotationHandler } from '../../../shared/handler.ts';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import { RotationError, type RotationErrorCode } from '../../../shared/rotation/errors.ts';
@@ -47,7 +48,7 @@ beforeAll(async () => {
   vi.stubEnv('POWERTOOLS_METRICS_DISABLED', 'true');
   handlers = {
     'single-user': rotationHandler(singleUser),
-    'alternating-users': rotationHandler(alternatingUsers, superuserSecrets),
+    'alternating-users': rotationHandler(alternatingUsers, { superusers: superuserSecrets, twins: postgresTwins }),
   };
   listenToConnections();
 });

@@ -6,6 +6,7 @@ import { inspect } from 'node:util';
 import type { Context } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
+import { postgresTwins } from '../../../shared/database/twins.ts';
 import { rotationHandler } from '../../../shared/handler.ts';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
@@ -213,7 +214,7 @@ describe('error objects', () => {
       state: '28000',
       message: `no entry with ${password}`,
     }));
-    const handler = rotationHandler(strategy, superuserSecrets);
+    const handler = rotationHandler(strategy, { superusers: superuserSecrets, twins: postgresTwins });
     const context = { getRemainingTimeInMillis: () => 20_000 } as Context;
     const choice = { strategy: 'single-user' } as const;
     const login = { name: `nobody-${randomUUID()}`, password: newPassword(), database: 'postgres' };

@@ -23,6 +23,7 @@ const ALL_OPTIONS = Object.fromEntries(Object.entries(OPTIONS).map(([name, [, va
 const OTHER_CHOICES = {
   PasswordHashing: 'server',
   TlsFallback: 'allow',
+  AllowPooler: 'true',
   AlternatingSetRole: 'false',
   LogLevel: 'DEBUG',
 };
@@ -75,9 +76,12 @@ describe.skipIf(!samTranslatorIsHere).each(FUNCTIONS)('%s', (id) => {
       POWERTOOLS_LOG_LEVEL: 'INFO',
       PASSWORD_HASHING: 'client',
       TLS_FALLBACK: 'deny',
+      ALLOW_POOLER: 'false',
       ...setRole('true'),
     });
-    expect(readConfig(environment).passwordPolicy).toBe(DEFAULT_POLICY);
+    const { passwordPolicy, allowPooler } = readConfig(environment);
+    expect(passwordPolicy).toBe(DEFAULT_POLICY);
+    expect(allowPooler).toBe(false);
   });
 
   it.each(Object.entries(OPTIONS))('sets the variable of %s alone', (parameter, [variable, value]) => {
@@ -93,12 +97,14 @@ describe.skipIf(!samTranslatorIsHere).each(FUNCTIONS)('%s', (id) => {
       POWERTOOLS_LOG_LEVEL: 'DEBUG',
       PASSWORD_HASHING: 'server',
       TLS_FALLBACK: 'allow',
+      ALLOW_POOLER: 'true',
       ...setRole('false'),
     });
     expect(readConfig(environment)).toMatchObject({
       secretsManagerEndpoint: ALL_OPTIONS.SecretsManagerEndpoint,
       passwordHashing: 'server',
       tlsFallback: true,
+      allowPooler: true,
       passwordPolicy: { length: 48, requireEach: false },
     });
   });

@@ -1,0 +1,92 @@
+import { escapeIdentifier } from 'pg';
+import { quotedName, RotationError } from '../rotation/errors.ts';
+import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/strategy.ts';
+import { isBusy } from './connect-error.ts';
+import { changeSettings, holdRole, setPassword, storedForm } from './password-change.ts';
+import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
+import { needSpellable } from './role-names.ts';
+import { actAsOneself, majorVersion } from './server-traits.ts';
+import type { SqlSession } from './session.ts';
+import type { DatabaseSettings } from './settings.ts';
+import { planTwin } from './twin-plan.ts';
+import { readTwinState } from './twin-state.ts';
+
+/** What a rotation would do with the twins; nothing is changed. */
+export async function previewTwin(
+  session: SqlSession,
+  settings: DatabaseSettings,
+  { base, twin, username, database, proven }: Omit<TwinChange, 'password' | 'scram'>,
+): Promise<TwinPreview> {
+  needSpellable(session, [base, twin]);
+  const version = majorVersion(session);
+  await session.begin(`SET LOCAL TRANSACTION READ ONLY; ${actAsOneself(session)}`);
+  const state = await readTwinState(session, base, twin, { version, database });
+  const { link } = state;
+  const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await proven());
+  const plan = planTwin(
+    state,
+    { base, twin, username },
+    { setRole: settings.alternatingSetRole, version, provenByLogin },
+  );
+  await session.rollback();
+  return { exists: state.twin !== null, statements: plan.statements.length, actsAsItself: plan.actsAsItself };
+}
+
+/**
+ * One transaction, under the base role's lock: look, refuse or plan, make and mend what differs, take the row of the role
+ * whose password it is, ask the guard, set the password.
+ */
+export async function applyTwin(
+  session: SqlSession,
+  { server, pooled }: OpenedRole,
+  settings: DatabaseSettings,
+  change: TwinChange,
+  guard: Guard,
+): Promise<TwinOutcome> {
+  const { base, twin, username, password, scram, database } = change;
+  needSpellable(session, [base, twin]);
+  const actor = session.login.username;
+  const started = performance.now();
+  const stored = await storedForm(session, server, settings.passwordHashing, { username, password, scram, actor });
+  const computing = performance.now() - started;
+  const version = majorVersion(session);
+  try {
+    await session.begin(
+      `${changeSettings(session, server, scram)} ${actAsOneself(session)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
+    );
+    const state = await readTwinState(session, base, twin, { version, database });
+    const { link } = state;
+    const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await change.proven());
+    const { statements, actsAsItself } = planTwin(state, change, {
+      setRole: settings.alternatingSetRole,
+      version,
+      provenByLogin,
+    });
+    const alter = `ALTER ROLE ${escapeIdentifier(username)}`;
+    await session.proceed([...statements.map((statement) => `${statement};`), holdRole(alter)].join('\n'));
+    const verdict = await guard();
+    if (verdict === 'already-current') {
+      await session.rollback();
+      return { verdict };
+    }
+    await setPassword(session, server, { alter, stored });
+    return { verdict: 'changed', computing, actsAsItself };
+  } catch (error) {
+    await session.rollback().catch(() => undefined);
+    if (isBusy(error)) throw await withHolder(session, base, error);
+    throw isDenied(error) ? lackingAdminOption(error, actor, [base, twin]) : error;
+  }
+}
+
+/** What the plan could not foresee, such as of a member of rds_superuser, the server's own refusal. */
+function isDenied(error: unknown): error is RotationError {
+  return error instanceof RotationError && error.code === 'PERMISSION_DENIED' && error.facts.reason === '42501';
+}
+
+/** From PostgreSQL 16 on, whoever changes a role needs ADMIN OPTION on it, members of rds_superuser included. */
+function lackingAdminOption(error: RotationError, actor: string, roles: readonly string[]): RotationError {
+  const grants = roles.map((role) => `GRANT ${quotedName(role)} TO ${quotedName(actor)} WITH ADMIN OPTION;`);
+  return error.withRemedy(
+    `${grants.join(' ')} (by a role that has it; the second, once that role exists). ${error.template}`,
+  );
+}

@@ -1,0 +1,175 @@
+import type { Guard, Origin, OwnPasswordChange, PasswordRequest } from '../rotation/strategy.ts';
+import type { Password } from '../secrets/password.ts';
+import { formUnknown, isBusy, isRefusedByPolicy } from './connect-error.ts';
+import {
+  changeSettings,
+  holdRole,
+  LOCK_TIMEOUT,
+  needUsualIterations,
+  setPassword,
+  storedForm,
+} from './password-change.ts';
+import {
+  DEFAULT_SCRAM_ITERATIONS,
+  isAscii,
+  passwordVerifier,
+  saltOf,
+  saslPrep,
+  scramVerifier,
+} from './password-hash.ts';
+import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
+import { isSilent, needSilence, type ServerTraits } from './server-traits.ts';
+import type { SqlSession } from './session.ts';
+import type { PasswordHashing } from './settings.ts';
+
+/** With no role set, a user may always change its own password; and so no name needs quoting. */
+const SELF = 'ALTER ROLE SESSION_USER';
+
+/**
+ * Everything that a change of the own password would be refused for, as far as a login shows it.
+ *
+ * @throws RotationError SCRAM_ITERATIONS_TOO_HIGH | PASSWORD_WOULD_BE_LOGGED | PASSWORD_FORM_UNKNOWN
+ */
+export function needChangeable(session: SqlSession, server: ServerTraits, hashing: PasswordHashing): void {
+  needUsualIterations(session, server);
+  const { username, password } = session.login;
+  // Such a password would have to be put back in clear.
+  const inClear = session.request?.method === 'clear' && !isAscii(password.reveal());
+  if (hashing === 'server' || inClear) needSilence(session, server, username);
+  // What the server says of new passwords is not what pg_hba.conf says to others, and what is stored can't be seen.
+  if (session.request?.method === 'clear' && server.method === 'md5') throw formUnknown(session.login);
+}
+
+/**
+ * Computes everything that a change of the own password and its way back take, before anything is changed.
+ *
+ * @param origin what has logged in, under the lock: what the way back puts back.
+ */
+export async function prepareOwnPassword(
+  session: SqlSession,
+  { server, pooled }: OpenedRole,
+  hashing: PasswordHashing,
+  to: Password,
+  origin: Origin,
+): Promise<OwnPasswordChange> {
+  const { username } = session.login;
+  const { password } = origin.credential.secret;
+  const clear = password.reveal();
+  needChangeable(session, server, hashing);
+  if (origin.request?.method === 'clear' && !isAscii(clear)) needSilence(session, server, username);
+  const scram = origin.request?.method === 'scram-sha-256';
+  const started = performance.now();
+  const stored = await storedForm(session, server, hashing, { username, password: to, scram, actor: username });
+  const former = await formerForm(origin.request, server, username, password);
+  const computing = performance.now() - started;
+  session.keepSecret(clear);
+  if (former !== undefined) session.keepSecret(former);
+
+  const begin = async (lock: string) => {
+    await session.begin(`${changeSettings(session, server, scram)} SET LOCAL ROLE NONE; ${lock} ${holdRole(SELF)}`);
+  };
+  return {
+    computing,
+    isStored: (request) => isStored(session, stored, request),
+    apply: (guard) => apply(session, { begin, server, pooled, stored, guard }),
+    wayBack: pooled
+      ? { none: 'through a pooler nobody knows what the session was when it was lent' }
+      : former === undefined
+        ? { none: 'how it was stored is not known, as the server asked for no password at login' }
+        : (look) => undo(session, { begin, server, former, clear, look }),
+  };
+}
+
+interface Change {
+  readonly begin: (lock: string) => Promise<void>;
+  readonly server: ServerTraits;
+  readonly pooled: boolean;
+  readonly stored: string;
+  readonly guard: Guard;
+}
+
+async function apply(session: SqlSession, { begin, server, pooled, stored, guard }: Change) {
+  const { username } = session.login;
+  try {
+    await begin(pooled ? `SELECT pg_advisory_xact_lock(${lockKey(username)});` : '');
+    const verdict = await guard();
+    if (verdict === 'already-current') {
+      await session.rollback();
+      return verdict;
+    }
+    await setPassword(session, server, { alter: SELF, stored });
+    return 'changed';
+  } catch (error) {
+    await session.rollback().catch(() => undefined);
+    throw isBusy(error) ? await withHolder(session, username, error) : error;
+  }
+}
+
+/** A login that must fail is asked with a salt of the server's own making: one whose role has expired. */
+async function isStored(session: SqlSession, stored: string, request: PasswordRequest | undefined): Promise<boolean> {
+  const salt = saltOf(stored);
+  if (request?.method !== 'scram-sha-256' || salt === undefined || request.salt.toString('base64') === salt)
+    return true;
+  const [row] = await session.proceed<{ expired: boolean }>(
+    'SELECT coalesce(rolvaliduntil <= now(), false) AS expired FROM pg_roles WHERE rolname = session_user',
+  );
+  return row?.expired === true;
+}
+
+interface WayBack {
+  readonly begin: (lock: string) => Promise<void>;
+  readonly server: ServerTraits;
+  readonly former: string;
+  readonly clear: string;
+  readonly look: () => Promise<boolean>;
+}
+
+/** The same stored form as before; where the server refuses hashes, the password itself, by the silent way. */
+async function undo(session: SqlSession, { begin, server, former, clear, look }: WayBack): Promise<void> {
+  let stored = former;
+  for (;;) {
+    try {
+      await begin('');
+      if (!(await look())) return await session.rollback();
+      return await setPassword(session, server, { alter: SELF, stored });
+    } catch (error) {
+      await session.rollback();
+      const inClear = isRefusedByPolicy(error) && stored !== clear && isSilent(server);
+      // Somebody else is changing the role: each try waits for that.
+      const again = isBusy(error) && session.deadline.remaining() > LOCK_TIMEOUT;
+      if (!inClear && !again) throw error;
+      if (inClear) stored = clear;
+    }
+  }
+}
+
+/**
+ * What the server has stored, rebuilt byte for byte from how it asked for the password; the usual form where it asked for
+ * clear text. Undefined where it asked for none.
+ */
+async function formerForm(
+  request: PasswordRequest | undefined,
+  server: ServerTraits,
+  username: string,
+  password: Password,
+): Promise<string | undefined> {
+  const clear = password.reveal();
+  switch (request?.method) {
+    case undefined:
+      return undefined;
+    case 'md5':
+      return await passwordVerifier({ method: 'md5' }, username, clear);
+    case 'scram-sha-256':
+      return await scramVerifier(saslPrep(clear), request.salt, request.iterations);
+    case 'clear': {
+      // The server prepares such a text in its own way.
+      if (!isAscii(clear)) return clear;
+      const iterations = server.iterations ?? DEFAULT_SCRAM_ITERATIONS;
+      return await passwordVerifier({ method: 'scram-sha-256', iterations }, username, clear);
+    }
+    default: {
+      const never: never = request;
+      return never;
+    }
+  }
+}

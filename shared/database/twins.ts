@@ -1,0 +1,71 @@
+import { escapeLiteral } from 'pg';
+import type { UserFacts } from '../rotation/strategy.ts';
+import { applyTwin, previewTwin } from './apply-twin.ts';
+import { type Identity, needUser } from './identity.ts';
+import { openRole } from './role-lock.ts';
+import { majorVersion } from './server-traits.ts';
+import type { SqlSession } from './session.ts';
+import type { DatabaseSettings } from './settings.ts';
+import { roleMissing } from './twin-plan.ts';
+import type { TwinSql } from './twin-sql.ts';
+import { actsAs, twinLink } from './twin-state.ts';
+
+/** PostgreSQL's. */
+export const postgresTwins: TwinSql = (session, settings) => ({
+  describeUser: (username) => describeUser(session, settings, username),
+  async lock(base) {
+    const role = await openRole(session, base, 'current_user', settings);
+    return { ...role, applyTwin: (change, guard) => applyTwin(session, role, settings, change, guard) };
+  },
+  preview: (change) => previewTwin(session, settings, change),
+  missingPrivileges: (base, username) => missingPrivileges(session, base, username),
+});
+
+/**
+ * What the catalog says of a user and of its possible twins: the role whose name it extends by `_clone`, and the one that
+ * extends its own. Neither a name nor a membership alone makes a twin; the strategy judges.
+ *
+ * @param username default: the user that is logged in.
+ */
+async function describeUser(session: SqlSession, settings: DatabaseSettings, username?: string): Promise<UserFacts> {
+  const version = majorVersion(session);
+  const [row] = await session.query<Identity & { readonly facts: Omit<UserFacts, 'scram' | 'serverVersion'> | null }>(`
+    SELECT session_user::text AS "user", pg_backend_pid() AS pid,
+      (SELECT json_build_object(
+         'superuser', me.rolsuper,
+         'actsAs', ${username === undefined ? 'current_user' : actsAs('me', version)},
+         'namesake', base.rolname,
+         'namesakeActsAs', ${actsAs('base', version)},
+         'asTwin', CASE WHEN base.oid IS NOT NULL THEN ${twinLink('me', 'base')} END,
+         'twin', CASE WHEN twin.oid IS NOT NULL THEN ${twinLink('twin', 'me')} END)
+         FROM pg_roles me
+         LEFT JOIN pg_roles base ON "right"(me.rolname::text, 6) = '_clone'
+               -- By the index: the cluster may have any number of roles.
+               AND base.rolname = "left"(me.rolname::text, -6)::name
+         LEFT JOIN pg_roles twin ON twin.rolname = (me.rolname || '_clone')::name AND octet_length(me.rolname::text) <= 57
+        WHERE me.rolname = ${username === undefined ? 'session_user' : escapeLiteral(username)}) AS facts`);
+  const { facts } = needUser(session, row, settings.allowPooler);
+  if (facts === null) throw roleMissing(username ?? session.login.username);
+  return { ...facts, serverVersion: session.version, scram: session.request?.method === 'scram-sha-256' };
+}
+
+/**
+ * Counts what the base role may do with tables and schemas of this database and another user may not. Whoever inherits
+ * the base role's privileges has them all by definition, and nothing is looked through.
+ */
+async function missingPrivileges(session: SqlSession, base: string, username: string): Promise<number> {
+  const [role, user] = [base, username].map((name) => `${escapeLiteral(name)}::name`);
+  const [row] = await session.query<{ missing: number }>(
+    `SELECT CASE WHEN pg_has_role(${user}, ${role}, 'USAGE') THEN 0 ELSE
+            (SELECT count(*)
+               FROM pg_namespace n, unnest(ARRAY['USAGE', 'CREATE']) AS privilege
+              WHERE has_schema_privilege(${role}, n.oid, privilege)
+                AND NOT has_schema_privilege(${user}, n.oid, privilege))::int
+          + (SELECT count(*)
+               FROM pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
+              WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+                AND has_table_privilege(${role}, c.oid, privilege)
+                AND NOT has_table_privilege(${user}, c.oid, privilege))::int END AS missing`,
+  );
+  return row?.missing ?? 0;
+}

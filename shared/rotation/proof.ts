@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { passwordNotAccepted } from './credential-errors.ts';
+import { RotationError, type RotationErrorCode } from './errors.ts';
+import type { Credential, PasswordRequest, RoleSession, StrategyContext } from './strategy.ts';
+
+/** How long, in ms, a new password's login may take, besides our own computing. No answer by then is a refusal. */
+export const PROOF_WITHIN = 3_000;
+/** Pause before a login that got no answer is made again, in ms. */
+const PAUSE = 100;
+
+/** What says nothing about the password: there was no answer. */
+const NO_ANSWER: readonly RotationErrorCode[] = [
+  'DATABASE_HOST_NOT_FOUND',
+  'DATABASE_UNREACHABLE',
+  'DATABASE_CONNECTION_LOST',
+  'DATABASE_UNAVAILABLE',
+  'DATABASE_FULL',
+];
+/** The server counts connections once it has taken the password: where it refuses by these, the password is right. */
+const NO_ROOM: readonly RotationErrorCode[] = ['DATABASE_FULL', 'ROLE_CONNECTION_LIMIT'];
+
+/** Whether the server has taken the password, and there was no room for a session. */
+export function isNoRoom({ code }: RotationError): boolean {
+  return NO_ROOM.includes(code);
+}
+
+export interface ProofOptions {
+  /** ms */
+  readonly within: number;
+  /** The server's end of the connection that made the change: what that server refuses it has refused. */
+  readonly address: string | undefined;
+  readonly whenRefused: string;
+}
+
+/** What a login has shown. */
+export interface Proof {
+  /** 'without-session': the password was taken, and there was no room for a session. */
+  readonly proof: 'session' | 'without-session';
+  readonly request: PasswordRequest | undefined;
+}
+
+/**
+ * Logs in with a password that has just been set, by the way that applications take.
+ *
+ * @throws RotationError that tells why the login is not one that applications could make.
+ */
+export async function prove(
+  context: Pick<StrategyContext, 'tryPassword'>,
+  credential: Credential,
+  work: (roles: RoleSession) => Promise<void>,
+  options: ProofOptions,
+): Promise<Proof> {
+  const end = performance.now() + options.within;
+  for (;;) {
+    const attempt = await tryOnce(context, credential, work, {
+      ...options,
+      within: Math.max(1, end - performance.now()),
+    });
+    if ('proof' in attempt) return attempt;
+    if (attempt.final || performance.now() + PAUSE >= end) throw attempt.error;
+    await sleep(PAUSE);
+  }
+}
+
+async function tryOnce(
+  { tryPassword }: Pick<StrategyContext, 'tryPassword'>,
+  credential: Credential,
+  work: (roles: RoleSession) => Promise<void>,
+  { within, address, whenRefused }: ProofOptions,
+): Promise<Proof | { readonly error: RotationError; readonly final: boolean }> {
+  try {
+    const outcome = await tryPassword(
+      credential,
+      async (roles) => {
+        await work(roles);
+        return roles.request;
+      },
+      within,
+    );
+    switch (outcome.accepted) {
+      case true:
+        return { proof: 'session', request: outcome.value };
+      case 'without-session':
+        if (isNoRoom(outcome.error)) return { proof: 'without-session', request: outcome.request };
+        return { error: outcome.error, final: true };
+      case false:
+        // Another server behind the same name may be a standby that has not heard of the change yet.
+        return {
+          error: passwordNotAccepted(credential, whenRefused),
+          final: address === undefined || outcome.address === undefined || outcome.address === address,
+        };
+      default: {
+        const never: never = outcome;
+        return never;
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof RotationError)) throw error;
+    return { error, final: !NO_ANSWER.includes(error.code) };
+  }
+}

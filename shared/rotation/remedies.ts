@@ -1,0 +1,47 @@
+import type { RotationError, RotationErrorCode } from './errors.ts';
+
+/** Takes AWSPENDING off the version that the step was for. */
+export const TAKE_PENDING_OFF =
+  'aws secretsmanager update-secret-version-stage --secret-id {secretArn} --version-stage AWSPENDING --remove-from-version-id {versionId}';
+
+/** Codes whose remedy may be an edit of the secret that is rotated. */
+const EDITED_FOR: ReadonlySet<RotationErrorCode> = new Set([
+  'SECRET_MALFORMED',
+  'DATABASE_HOST_NOT_FOUND',
+  'DATABASE_UNREACHABLE',
+  'DATABASE_NOT_FOUND',
+  'DATABASE_READ_ONLY',
+  'DATABASE_BEHIND_PROXY',
+  'TLS_NOT_SUPPORTED',
+  'TLS_REQUIRED',
+  'TLS_WRONG_HOST',
+  'LOGIN_FORBIDDEN',
+  'ROLE_MISSING',
+  'ROLE_NAME_ENCODING',
+  'SUPERUSER_SECRET_MISSING',
+  'SUPERUSER_SECRET_UNUSABLE',
+  'SUPERUSER_ON_OTHER_SERVER',
+  'SUPERUSER_IS_APPLICATION_USER',
+]);
+
+/** Whether the remedy has an operator edit AWSCURRENT. The superuser secret may be edited at any time. */
+export function editsCurrent({ code, facts }: RotationError): boolean {
+  if (code === 'SECRET_HAS_NO_VALUE') return facts.credential === 'current';
+  return EDITED_FOR.has(code) && (facts.credential !== 'superuser' || facts.key === 'masterarn');
+}
+
+/** Whether the pending version's value is what is wrong, which every further attempt would send again. */
+export function needsNewValue({ code }: RotationError): boolean {
+  return code === 'PASSWORD_REFUSED_BY_POLICY';
+}
+
+/**
+ * Once the pending version has a value, an edit of AWSCURRENT alone would leave two versions that don't belong together:
+ * the rotation has to be given up first.
+ */
+export function givingUpFirst(error: RotationError): RotationError {
+  if (error.template.startsWith(TAKE_PENDING_OFF)) return error;
+  return error.withRemedy(
+    `${TAKE_PENDING_OFF} (as the pending version has a value already), then: ${error.template} Then rotate again.`,
+  );
+}
