@@ -1,4 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { forgetShell } from './scripts/lab/shell.ts';
+
+// Before the workers start, which inherit what is left.
+forgetShell();
 
 export default defineConfig({
   test: {

@@ -1,17 +1,21 @@
 /** `npm run lab`: an AWS account and a database on your desk. See `npm run lab -- --help`. */
+
+import { tell } from './lab/command/command-line.ts';
 import { guide, readyLine } from './lab/command/guide.ts';
 import { runCommand, untilAborted } from './lab/command/interruption.ts';
 import { labNews } from './lab/command/news.ts';
-import { LAB_HELP, type LabCommand, parseLabCommand, UsageError } from './lab/command/options.ts';
+import { type LabCommand, parseLabCommand } from './lab/command/options.ts';
 import { containerEngineAnswers } from './lab/database/container.ts';
 import { type Lab, type LabOptions, startLab } from './lab/lab.ts';
+import { forgetShell } from './lab/shell.ts';
 
 await runCommand(async (signal) => {
-  const command = readCommandLine();
-  if (command === undefined) return 2;
-  if (command.help) {
-    process.stdout.write(LAB_HELP);
-    return 0;
+  const shell = forgetShell();
+  let command: LabCommand;
+  try {
+    command = parseLabCommand(process.argv.slice(2), shell);
+  } catch (error) {
+    return tell(error, 'npm run lab');
   }
   warn(command);
   if (!command.json) console.log('Starting PostgreSQL, Secrets Manager and the rotation functions …');
@@ -22,16 +26,6 @@ await runCommand(async (signal) => {
   if (!command.json) console.log('\nStopping …');
   return 0;
 });
-
-function readCommandLine(): LabCommand | undefined {
-  try {
-    return parseLabCommand(process.argv.slice(2), process.env);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\n\`npm run lab -- --help\` lists the options.`);
-    return undefined;
-  }
-}
 
 function warn({ postgres, seed }: LabCommand): void {
   if (!seed || !URL.canParse(postgres)) return;

@@ -5,25 +5,32 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { readArguments, tell, UsageError } from './lab/command/command-line.ts';
+import { forgetShell } from './lab/shell.ts';
 
 const SUITES = ['model', 'hostile', 'crash-everywhere'].map((name) => `test/integration/resilience/${name}.test.ts`);
 
-const USAGE = `npm run test:soak -- [minutes]
+const program = new Command('npm run test:soak --')
+  .description(
+    'The model check for so many minutes, and a crash at every point of a rotation in every way, on every PostgreSQL there is. What the model check finds is replayed by FC_SEED and FC_PATH, which it prints.',
+  )
+  .argument('[minutes]', 'of the model check', '30');
 
-The model check for so many minutes (30), and a crash at every point of a rotation in every way, on every PostgreSQL
-there is. What the model check finds is replayed by FC_SEED and FC_PATH, which it prints.
-`;
+function readMinutes(): number {
+  const [text] = readArguments(program, process.argv.slice(2)).processedArgs;
+  const minutes = Number(text);
+  if (minutes > 0) return minutes;
+  throw new UsageError('The minutes of the model check were needed, such as: npm run test:soak -- 30.');
+}
 
-const argument = process.argv[2] ?? '30';
-if (argument === '--help' || argument === '-h') {
-  process.stdout.write(USAGE);
-  process.exit();
+let minutes: number;
+try {
+  minutes = readMinutes();
+} catch (error) {
+  process.exit(tell(error, 'npm run test:soak'));
 }
-const minutes = Number(argument);
-if (!(minutes > 0)) {
-  console.error('The minutes of the model check were needed, such as: npm run test:soak -- 30');
-  process.exit(2);
-}
+forgetShell();
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
 const run = spawn(process.execPath, [vitest, 'run', '--project', 'integration', ...SUITES], {
   stdio: 'inherit',

@@ -31,7 +31,7 @@ const LAMBDA_CA_FILE = '/var/runtime/ca-cert.pem';
 const MAX_ATTEMPTS = 7;
 
 /**
- * @param environment process.env unless given; nothing else in the project reads it.
+ * @param environment process.env unless given.
  * @throws RotationError INVALID_ENVIRONMENT, naming the variable.
  */
 export function readConfig(environment: Environment = process.env): Config {

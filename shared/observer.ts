@@ -34,9 +34,14 @@ export function stepObserver(strategy: StrategyName): StepObserver {
 
     succeeded({ step, secretId, token }, { outcome, credential, notice }, duration) {
       logger.info('Rotation step succeeded', {
-        ...{ strategy, step, secret_arn: secretId, version_id: token, duration_ms: Math.round(duration), outcome },
-        ...(credential === undefined ? {} : { credential }),
-        ...(notice === undefined ? {} : { notice }),
+        strategy,
+        step,
+        secret_arn: secretId,
+        version_id: token,
+        duration_ms: Math.round(duration),
+        outcome,
+        credential,
+        notice,
       });
       countStep(step, duration);
       if (step !== 'finishSecret' || outcome !== 'done') return;
@@ -48,8 +53,15 @@ export function stepObserver(strategy: StrategyName): StepObserver {
     failed(error, duration) {
       const { step = 'none', secretArn, versionId, ...facts } = error.facts;
       logger.error('Rotation step failed', {
-        ...{ strategy, step, secret_arn: secretArn, version_id: versionId, duration_ms: Math.round(duration) },
-        ...{ outcome: 'failed', error_code: error.code, error_message: error.message, ...facts },
+        strategy,
+        step,
+        secret_arn: secretArn,
+        version_id: versionId,
+        duration_ms: Math.round(duration),
+        outcome: 'failed',
+        error_code: error.code,
+        error_message: error.message,
+        ...facts,
         ...(error.code === 'UNEXPECTED' ? { stack: error.stack } : {}),
       });
       countStep(step, duration);

@@ -3,20 +3,29 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   CreateSecretCommand,
   DescribeSecretCommand,
-  RotateSecretCommand,
   SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
+import { ACCOUNT_ID, DEFAULT_REGION } from '../lab/account.ts';
+import { beginRotation, REGISTERS_ONLY } from '../lab/beginning.ts';
 import { createAppRole, dropRoles } from '../lab/database/app-role.ts';
 import { CertificateAuthority } from '../lab/database/certificate-authority.ts';
 import { type PostgresServer, startPostgres } from '../lab/database/server.ts';
 import { type SecretsLab, type SecretsLabOptions, startSecretsManager } from '../lab/secrets-lab.ts';
+import type { Address } from '../relays/tcp-server.ts';
 import type { StepEvent } from './contender.ts';
+
+/** Of calls to Secrets Manager, the benchmarks' and the functions' alike. */
+export interface Caller {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+  readonly region: string;
+}
 
 export interface ArenaOptions {
   /** 'embedded' or the URL of a server. Default: embedded, with TLS on offer. */
@@ -25,6 +34,8 @@ export interface ArenaOptions {
   readonly caFile?: string | undefined;
   /** Another Secrets Manager than the lab's. */
   readonly endpointUrl?: string | undefined;
+  /** Who calls it. Default: somebody, for an endpoint that doesn't ask. */
+  readonly caller?: Caller | undefined;
   readonly lab?: SecretsLabOptions;
   /** Of the embedded server. */
   readonly settings?: Readonly<Record<string, string>>;
@@ -32,12 +43,6 @@ export interface ArenaOptions {
 
 /** For ours, for OpenSSL and for libpq. */
 const trust = (caFile: string) => ({ DB_CA_FILE: caFile, SSL_CERT_FILE: caFile, PGSSLROOTCERT: caFile });
-
-/** Host and port of a server, or of a relay before it. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
 
 export interface SecretWish {
   readonly strategy: StrategyName;
@@ -49,9 +54,7 @@ export interface SecretWish {
 }
 
 const CA_FILE = 'ca.pem';
-const REGISTERS_ONLY = fileURLToPath(new URL('./registers-only.mjs', import.meta.url));
-/** For endpoints that don't ask who calls. */
-const CREDENTIALS = { AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'bench', AWS_REGION: 'us-east-1' };
+const SOMEBODY: Caller = { accessKeyId: 'bench', secretAccessKey: 'bench', region: DEFAULT_REGION };
 
 export class Arena implements AsyncDisposable {
   readonly server: PostgresServer;
@@ -60,6 +63,7 @@ export class Arena implements AsyncDisposable {
   readonly client: SecretsManagerClient;
   readonly endpoint: string;
   readonly authority: CertificateAuthority;
+  readonly #caller: Caller;
   readonly #caFile: string;
   readonly #folder: string;
   readonly #functionArn: string;
@@ -67,7 +71,7 @@ export class Arena implements AsyncDisposable {
   readonly #roles: string[] = [];
 
   static async open(options: ArenaOptions = {}): Promise<Arena> {
-    const { postgres = 'embedded', endpointUrl, caFile, settings = {} } = options;
+    const { postgres = 'embedded', endpointUrl, caller = SOMEBODY, caFile, settings = {} } = options;
     const authority = await CertificateAuthority.create('Benchmark CA');
     const folder = await mkdtemp(join(tmpdir(), 'rotation-bench-'));
     await writeFile(join(folder, CA_FILE), authority.certificate);
@@ -79,11 +83,12 @@ export class Arena implements AsyncDisposable {
       superuserTls: caFile === undefined ? false : { rejectUnauthorized: false },
     });
     const lab = endpointUrl === undefined ? await startSecretsManager({ retries: 0, ...options.lab }) : undefined;
-    return new Arena({ server, lab, endpoint: endpointUrl ?? lab?.endpoint ?? '' }, authority, caFile, folder);
+    const endpoint = endpointUrl ?? lab?.endpoint ?? '';
+    return new Arena({ server, lab, endpoint, caller }, authority, caFile, folder);
   }
 
   private constructor(
-    parts: { server: PostgresServer; lab: SecretsLab | undefined; endpoint: string },
+    parts: { server: PostgresServer; lab: SecretsLab | undefined; endpoint: string; caller: Caller },
     authority: CertificateAuthority,
     caFile: string | undefined,
     folder: string,
@@ -91,27 +96,29 @@ export class Arena implements AsyncDisposable {
     this.server = parts.server;
     this.lab = parts.lab;
     this.endpoint = parts.endpoint;
+    this.#caller = parts.caller;
     this.authority = authority;
     this.#folder = folder;
     this.#caFile = caFile ?? join(folder, CA_FILE);
     this.#functionArn =
       parts.lab?.functions.register({ name: 'registers-only', bundle: REGISTERS_ONLY }) ??
-      'arn:aws:lambda:us-east-1:123456789012:function:registers-only';
-    for (const [name, value] of Object.entries(CREDENTIALS)) process.env[name] ??= value;
-    this.client = new SecretsManagerClient({ endpoint: parts.endpoint });
+      `arn:aws:lambda:us-east-1:${ACCOUNT_ID}:function:registers-only`;
+    const { region, accessKeyId, secretAccessKey, sessionToken } = parts.caller;
+    const credentials = { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
+    this.client = new SecretsManagerClient({ endpoint: parts.endpoint, region, credentials });
   }
 
   /** What a rotation function finds in its environment. */
   environment(endpoint = this.endpoint): Record<string, string> {
-    const { AWS_ACCESS_KEY_ID = '', AWS_SECRET_ACCESS_KEY = '', AWS_REGION = '', AWS_SESSION_TOKEN } = process.env;
+    const { accessKeyId, secretAccessKey, sessionToken, region } = this.#caller;
     return {
       SECRETS_MANAGER_ENDPOINT: endpoint,
       AWS_ENDPOINT_URL_SECRETS_MANAGER: endpoint,
-      AWS_ACCESS_KEY_ID,
-      AWS_SECRET_ACCESS_KEY,
-      ...(AWS_SESSION_TOKEN === undefined ? {} : { AWS_SESSION_TOKEN }),
-      AWS_REGION,
-      AWS_DEFAULT_REGION: AWS_REGION,
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      ...(sessionToken === undefined ? {} : { AWS_SESSION_TOKEN: sessionToken }),
+      AWS_REGION: region,
+      AWS_DEFAULT_REGION: region,
       AWS_LAMBDA_FUNCTION_NAME: 'bench',
       ...trust(this.#caFile),
     };
@@ -191,17 +198,12 @@ export class BenchSecret {
   async begin(): Promise<Omit<StepEvent, 'Step'>> {
     const { client, lab } = this.#arena;
     const token = randomUUID();
-    const rotate = new RotateSecretCommand({
-      SecretId: this.arn,
-      ClientRequestToken: token,
-      RotationLambdaARN: this.#functionArn,
-      RotationRules: { AutomaticallyAfterDays: 30 },
-    });
+    const beginning = { secretId: this.arn, functionArn: this.#functionArn, token };
+    const settled = async (arn: string) => await lab?.settled(arn);
     // moto registers the version and only then finds that it has no such function.
-    await client.send(rotate).catch((error: Error) => {
+    await beginRotation(client, beginning, settled).catch((error: Error) => {
       if (error.name !== 'ResourceNotFoundException') throw error;
     });
-    await lab?.settled(this.arn);
     if ((await this.#versionWith('AWSPENDING')) !== token) {
       throw new Error('RotateSecret was to leave AWSPENDING on the version that it registered, and did not.');
     }

@@ -11,7 +11,7 @@ import { benchCold, type ColdResult } from './cold.ts';
 import { against, ours } from './contender.ts';
 import { benchFleet, type FleetResult } from './fleet.ts';
 import { type FleetNeeds, fleetNeeds, type Inputs, inputsWith, type Measured } from './fleet-needs.ts';
-import type { Command, Options } from './options.ts';
+import type { BenchmarkName, Options } from './options.ts';
 import { allCalls, benchRotations, type RotationResult } from './rotation.ts';
 import { benchScale, type ScaleResult } from './scale.ts';
 import { significant } from './statistics.ts';
@@ -43,7 +43,7 @@ export interface Saved<Result> {
 interface Machine {
   readonly node: string;
   /** PostgreSQL's major version; undefined where several servers took part. */
-  readonly postgres?: number;
+  readonly postgres?: number | undefined;
   readonly cpus: number;
   readonly memoryGb: number;
 }
@@ -51,13 +51,13 @@ interface Machine {
 interface Outcome {
   readonly results: unknown;
   readonly text: string;
-  readonly postgres?: number;
+  readonly postgres?: number | undefined;
 }
 
 /** @param bundles where the functions were built to. */
 type Benchmark = (options: Options, bundles: string) => Promise<Outcome>;
 
-const BENCHMARKS: Readonly<Record<Exclude<Command, 'plots'>, Benchmark>> = { rotation, cold, scale, fleet };
+const BENCHMARKS: Readonly<Record<Exclude<BenchmarkName, 'plots'>, Benchmark>> = { rotation, cold, scale, fleet };
 
 export async function report(options: Options): Promise<void> {
   const { command } = options;
@@ -71,7 +71,7 @@ export async function report(options: Options): Promise<void> {
     date: new Date().toISOString().slice(0, 10),
     machine: {
       node: process.version,
-      ...(postgres === undefined ? {} : { postgres }),
+      postgres,
       cpus: cpus().length,
       memoryGb: Math.round(totalmem() / 2 ** 30),
     },

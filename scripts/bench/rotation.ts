@@ -1,10 +1,11 @@
 /** The cost of a rotation, by step: what it asks of Secrets Manager and PostgreSQL, and how long that takes. */
 import { STEPS, type Step } from '../../shared/rotation/event.ts';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
-import { ApiRelay } from './api-relay.ts';
+import { ApiRelay } from '../relays/api-relay.ts';
+import { ApiCounter } from './api-counter.ts';
 import type { Arena, SecretWish } from './arena.ts';
 import { Contender, type Implementation } from './contender.ts';
-import { PostgresRelay } from './postgres-relay.ts';
+import { PostgresCounter } from './postgres-counter.ts';
 import { median, rotated, type Summary, sum, summarise } from './statistics.ts';
 import { NOTHING, type Sample, timeRotation, total } from './timing.ts';
 
@@ -107,11 +108,12 @@ async function countCalls(
   implementation: Implementation,
   variant: Variant,
 ): Promise<Readonly<Record<Occasion, Record<Step, Counts>>>> {
-  await using api = await ApiRelay.open(arena.endpoint);
-  await using database = await PostgresRelay.open(arena.server, await arena.authority.issue(['127.0.0.1']));
-  const wish: SecretWish = { ...variant, address: database.address };
+  const api = new ApiCounter();
+  await using relay = await ApiRelay.start(arena.endpoint, api);
+  await using database = await PostgresCounter.start(arena.server, await arena.authority.issue(['127.0.0.1']));
+  const wish: SecretWish = { ...variant, address: database };
   await using contender = new Contender(implementation, variant.strategy, {
-    ...arena.environment(api.endpoint),
+    ...arena.environment(relay.endpoint),
     ...arena.ownTrust(),
   });
   const secret = await arena.newSecret(wish);

@@ -13,16 +13,3 @@ export async function serveStdio(strategy: StrategyName): Promise<void> {
   const server: FunctionServer = await import(new URL('./function-server.mjs', import.meta.url).href);
   await server.serveFunction(bundle);
 }
-
-/**
- * `{scheme}`'s words are taken too.
- *
- * @throws Error, in one sentence, for what can't be understood.
- */
-export function strategyIn(args: readonly string[]): StrategyName {
-  const at = args.indexOf('--strategy');
-  const word = at === -1 ? undefined : args[at + 1];
-  if (word === 'single-user' || word === 'single') return 'single-user';
-  if (word === 'alternating-users' || word === 'multi') return 'alternating-users';
-  throw new Error('--strategy single-user or alternating-users is needed.');
-}

@@ -1,5 +1,6 @@
 import { stepLines } from '../lab/command/news.ts';
-import { bold, type Cell, dim, duration, green, plural, red, shortId, table } from '../lab/command/text.ts';
+import { type Cell, table } from '../lab/command/table.ts';
+import { bold, dim, duration, green, plural, red, shortId } from '../lab/command/text.ts';
 import type { RotationOutcome } from '../lab/rotate.ts';
 import type { SecretHistory } from './secret-history.ts';
 

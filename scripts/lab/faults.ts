@@ -77,7 +77,7 @@ export class Faults {
     this.#rules.clear();
   }
 
-  /** Called by the server before the operation. */
+  /** Called by the service before the operation. */
   delayFor(target: FaultTarget): number {
     const rule = this.#take(target, ({ kind }) => kind === 'delay');
     return rule?.effect.kind === 'delay' ? rule.effect.ms : 0;

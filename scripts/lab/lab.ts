@@ -73,7 +73,11 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const bare = {
     endpoint: secretsManager.endpoint,
     region: DEFAULT_REGION,
-    ...{ database, secretsManager, client, ssl, timeScale },
+    database,
+    secretsManager,
+    client,
+    ssl,
+    timeScale,
     functions: { 'single-user': register('single-user'), 'alternating-users': register('alternating-users') },
   };
   secretsManager.resources.stacks.set(STACK_NAME, {

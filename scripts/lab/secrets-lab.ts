@@ -4,14 +4,15 @@ import { type Clock, startClock } from './clock.ts';
 import { type LabEventListener, LabEvents } from './events.ts';
 import { Faults } from './faults.ts';
 import { type FunctionDefinition, FunctionRegistry } from './functions/function-registry.ts';
+import { startFront } from './http/front.ts';
 import { RequestLog } from './requests.ts';
+import { AccountResources } from './resources.ts';
 import { Rotations } from './secrets-manager/rotation.ts';
 import { RotationScheduler } from './secrets-manager/rotation-scheduler.ts';
-import { startServer } from './secrets-manager/server.ts';
+import { secretsManager, unsigned } from './secrets-manager/service.ts';
 import { SecretsState } from './secrets-manager/state.ts';
 import { LogStore } from './services/log-store.ts';
-import { AccountResources } from './services/resources.ts';
-import { otherServices } from './services/router.ts';
+import { accountServices } from './services/table.ts';
 
 export interface SecretsLabOptions {
   /** Default: any free port. */
@@ -57,21 +58,24 @@ export async function startSecretsManager(options: SecretsLabOptions = {}): Prom
   const requests = new RequestLog();
   const faults = new Faults();
   const state = new SecretsState(now);
-  const functions = new FunctionRegistry(events, () => ({ SECRETS_MANAGER_ENDPOINT: server.endpoint }));
+  const functions = new FunctionRegistry(events, () => ({ SECRETS_MANAGER_ENDPOINT: front.endpoint }));
   const resources = new AccountResources();
   const logs = new LogStore();
   events.on(logs.listener((name) => functions.logGroupOf(name)));
-  const others = otherServices({ resources, functions, logs });
   const scheduler = new RotationScheduler(clock);
   const rotations = new Rotations({ now, functions, events, scheduler, settings: { retries, retryDelayMs } });
-  const server = await startServer({ now, state, rotations, faults, requests, others }, port);
+  const known = {
+    ...accountServices({ resources, functions, logs }),
+    secretsmanager: secretsManager({ now, state, rotations, faults, requests }),
+  };
+  const front = await startFront({ known, unsigned }, port);
   for (const definition of options.functions ?? []) functions.register(definition);
 
   async function stop(): Promise<void> {
     rotations.abortAll();
     await functions.close();
     await rotations.allEnded();
-    await server.close();
+    await front.close();
   }
 
   let stopped: Promise<void> | undefined;
@@ -81,7 +85,7 @@ export async function startSecretsManager(options: SecretsLabOptions = {}): Prom
   };
 
   return {
-    endpoint: server.endpoint,
+    endpoint: front.endpoint,
     requests,
     faults,
     functions,

@@ -6,7 +6,7 @@ export interface StepNews {
   readonly ms: number;
   /** What the step did, as the end of a sentence that begins with its name. Of a failed step: its error's message. */
   readonly words: string;
-  readonly failure?: { readonly code: string; readonly message: string; readonly remedy?: string };
+  readonly failure?: { readonly code: string; readonly message: string; readonly remedy: string | undefined };
 }
 
 /** What the functions' log lines say of a step (shared/observer.ts writes them). */
@@ -34,7 +34,7 @@ export class StepReporter {
     const failure = {
       code: line.error_code ?? error.errorType,
       message: error.errorMessage,
-      ...(line.remedy === undefined ? {} : { remedy: line.remedy }),
+      remedy: line.remedy,
     };
     return { step, ms, words: error.errorMessage, failure };
   }

@@ -53,11 +53,7 @@ export function chooseRules(existing: RotationRulesType | undefined, wishes: Att
     kept.ScheduleExpression = 'rate(30 days)';
   }
   try {
-    parseSchedule({
-      ...(kept.AutomaticallyAfterDays === undefined ? {} : { AutomaticallyAfterDays: kept.AutomaticallyAfterDays }),
-      ...(kept.ScheduleExpression === undefined ? {} : { ScheduleExpression: kept.ScheduleExpression }),
-      ...(kept.Duration === undefined ? {} : { Duration: kept.Duration }),
-    });
+    parseSchedule(kept);
   } catch (error) {
     if (error instanceof ScheduleSyntaxError) {
       throw usage(

@@ -21,8 +21,9 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { asking, refused, usage } from './failures.ts';
 import { openLog } from './function-log.ts';
 import { describeFunction } from './functions.ts';
-import type { Runner } from './options.ts';
-import { describeSecret, type Secret } from './secrets.ts';
+import type { StepFailure } from './log-lines.ts';
+import { caFile, type Runner } from './options.ts';
+import { describeSecret, placeOfArn, type Secret } from './secrets.ts';
 import { functionOfStack } from './stacks.ts';
 import { watchRotation } from './watch.ts';
 
@@ -40,6 +41,8 @@ interface AttachOptions extends AttachWishes {
   readonly function?: string;
   readonly rotateImmediately?: true;
   readonly yes?: true;
+  readonly login: boolean;
+  readonly caFile?: string;
 }
 
 const PATIENCE_MS = 300_000;
@@ -61,6 +64,8 @@ export function addAttach(program: Command, run: Runner): void {
     .option('--window <duration>', 'length of the rotation window, 1h to 24h')
     .option('--rotate-immediately', 'rotate now too')
     .option('--yes', 'do not ask')
+    .option('--no-login', 'do not log in to the database from here first')
+    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
     .addHelpText('after', EXAMPLES)
     .action(run((context, secret: string, options: AttachOptions) => attach(context, secret, options)));
 }
@@ -78,7 +83,11 @@ async function attach(context: Context, id: string, options: AttachOptions): Pro
   refuseOtherStrategy(functionArn, strategy);
   const rules = chooseRules(secret.RotationRules, options);
 
-  const findings = await checkAttachment(context, { secret, login, strategy, functionArn }, finding);
+  const findings = await checkAttachment(
+    context,
+    { ...{ secret, login, strategy, functionArn }, tryIt: options.login, caFile: options.caFile },
+    finding,
+  );
   const changes = changesOf(secret, functionArn, rules);
   const immediately = options.rotateImmediately === true;
   output.busy(undefined);
@@ -129,14 +138,14 @@ async function findFunction(
 
 function propose(
   { output }: Context,
-  { Name }: Secret,
+  { Name, ARN }: Secret,
   strategy: StrategyName,
   findings: readonly Finding[],
   changes: readonly Change[],
 ): void {
   for (const finding of findings) showFinding(output, finding);
   output.line();
-  output.line(`${bold(Name)} ${dim(`(${strategy})`)}`);
+  output.line(`${bold(Name)} ${dim(`(${strategy}, ${placeOfArn(ARN)})`)}`);
   for (const { what, before, after } of changes) output.line(`  ${what.padEnd(8)}  ${before} → ${after}`);
 }
 
@@ -149,7 +158,10 @@ async function configure(
 ): Promise<Ending> {
   const versionId = randomUUID();
   const command = new RotateSecretCommand({
-    ...{ SecretId: ARN, ClientRequestToken: versionId, RotationLambdaARN: functionArn, RotationRules: rules },
+    SecretId: ARN,
+    ClientRequestToken: versionId,
+    RotationLambdaARN: functionArn,
+    RotationRules: rules,
     RotateImmediately: immediately,
   });
   context.output.busy('attaching …');
@@ -159,8 +171,11 @@ async function configure(
   const ending = await watchRotation(
     context,
     {
-      ...{ secretId: ARN, versionId, log },
-      ...{ kind: immediately ? 'rotation' : 'test', patience: PATIENCE_MS },
+      secretId: ARN,
+      versionId,
+      log,
+      kind: immediately ? 'rotation' : 'test',
+      patience: PATIENCE_MS,
     },
     (news) => {
       if (news.type === 'log-unreadable') unreadable(news.reason);
@@ -181,7 +196,9 @@ function report({ output }: Context, { Name }: Secret, ending: Ending, immediate
     case 'failed':
       output.line(`${red('Attached')} ${name}, but ${ending.failure.step} failed: ${bold(ending.failure.code)}`);
       output.line(`  what happened  ${ending.failure.message}`);
-      if (ending.failure.remedy !== undefined) output.line(`  what to do     ${ending.failure.remedy}`);
+      if (!immediately) output.line('                 It was a test of the configuration: no password was replaced.');
+      output.line(`  what to do     ${remedyOf(ending.failure, immediately)}`);
+      output.line(`Next: rotation doctor ${Name}`);
       return;
     case 'abandoned':
     case 'unknown':
@@ -191,4 +208,12 @@ function report({ output }: Context, { Name }: Secret, ending: Ending, immediate
     default:
       ending satisfies never;
   }
+}
+
+/** The function does not know that it was only asked to log in: its words for a refused password are about a rotation. */
+function remedyOf({ code, remedy }: StepFailure, immediately: boolean): string {
+  if (!immediately && code === 'PASSWORD_NOT_ACCEPTED') {
+    return 'Store the password that the database has, or set the one that AWSCURRENT holds, in psql: \\password';
+  }
+  return remedy ?? "Look at the function's log.";
 }

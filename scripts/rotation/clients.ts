@@ -1,4 +1,5 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { fromEnv } from '@aws-sdk/credential-provider-env';
 
 /** Whom to ask and as whom, named as the AWS CLI names it. */
 export interface AwsOptions {
@@ -7,18 +8,32 @@ export interface AwsOptions {
   readonly endpointUrl?: string;
 }
 
+/** What no answer may take longer than, in ms: an operator waits before the screen. */
+const TIMEOUTS = { connectionTimeout: 3_000, requestTimeout: 8_000, throwOnRequestTimeout: true } as const;
+/** Of one call, the first included. */
+const MAX_ATTEMPTS = 5;
+
+/** The SDK warns of keys besides a profile on stderr, in words of its own: which of them counts is settled here. */
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
+/** What every client of AWS is made with. */
+interface Settings {
+  readonly region?: string;
+  readonly profile?: string;
+  readonly endpoint?: string;
+  readonly credentials?: ReturnType<typeof fromEnv>;
+  readonly maxAttempts: number;
+  readonly requestHandler: typeof TIMEOUTS;
+  readonly logger: typeof SILENT;
+}
+
 /**
  * The operator's AWS. Credentials, region and endpoint come from the SDK's own default chain, over which the options
  * have the last word, as with the AWS CLI. Only Secrets Manager's client is made by itself: the others are loaded by
  * those who need them, with `settings`.
  */
 export class Aws {
-  readonly settings: {
-    readonly region?: string;
-    readonly profile?: string;
-    readonly endpoint?: string;
-    readonly maxAttempts: number;
-  };
+  readonly settings: Settings;
   #secretsManager: SecretsManagerClient | undefined;
 
   constructor({ region = environmentRegion(), profile, endpointUrl }: AwsOptions) {
@@ -26,13 +41,21 @@ export class Aws {
       ...(region === undefined ? {} : { region }),
       ...(profile === undefined ? {} : { profile }),
       ...(endpointUrl === undefined ? {} : { endpoint: endpointUrl }),
-      maxAttempts: 5,
+      ...(profile === undefined && hasEnvironmentKeys() ? { credentials: fromEnv() } : {}),
+      maxAttempts: environmentAttempts() ?? MAX_ATTEMPTS,
+      requestHandler: TIMEOUTS,
+      logger: SILENT,
     };
   }
 
   get secretsManager(): SecretsManagerClient {
     this.#secretsManager ??= new SecretsManagerClient(this.settings);
     return this.#secretsManager;
+  }
+
+  /** The region that is asked; undefined where none is set anywhere. */
+  async region(): Promise<string | undefined> {
+    return await this.secretsManager.config.region().catch(() => undefined);
   }
 
   /** The options as environment variables, for parts of the project that make clients of their own. */
@@ -49,4 +72,17 @@ export class Aws {
 /** The CLI knows both variables, the SDK only the first. */
 function environmentRegion(): string | undefined {
   return process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || undefined;
+}
+
+/**
+ * The CLI takes keys of the environment before AWS_PROFILE, and only --profile before them (botocore's
+ * create_credential_resolver); the SDK for JavaScript takes AWS_PROFILE first, which may well be another account.
+ */
+function hasEnvironmentKeys(): boolean {
+  return Boolean(process.env.AWS_ACCESS_KEY_ID && process.env.AWS_SECRET_ACCESS_KEY);
+}
+
+function environmentAttempts(): number | undefined {
+  const attempts = Number(process.env.AWS_MAX_ATTEMPTS);
+  return Number.isInteger(attempts) && attempts > 0 ? attempts : undefined;
 }

@@ -6,7 +6,7 @@ import type { Password } from '../../shared/secrets/password.ts';
 import { bold, green } from '../lab/command/text.ts';
 import type { Context } from './context.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { asking, refused, usage } from './failures.ts';
+import { asking, type CommandError, refused, usage } from './failures.ts';
 import { isOnlyFromHere, loginName, tryLogin } from './login.ts';
 import { caFile, collect, type Runner, secretArn } from './options.ts';
 
@@ -73,11 +73,12 @@ async function create(context: Context, name: string, options: CreateOptions): P
   output.busy('storing …');
   const { description, kmsKeyId } = options;
   const command = new CreateSecretCommand({
-    ...{ Name: name, SecretString: text },
-    ...(description === undefined ? {} : { Description: description }),
-    ...(kmsKeyId === undefined ? {} : { KmsKeyId: kmsKeyId }),
-    ...(tags.length === 0 ? {} : { Tags: tags }),
-    ...(replicas.length === 0 ? {} : { AddReplicaRegions: replicas }),
+    Name: name,
+    SecretString: text,
+    Description: description,
+    KmsKeyId: kmsKeyId,
+    Tags: tags.length === 0 ? undefined : tags,
+    AddReplicaRegions: replicas.length === 0 ? undefined : replicas,
   });
   const { ARN = '' } = await asking(`secretsmanager:CreateSecret of ${name}`, aws.secretsManager.send(command));
   output.busy(undefined);
@@ -101,9 +102,14 @@ async function secretText({ prompts }: Context, options: CreateOptions): Promise
   const username = await ask(options.username, '--username', 'User:');
   const password = await askPassword(prompts, options, username);
   return JSON.stringify({
-    ...{ engine, host, port: /^\d+$/.test(port) ? Number(port) : port, username, password: password.reveal(), dbname },
-    ...(ssl === undefined ? {} : { ssl: ssl === 'true' }),
-    ...(superuserSecret === undefined ? {} : { masterarn: superuserSecret }),
+    engine,
+    host,
+    port: /^\d+$/.test(port) ? Number(port) : port,
+    username,
+    password: password.reveal(),
+    dbname,
+    ssl: ssl === undefined ? undefined : ssl === 'true',
+    masterarn: superuserSecret,
   });
 }
 
@@ -137,11 +143,13 @@ async function proveLogin(
   caFile: string | undefined,
 ): Promise<'accepted'> {
   output.busy(`logging in as ${secret.username} …`);
-  const proof = await tryLogin(secret, 'current', caFile);
+  const strategy = secret.superuserSecretArn === undefined ? 'single-user' : 'alternating-users';
+  const proof = await tryLogin(secret, { label: 'current', caFile, strategy });
   output.busy(undefined);
   switch (proof.outcome) {
     case 'accepted':
-      return 'accepted';
+      if (proof.unfit === undefined) return 'accepted';
+      throw notStored(proof.unfit, ' If the function allows that (ALLOW_POOLER and the like): --no-login.');
     case 'refused':
       throw refused(
         'PASSWORD_NOT_ACCEPTED',
@@ -149,9 +157,8 @@ async function proveLogin(
         `Check user and password: psql -h ${secret.host} -p ${secret.port} -U ${secret.username} ${secret.dbname}`,
       );
     case 'failed': {
-      const { code, message, remedy } = proof.error;
       const here = isOnlyFromHere(proof.error) ? ' If only this machine is at fault: --ca-file, or --no-login.' : '';
-      throw refused(code, `${message.replace(/\.$/, '')}; nothing was stored.`, `${remedy}${here}`);
+      throw notStored(proof.error, here);
     }
     default: {
       const never: never = proof;
@@ -160,13 +167,17 @@ async function proveLogin(
   }
 }
 
+function notStored({ code, message, remedy }: RotationError, more: string): CommandError {
+  return refused(code, `${message.replace(/\.$/, '')}; nothing was stored.`, `${remedy}${more}`);
+}
+
 function parseTag(text: string): { readonly Key: string; readonly Value: string } {
   const [, Key, Value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (Key === undefined || Value === undefined) throw usage(`A tag is KEY=VALUE, found "${text}".`);
   return { Key, Value };
 }
 
-function parseReplica(text: string): { readonly Region: string; readonly KmsKeyId?: string } {
-  const [Region = '', key] = text.split('=');
-  return { Region, ...(key === undefined ? {} : { KmsKeyId: key }) };
+function parseReplica(text: string): { readonly Region: string; readonly KmsKeyId: string | undefined } {
+  const [Region = '', KmsKeyId] = text.split('=');
+  return { Region, KmsKeyId };
 }

@@ -7,7 +7,11 @@ export class CommandError extends Error {
   readonly exitCode: ExitCode;
   readonly remedy: string | undefined;
 
-  constructor(code: string, message: string, { exitCode, remedy }: { exitCode: ExitCode; remedy?: string }) {
+  constructor(
+    code: string,
+    message: string,
+    { exitCode, remedy }: { exitCode: ExitCode; remedy?: string | undefined },
+  ) {
     super(message);
     this.code = code;
     this.exitCode = exitCode;
@@ -16,11 +20,16 @@ export class CommandError extends Error {
 }
 
 export function usage(message: string, remedy?: string): CommandError {
-  return new CommandError('USAGE', message, { exitCode: EXIT.usage, ...(remedy === undefined ? {} : { remedy }) });
+  return new CommandError('USAGE', message, { exitCode: EXIT.usage, remedy });
 }
 
 export function refused(code: string, message: string, remedy?: string): CommandError {
-  return new CommandError(code, message, { exitCode: EXIT.refused, ...(remedy === undefined ? {} : { remedy }) });
+  return new CommandError(code, message, { exitCode: EXIT.refused, remedy });
+}
+
+/** Ctrl-C. */
+export function interrupted(): CommandError {
+  return new CommandError('INTERRUPTED', 'It was interrupted.', { exitCode: EXIT.interrupted });
 }
 
 /** Calls AWS; whatever the SDK throws is told in a sentence. */
@@ -36,11 +45,12 @@ export async function asking<T>(operation: string, call: Promise<T>): Promise<T>
 export function awsError(operation: string, error: unknown): CommandError {
   if (error instanceof CommandError) return error;
   const name = error instanceof Error ? error.name : typeof error;
+  if (name === 'AbortError') return interrupted();
   const message = error instanceof Error ? error.message.replace(/\.?$/, '.') : '';
   const { what, remedy } = meaningOf(error, name, operation);
   return new CommandError(name, `${operation} was needed, but ${what ?? message}`, {
     exitCode: EXIT.error,
-    ...(remedy === undefined ? {} : { remedy }),
+    remedy,
   });
 }
 
@@ -55,15 +65,19 @@ function meaningOf(error: unknown, name: string, operation: string): Meaning {
   if (text.includes('Region is missing')) {
     return { what: 'no region is set.', remedy: 'Give --region, or set AWS_REGION or a region in the profile.' };
   }
-  if (/CredentialsProviderError|TokenProviderError/.test(name)) {
-    return { what: 'no credentials were found.', remedy: 'Log in (aws sso login), or name a profile with --profile.' };
-  }
+  if (/CredentialsProviderError|TokenProviderError/.test(name)) return meaningOfCredentials(text);
   if (/ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidSignature/.test(name)) {
     return { remedy: 'Log in again (aws sso login), or check the credentials: aws sts get-caller-identity' };
   }
   if (text.includes('cannot invoke the specified Lambda function')) {
     return {
       remedy: 'Allow it: aws lambda add-permission … --principal secretsmanager.amazonaws.com --source-account …',
+    };
+  }
+  if (/AccessDenied/.test(name) && /sts:AssumeRole\b/.test(text) && !operation.startsWith('sts:')) {
+    return {
+      what: `the role of the profile could not be taken on (sts:AssumeRole): ${text.replace(/\.?$/, '.')}`,
+      remedy: 'Allow sts:AssumeRole to whom the profile starts from, and let the trust policy of the role name them.',
     };
   }
   if (/AccessDenied|UnauthorizedOperation/.test(name)) {
@@ -80,6 +94,28 @@ function meaningOf(error: unknown, name: string, operation: string): Meaning {
     return { remedy: 'Check its name, --region and --profile: aws secretsmanager list-secrets' };
   }
   return {};
+}
+
+/** Why there are no credentials; by the sentences of the SDK's providers. */
+function meaningOfCredentials(text: string): Meaning {
+  const profile = process.env.AWS_PROFILE;
+  const login = `aws sso login${profile === undefined ? '' : ` --profile ${profile}`}`;
+  if (/SSO session.*(expired|invalid)|sso login/i.test(text)) {
+    return { what: 'nobody is logged in by SSO, or no longer.', remedy: login };
+  }
+  if (/multi-?factor|MFA/i.test(text)) {
+    return {
+      what: 'the profile asks for an MFA code, which is not asked for here.',
+      remedy: 'Get a session first, such as: eval "$(aws configure export-credentials --format env)"',
+    };
+  }
+  if (profile !== undefined && /Could not resolve credentials using profile|Could not load credentials/.test(text)) {
+    return {
+      what: `there is no profile ${profile} that credentials could be had from.`,
+      remedy: 'See which there are: aws configure list-profiles',
+    };
+  }
+  return { what: 'no credentials were found.', remedy: `Log in (${login}), or name a profile with --profile.` };
 }
 
 /** Anything thrown, as the command tells it. Only what is known to quote no secret is quoted. */

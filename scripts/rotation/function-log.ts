@@ -22,6 +22,11 @@ export async function openLog(
   }
 }
 
+/** The lines with which steps of a version failed. */
+export const failuresOf = (versionId: string) => `{ $.version_id = "${versionId}" && $.outcome = "failed" }`;
+/** The lines of the step that changed the database for a version. */
+export const changeOf = (versionId: string) => `{ $.version_id = "${versionId}" && $.step = "setSecret" }`;
+
 /** A rotation function's log, read again and again: each line is given once. */
 export class FunctionLog {
   readonly #context: Context;
@@ -39,9 +44,9 @@ export class FunctionLog {
   /**
    * Lines that were not there before, oldest first; none where the function has not logged anything yet.
    * @param since by the service's clock.
-   * @param failuresOf only the lines with which steps of this version failed.
+   * @param filterPattern of CloudWatch Logs; default: every line.
    */
-  async read(since: Date, failuresOf?: string): Promise<LogLine[]> {
+  async read(since: Date, filterPattern?: string): Promise<LogLine[]> {
     const logs = await import('@aws-sdk/client-cloudwatch-logs');
     const { aws } = this.#context;
     this.#client ??= new logs.CloudWatchLogsClient({ ...aws.settings, ...regionOf(this.#functionArn) });
@@ -50,7 +55,7 @@ export class FunctionLog {
       {
         logGroupName: this.#group,
         startTime: since.getTime() - LEEWAY_MS,
-        ...(failuresOf && { filterPattern: `{ $.version_id = "${failuresOf}" && $.outcome = "failed" }` }),
+        ...(filterPattern && { filterPattern }),
       },
     );
     const lines: LogLine[] = [];

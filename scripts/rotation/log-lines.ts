@@ -20,6 +20,8 @@ export interface StepEnd {
   /** What the step did, as the end of a sentence that begins with its name. */
   readonly words: string;
   readonly failure: StepFailure | undefined;
+  /** What an operator should know though the step succeeded. */
+  readonly notice?: string;
 }
 
 export interface StepFailure {
@@ -64,7 +66,11 @@ function stepEnd(line: Readonly<Record<string, unknown>>, step: Step): StepEnd |
   const outcome = text(line.outcome);
   if (outcome === undefined) return undefined;
   const ms = typeof line.duration_ms === 'number' ? line.duration_ms : 0;
-  if (outcome !== 'failed') return { ms, words: wordsFor(step, stepLine(line)), failure: undefined };
+  const notice = text(line.notice);
+  if (outcome !== 'failed') {
+    const words = wordsFor(step, stepLine(line));
+    return { ms, words, failure: undefined, ...(notice === undefined ? {} : { notice }) };
+  }
   const message = text(line.error_message) ?? 'The step failed.';
   const failure = { step, code: text(line.error_code) ?? 'UNKNOWN', message, remedy: text(line.remedy) };
   return { ms, words: message, failure };

@@ -3,13 +3,15 @@ import { roleDatabase } from '../../shared/database/database.ts';
 import { trustStore } from '../../shared/database/tls.ts';
 import { postgresTwins } from '../../shared/database/twins.ts';
 import { Deadline } from '../../shared/deadline.ts';
+import { alternatingUsers } from '../../shared/rotation/alternating-users.ts';
 import { type CredentialLabel, RotationError, type RotationErrorCode } from '../../shared/rotation/errors.ts';
-import type { RoleDatabase } from '../../shared/rotation/strategy.ts';
+import type { Credential, RoleDatabase, RoleSession, StrategyName } from '../../shared/rotation/strategy.ts';
 import type { DatabaseSecret } from '../../shared/secrets/database-secret.ts';
 
 /** What came of a login from this machine. */
 export type LoginProof =
-  | { readonly outcome: 'accepted' }
+  /** @param unfit what a rotation would refuse all the same, as far as the login shows it. */
+  | { readonly outcome: 'accepted'; readonly unfit?: RotationError }
   | { readonly outcome: 'refused' }
   /** It was not the password: the way there, TLS, or the server. */
   | { readonly outcome: 'failed'; readonly error: RotationError };
@@ -41,7 +43,7 @@ export function databaseFromHere(caFile: string | undefined, environment: Enviro
 }
 
 function trustedHere(caFile: string | undefined): Pick<Config, 'caFiles'> {
-  const { caFiles } = readConfig(caFile === undefined ? {} : { DB_CA_FILE: caFile });
+  const { caFiles } = readConfig({ DB_CA_FILE: caFile });
   return { caFiles };
 }
 
@@ -54,23 +56,51 @@ function readable(environment: Environment): Config {
   }
 }
 
-/** Logs in and asks the server who that is. */
+export interface LoginTry {
+  readonly label: CredentialLabel;
+  readonly caFile: string | undefined;
+  /** Of the function. Default: none of its variables is set. */
+  readonly environment?: Environment;
+  /** Look at what this strategy would refuse too. Without one it is the login alone that counts. */
+  readonly strategy?: StrategyName;
+}
+
+/** Logs in, asks the server who that is, and then whether a rotation could begin with it. */
 export async function tryLogin(
   secret: DatabaseSecret,
-  label: CredentialLabel,
-  caFile: string | undefined,
-  environment: Environment = {},
+  { label, caFile, environment, strategy }: LoginTry,
 ): Promise<LoginProof> {
+  const credential = { label, versionId: '', secret };
+  const database = databaseFromHere(caFile, environment);
+  let isOpen = false;
+  let loggedIn = false;
   try {
-    const credential = { label, versionId: '', secret };
-    const { accepted } = await databaseFromHere(caFile, environment).withLogin(credential, (roles) =>
-      roles.confirmUser(),
-    );
+    const { accepted } = await database.withLogin(credential, async (roles) => {
+      isOpen = true;
+      await roles.confirmUser();
+      loggedIn = true;
+      if (strategy !== undefined) await examine(roles, credential, strategy, database);
+    });
     return { outcome: accepted ? 'accepted' : 'refused' };
   } catch (error) {
-    if (error instanceof RotationError) return { outcome: 'failed', error };
-    throw error;
+    if (!(error instanceof RotationError)) throw error;
+    if (loggedIn) return isOnlyFromHere(error) ? { outcome: 'accepted' } : { outcome: 'accepted', unfit: error };
+    // A pooler lets applications in: it opened the session that shows it. An endpoint of RDS Proxy is not even asked.
+    if (isOpen && error.code === 'DATABASE_BEHIND_PROXY') return { outcome: 'accepted', unfit: error };
+    return { outcome: 'failed', error };
   }
+}
+
+/** What a rotation asks of a login: of AWSCURRENT's before it stores anything, of a twin's before it is made current. */
+async function examine(
+  roles: RoleSession,
+  credential: Credential,
+  strategy: StrategyName,
+  database: RoleDatabase,
+): Promise<void> {
+  if (strategy === 'single-user') await roles.examineOwn();
+  else if (credential.label === 'current') await roles.twins.describeUser();
+  else await alternatingUsers.verify(roles, credential, database);
 }
 
 /** Whether a failed login says nothing about the secret: another machine, or another moment, may well succeed. */

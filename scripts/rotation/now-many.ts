@@ -5,7 +5,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { asCommandError, type CommandError } from './failures.ts';
 import { exitCodeOf, summary } from './now.ts';
 import { type RotateOptions, type RotationRun, rotate } from './rotate.ts';
-import { rotatedSecrets, type SecretFilter } from './secrets.ts';
+import { placeOfArn, type RotatedSecret, rotatedSecrets, type SecretFilter } from './secrets.ts';
 
 type Result = { readonly id: string } & (
   | { readonly run: RotationRun }
@@ -31,10 +31,14 @@ export async function rotateMany(
 ): Promise<ExitCode> {
   const { output, signal, prompts } = context;
   output.busy('looking for secrets …');
-  const ids = await rotatedSecrets(context, filters);
+  const found = await rotatedSecrets(context, filters);
   output.busy(undefined);
-  if (ids.length === 0) output.line('No secret with a rotation function was found.');
-  else if (!(await prompts.agree(`Rotate ${plural(ids.length, 'secret')} now?`, yes))) {
+  // Somebody has cancelled it, for a reason that is not known here.
+  const cancelled = found.filter(({ enabled }) => !enabled);
+  const ids = found.filter(({ enabled }) => enabled).map(({ arn }) => arn);
+  output.line(`In ${placeOfArn(found[0]?.arn ?? '')}: ${firstOf(found.filter(({ enabled }) => enabled))}`);
+  if (cancelled.length > 0) output.line(`Passed over, as their rotation was cancelled: ${firstOf(cancelled)}`);
+  if (ids.length > 0 && !(await prompts.agree(`Rotate ${plural(ids.length, 'secret')} now?`, yes))) {
     output.line('Nothing was changed.');
     return EXIT.refused;
   }
@@ -53,9 +57,19 @@ export async function rotateMany(
   output.line(
     `${plural(ids.length, 'secret')}: ${counts.rotated} rotated, ${counts.failed} failed, ${counts.unproven} not known.`,
   );
-  output.result({ counts, rotations: results.map(asJson) });
+  const passedOver = cancelled.map(({ name, arn }) => ({ secret: name, arn, why: 'cancelled' }));
+  output.result({ counts, rotations: results.map(asJson), passedOver });
   if (counts.failed > 0) return EXIT.unwell;
   return counts.unproven > 0 ? EXIT.unproven : EXIT.done;
+}
+
+const SHOWN = 3;
+
+function firstOf(secrets: readonly RotatedSecret[]): string {
+  if (secrets.length === 0) return 'no secret';
+  const names = secrets.slice(0, SHOWN).map(({ name }) => name);
+  const more = secrets.length > SHOWN ? ` and ${secrets.length - SHOWN} more` : '';
+  return names.join(', ') + more;
 }
 
 async function rotateQuietly(context: Context, id: string, options: RotateOptions): Promise<Result> {
@@ -103,9 +117,11 @@ function wordsOf(result: Result): string {
     case 'succeeded':
       return proof?.message ?? 'rotated';
     case 'failed':
-      return [`${ending.failure.code}:`, ending.failure.message, ending.failure.remedy ?? ''].join(' ').trimEnd();
+      return [`${ending.failure.code}:`, ending.failure.message, ending.failure.remedy, proof?.message]
+        .filter((part) => part !== undefined)
+        .join(' ');
     case 'abandoned':
-      return 'AWSPENDING was taken off its version';
+      return ['AWSPENDING was taken off its version.', proof?.message ?? ''].join(' ').trimEnd();
     case 'unknown':
       return ending.reason ?? 'still rotating';
     default: {

@@ -27,6 +27,7 @@ interface NowOptions {
   readonly caFile?: string;
   readonly timeout: number;
   readonly throughRetries?: true;
+  readonly turnOn?: true;
   readonly log?: true;
 }
 
@@ -44,6 +45,7 @@ export function addNow(program: Command, run: Runner): void {
     .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
     .option('--timeout <seconds>', 'how long to watch one rotation', seconds, 900)
     .option('--through-retries', 'after a failure, keep watching while Secrets Manager tries again')
+    .option('--turn-on', 'also where somebody has cancelled the rotation, which turns it on again; not with --all')
     .option('--log', "show the function's own log lines; not with --all")
     .addHelpText('after', EXAMPLES)
     .action(run((context, secret, options: NowOptions) => now(context, secret, options)));
@@ -55,8 +57,12 @@ async function now(context: Context, secret: string | undefined, options: NowOpt
   if (!all && filter.length > 0) throw usage('--filter goes with --all.');
   if (!all && options.atOnce !== undefined) throw usage('--at-once goes with --all.');
   if (!all && options.yes) throw usage('--yes goes with --all.');
+  if (all && options.turnOn) throw usage('--turn-on goes with one secret.');
   if (all && options.log) throw usage('--log goes with one secret.');
-  const rotateOptions = { login, caFile: options.caFile, patience: timeout * 1_000, throughRetries };
+  const rotateOptions = {
+    ...{ login, caFile: options.caFile, patience: timeout * 1_000, throughRetries },
+    turnOn: options.turnOn === true,
+  };
   if (secret === undefined) {
     const { atOnce = 3, yes = false } = options;
     return await rotateMany(context, { filters: filter.map(parseFilter), atOnce, yes }, rotateOptions);
@@ -136,13 +142,14 @@ function report({ output, signal }: Context, { secret, versionId, ending, proof,
       output.line(`${red('Failed')} in ${step}: ${bold(code)}`);
       output.line(`  what happened  ${message}`);
       if (remedy !== undefined) output.line(`  what to do     ${remedy}`);
-      output.line(
-        `AWSCURRENT of ${name} still stands. Secrets Manager tries again by itself: rotation status ${secret.Name}`,
-      );
+      output.line(`  applications   ${proof?.message ?? ''}`);
+      output.line(afterFailure(secret.Name, proof));
       return;
     }
     case 'abandoned':
       output.line(`${red('Abandoned')}: somebody took AWSPENDING off version ${shortId(versionId)} of ${name}.`);
+      output.line(`  applications   ${proof?.message ?? ''}`);
+      if (proof?.login !== 'accepted') output.line(`Next: rotation doctor ${secret.Name}`);
       return;
     case 'unknown': {
       const why = signal.aborted ? 'Stopped watching' : 'The time to watch is up';
@@ -155,6 +162,13 @@ function report({ output, signal }: Context, { secret, versionId, ending, proof,
     default:
       ending satisfies never;
   }
+}
+
+/** One command: where nobody is known to be locked out it is enough to wait. */
+function afterFailure(name: string, proof: RotationRun['proof']): string {
+  return proof?.login === 'accepted'
+    ? `Secrets Manager tries again by itself. Next: rotation status ${name}`
+    : `Next: rotation doctor ${name}`;
 }
 
 /** What a rotation came to, for programs. */

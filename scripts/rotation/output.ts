@@ -1,4 +1,4 @@
-import ora, { type Ora } from 'ora';
+import { Spinner } from '../lab/command/spinner.ts';
 import { bold, dim, green, red, yellow } from '../lab/command/text.ts';
 import type { CommandError } from './failures.ts';
 
@@ -8,7 +8,7 @@ import type { CommandError } from './failures.ts';
  */
 export class Output {
   readonly json: boolean;
-  #spinner: Ora | undefined;
+  readonly #spinner = new Spinner(process.stderr);
 
   constructor(json: boolean) {
     this.json = json;
@@ -16,7 +16,7 @@ export class Output {
 
   /** A line for people; nothing with --json. */
   line(text = ''): void {
-    if (!this.json) this.#aside(() => process.stdout.write(`${text}\n`));
+    if (!this.json) this.#spinner.aside(() => process.stdout.write(`${text}\n`));
   }
 
   /** The result for programs; nothing without --json. */
@@ -26,12 +26,12 @@ export class Output {
 
   /** Something to know that is no result: on stderr, with --json too. */
   note(text: string): void {
-    this.#aside(() => process.stderr.write(`${text}\n`));
+    this.#spinner.aside(() => process.stderr.write(`${text}\n`));
   }
 
   error({ code, message, remedy, exitCode }: CommandError): void {
     this.busy(undefined);
-    this.result({ error: { code, message, ...(remedy === undefined ? {} : { remedy }), exitCode } });
+    this.result({ error: { code, message, remedy, exitCode } });
     if (this.json) return;
     process.stderr.write(`${red('error')}: ${message}\n`);
     if (remedy !== undefined) process.stderr.write(`${bold('what to do')}: ${remedy}\n`);
@@ -39,28 +39,7 @@ export class Output {
 
   /** What is being waited for, turning on a terminal and nowhere else; undefined: nothing any more. */
   busy(text: string | undefined): void {
-    if (text === undefined) {
-      this.#spinner?.stop();
-      this.#spinner = undefined;
-      return;
-    }
-    // A terminal that does not know its width (0) makes the spinner wrap its line for ever.
-    if (this.json || !process.stderr.isTTY || process.stderr.columns === 0) return;
-    this.#spinner ??= ora({
-      stream: process.stderr,
-      color: process.env.NO_COLOR ? false : 'cyan',
-      discardStdin: false,
-    });
-    this.#spinner.text = text;
-    if (!this.#spinner.isSpinning) this.#spinner.start();
-  }
-
-  /** Writes without the spinner in the way. */
-  #aside(write: () => void): void {
-    const turning = this.#spinner?.isSpinning === true;
-    if (turning) this.#spinner?.stop();
-    write();
-    if (turning) this.#spinner?.start();
+    if (!this.json) this.#spinner.show(text);
   }
 }
 

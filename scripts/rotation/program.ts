@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
+import { unlessAborted } from '../lab/command/interruption.ts';
 import { addAttach } from './attach.ts';
 import { Aws, type AwsOptions } from './clients.ts';
 import type { Context } from './context.ts';
@@ -11,12 +13,13 @@ import { addNow } from './now.ts';
 import type { Runner } from './options.ts';
 import { Output } from './output.ts';
 import { Prompts } from './prompts.ts';
+import { regionOfSecrets } from './secrets.ts';
 import { addStatus } from './status.ts';
 
 const AFTER = `
 Exit codes:
   0  done, and nothing is wrong
-  1  AWS refused a call or could not be reached
+  1  AWS refused a call or could not be reached, or there is no secret of those that were asked for
   2  the command line makes no sense
   3  something is not well: a rotation failed, a secret is stuck, a check found something broken
   4  refused before anything was changed
@@ -36,15 +39,16 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
   let exitCode: number = EXIT.done;
   const json = argv.includes('--json');
   const program = new Command('rotation');
-  const contextOf = (): Context => {
-    const { json = false, ...aws } = program.opts<AwsOptions & { json?: true }>();
-    return { aws: new Aws(aws), output: new Output(json), prompts: new Prompts(signal, json), signal };
+  const contextOf = (ids: readonly string[]): Context => {
+    const { json = false, ...options } = program.opts<AwsOptions & { json?: true }>();
+    const aws = new Aws({ ...options, ...regionOfSecrets(ids) });
+    return { aws, output: new Output(json), prompts: new Prompts(signal, json), signal };
   };
   const run: Runner = (work) => async (argument, options) => {
-    const context = contextOf();
+    const context = contextOf([argument].flat().map(String));
     Object.assign(process.env, context.aws.environment);
     try {
-      exitCode = await work(context, argument, options);
+      exitCode = (await unlessLeft(signal, work(context, argument, options))) ?? EXIT.interrupted;
     } finally {
       context.output.busy(undefined);
     }
@@ -74,6 +78,17 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     if (json || !(error instanceof CommanderError)) new Output(json).error(failure);
     return failure.exitCode;
   }
+}
+
+/** What a command may take, in ms, to say goodbye after Ctrl-C, before it is left alone with whatever does not answer. */
+const GOODBYE_MS = 1_500;
+
+/** @returns what `work` does; undefined where it goes on too long after Ctrl-C. */
+async function unlessLeft<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  return await unlessAborted(signal, work).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    return Promise.race([work, sleep(GOODBYE_MS, undefined)]);
+  });
 }
 
 function misused({ code, message }: CommanderError): CommandError {

@@ -1,5 +1,8 @@
 import { text } from 'node:stream/consumers';
-import { confirm, input, password, select } from '@inquirer/prompts';
+import confirm from '@inquirer/confirm';
+import input from '@inquirer/input';
+import password from '@inquirer/password';
+import select from '@inquirer/select';
 import { Password } from '../../shared/secrets/password.ts';
 import { usage } from './failures.ts';
 
@@ -28,9 +31,8 @@ export class Prompts {
     return await confirm({ message, default: false }, this.#context);
   }
 
-  async ask({ message, byDefault, validate }: Question): Promise<string> {
-    const settings = { message, ...(byDefault === undefined ? {} : { default: byDefault }) };
-    return await input({ ...settings, ...(validate === undefined ? {} : { validate }) }, this.#context);
+  async ask({ message, byDefault, validate = () => true }: Question): Promise<string> {
+    return await input({ message, default: byDefault, validate }, this.#context);
   }
 
   async choose<Choice extends string>(message: string, choices: readonly Choice[]): Promise<Choice> {

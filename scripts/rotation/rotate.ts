@@ -1,12 +1,14 @@
 /** One rotation, from RotateSecret to the proof that it was worth it. */
 import { randomUUID } from 'node:crypto';
 import { RotateSecretCommand } from '@aws-sdk/client-secrets-manager';
+import type { Environment } from '../../shared/config.ts';
 import { versionWith } from '../../shared/rotation/version-stage.ts';
 import { parseDatabaseSecret } from '../../shared/secrets/database-secret.ts';
 import type { Context } from './context.ts';
 import type { Ending } from './ending.ts';
-import { asCommandError, awsError, refused } from './failures.ts';
-import { type FunctionLog, openLog } from './function-log.ts';
+import { asCommandError, awsError, CommandError, refused } from './failures.ts';
+import { FunctionLog } from './function-log.ts';
+import { describeFunction, strategyOf } from './functions.ts';
 import { loginName, tryLogin } from './login.ts';
 import { describeSecret, pendingVersion, readVersion, type Secret, versionCreated } from './secrets.ts';
 import { type News, watchRotation } from './watch.ts';
@@ -18,6 +20,8 @@ export interface RotateOptions {
   /** Milliseconds. */
   readonly patience: number;
   readonly throughRetries: boolean;
+  /** Whether a rotation that was cancelled may be turned on again, as RotateSecret does. */
+  readonly turnOn: boolean;
 }
 
 export interface Proof {
@@ -33,7 +37,7 @@ export interface RotationRun {
   /** Whether an earlier rotation was under way and is what ran. */
   readonly reattempt: boolean;
   readonly ending: Ending;
-  /** Of a rotation that succeeded. */
+  /** Of one that has ended, however. */
   readonly proof: Proof | undefined;
   readonly ms: number;
 }
@@ -62,7 +66,20 @@ export async function rotate(
       `Look at it, and clear it away: rotation doctor ${secret.Name} --fix`,
     );
   }
-  const log = await openLog(context, functionArn, (reason) => tell({ type: 'log-unreadable', reason }));
+  if (secret.RotationEnabled !== true && !options.turnOn) {
+    throw refused(
+      'CANCELLED',
+      `The rotation of ${secret.Name} must be turned on, and somebody has cancelled it: to rotate now would turn it on again.`,
+      `If it is to be turned on again: rotation now ${secret.Name} --turn-on`,
+    );
+  }
+  const unreadable = (reason: string) => tell({ type: 'log-unreadable', reason });
+  const described = await describeFunction(context, functionArn).catch((error: unknown) => {
+    if (!(error instanceof CommandError)) throw error;
+    unreadable(error.message);
+    return undefined;
+  });
+  const log = described && new FunctionLog(context, described);
   await passOver(context, secret, log);
 
   const begun = performance.now();
@@ -74,7 +91,11 @@ export async function rotate(
     tell,
   );
   const ms = performance.now() - begun;
-  const proof = ending.outcome === 'succeeded' ? await prove(context, secret.ARN, options) : undefined;
+  const environment = described?.configuration.Environment?.Variables ?? {};
+  const proof =
+    ending.outcome === 'unknown'
+      ? undefined
+      : await prove(context, secret, { ...options, environment, changed: ending.outcome === 'succeeded' });
   return { secret, versionId, reattempt, ending, proof, ms };
 }
 
@@ -101,11 +122,23 @@ async function start(context: Context, secret: Secret): Promise<{ versionId: str
   }
 }
 
-/** The labels as they are now, and a login with what AWSCURRENT holds. The rotation has succeeded, whatever comes of it. */
-async function prove(context: Context, secretId: string, options: RotateOptions): Promise<Proof> {
-  const labels = await currentLabels(context, secretId).catch(() => ({}));
-  const login = await proveLogin(context, secretId, options).catch((error: unknown) =>
-    notPossible(asCommandError(error)),
+interface ProofOptions {
+  readonly login: boolean;
+  readonly caFile: string | undefined;
+  /** Of the function. */
+  readonly environment: Environment;
+  /** Whether AWSCURRENT is the version that was just made. */
+  readonly changed: boolean;
+}
+
+/**
+ * The labels as they are now, and a login with what AWSCURRENT holds: how the rotation has ended is known, and whether
+ * applications get in only a login tells.
+ */
+async function prove(context: Context, secret: Secret, options: ProofOptions): Promise<Proof> {
+  const labels = await currentLabels(context, secret.ARN).catch(() => ({}));
+  const login = await proveLogin(context, secret, options).catch((error: unknown) =>
+    notPossible(asCommandError(error), options),
   );
   return { labels, ...login };
 }
@@ -120,23 +153,28 @@ async function currentLabels(context: Context, secretId: string): Promise<Proof[
   );
 }
 
-async function proveLogin(
-  context: Context,
-  secretId: string,
-  { login, caFile }: RotateOptions,
-): Promise<Omit<Proof, 'labels'>> {
-  if (!login) return { login: 'not-tried', message: 'The new login was not tried from here (--no-login).' };
-  const current = await readVersion(context, secretId, { VersionStage: 'AWSCURRENT' });
+async function proveLogin(context: Context, secret: Secret, options: ProofOptions): Promise<Omit<Proof, 'labels'>> {
+  const { login, caFile, environment, changed } = options;
+  const what = changed ? 'The new login' : "AWSCURRENT's login";
+  if (!login) return { login: 'not-tried', message: `${what} was not tried from here (--no-login).` };
+  const current = await readVersion(context, secret.ARN, { VersionStage: 'AWSCURRENT' });
   const credential = parseDatabaseSecret(current?.text);
-  const proof = await tryLogin(credential, 'current', caFile);
+  const byNeed = credential.superuserSecretArn === undefined ? 'single-user' : 'alternating-users';
+  const strategy = strategyOf(secret.RotationLambdaARN) ?? byNeed;
+  const proof = await tryLogin(credential, { label: 'current', caFile, environment, strategy });
   const name = loginName(credential);
   switch (proof.outcome) {
-    case 'accepted':
-      return { login: 'accepted', message: `The new login works: ${name}.` };
-    case 'refused':
-      return { login: 'refused', message: `The server refuses the new password of ${name}.` };
+    case 'accepted': {
+      const unfit = proof.unfit === undefined ? '' : ` The next rotation will be refused: ${proof.unfit.message}`;
+      return { login: 'accepted', message: `${what} ${changed ? 'works' : 'still works'}: ${name}.${unfit}` };
+    }
+    case 'refused': {
+      const password = changed ? 'the new password' : "AWSCURRENT's password";
+      const out = 'applications that read the secret now are locked out';
+      return { login: 'refused', message: `The server refuses ${password} of ${name}: ${out}.` };
+    }
     case 'failed':
-      return notPossible(proof.error);
+      return notPossible(proof.error, options);
     default: {
       const never: never = proof;
       return never;
@@ -144,7 +182,8 @@ async function proveLogin(
   }
 }
 
-/** Only a refused password says that the new one is wrong. */
-function notPossible({ message }: Error): Omit<Proof, 'labels'> {
-  return { login: 'not-possible-from-here', message: `The new login could not be tried from here: ${message}` };
+/** Only a refused password says that it is wrong. */
+function notPossible({ message }: Error, { changed }: ProofOptions): Omit<Proof, 'labels'> {
+  const what = changed ? 'The new login' : "AWSCURRENT's login";
+  return { login: 'not-possible-from-here', message: `${what} could not be tried from here: ${message}` };
 }

@@ -42,6 +42,8 @@ export interface StatusFacts {
   readonly pending: PendingVersion | undefined;
   /** Of the pending version, where the function's log tells one. */
   readonly failure: StepFailure | undefined;
+  /** What the last rotation has told, though it succeeded, where the function's log can be read. */
+  readonly notice: string | undefined;
   readonly replicas: readonly ReplicaState[];
 }
 

@@ -10,7 +10,9 @@ import {
 import { type VersionStages, versionWith } from '../../shared/rotation/version-stage.ts';
 import type { StoredVersion } from '../../shared/secrets/secret-store.ts';
 import type { Context } from './context.ts';
-import { asking, awsError, usage } from './failures.ts';
+import { callerOf } from './doctor/aws-facts.ts';
+import { EXIT } from './exit-codes.ts';
+import { asking, awsError, CommandError, usage } from './failures.ts';
 
 export interface Secret extends DescribeSecretCommandOutput {
   readonly ARN: string;
@@ -100,8 +102,21 @@ export function passes({ Name = '', Tags = [] }: SecretListEntry, filters: reado
   );
 }
 
-/** The ARNs of all secrets that have a rotation function and pass every filter, by name. */
-export async function rotatedSecrets({ aws }: Context, filters: readonly SecretFilter[]): Promise<string[]> {
+/** A secret that has a rotation function. */
+export interface RotatedSecret {
+  readonly arn: string;
+  readonly name: string;
+  /** False where its rotation was cancelled. */
+  readonly enabled: boolean;
+}
+
+/**
+ * All secrets that have a rotation function and pass every filter, by name.
+ *
+ * @throws CommandError where there is none: an empty answer of the wrong region or account is no good news.
+ */
+export async function rotatedSecrets(context: Context, filters: readonly SecretFilter[]): Promise<RotatedSecret[]> {
+  const { aws } = context;
   const found: SecretListEntry[] = [];
   const pages = paginateListSecrets({ client: aws.secretsManager }, { Filters: filters.map(serviceFilter) });
   try {
@@ -109,10 +124,45 @@ export async function rotatedSecrets({ aws }: Context, filters: readonly SecretF
   } catch (error) {
     throw awsError('secretsmanager:ListSecrets', error);
   }
-  return found
+  const rotated = found
     .filter((secret) => secret.RotationLambdaARN !== undefined && passes(secret, filters))
     .sort((a, b) => (a.Name ?? '').localeCompare(b.Name ?? ''))
-    .flatMap(({ ARN }) => ARN ?? []);
+    .map(({ ARN = '', Name = '', RotationEnabled }) => ({
+      ...{ arn: ARN, name: Name, enabled: RotationEnabled === true },
+    }));
+  if (rotated.length > 0) return rotated;
+  const which = filters.length === 0 ? '' : ' that passes the filter';
+  throw new CommandError(
+    'NOTHING_FOUND',
+    `A secret with a rotation function${which} was needed, and none was found in ${await placeOf(context)}.`,
+    { exitCode: EXIT.error, remedy: 'Check --filter, --region and --profile: aws secretsmanager list-secrets' },
+  );
+}
+
+/** Such as `account 123456789012, eu-west-1`; of the caller. */
+export async function placeOf(context: Context): Promise<string> {
+  const [account, region] = await Promise.all([
+    callerOf(context).then(
+      (caller) => `account ${caller.account}`,
+      () => 'an account that sts:GetCallerIdentity does not tell',
+    ),
+    context.aws.region(),
+  ]);
+  return `${account}, ${region ?? 'no region'}`;
+}
+
+/** The same, of a secret. */
+export function placeOfArn(arn: string): string {
+  const [, , , region = '', account = ''] = arn.split(':');
+  return `account ${account}, ${region}`;
+}
+
+/** An ARN decides where a secret is, whatever --region says. @throws CommandError where several contradict each other. */
+export function regionOfSecrets(ids: readonly string[]): { readonly region?: string } {
+  const regions = new Set(ids.flatMap((id) => /^arn:[\w-]+:secretsmanager:([\w-]+):/.exec(id)?.[1] ?? []));
+  if (regions.size > 1) throw usage(`Secrets of one region were needed, found ${[...regions].join(' and ')}.`);
+  const [region] = regions;
+  return region === undefined ? {} : { region };
 }
 
 function serviceFilter(filter: SecretFilter): Filter {

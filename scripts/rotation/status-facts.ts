@@ -1,8 +1,10 @@
 /** Gathers what `rotation status` and `rotation doctor` judge. */
+
+import { versionWith } from '../../shared/rotation/version-stage.ts';
 import { parseDatabaseSecret } from '../../shared/secrets/database-secret.ts';
 import type { Context } from './context.ts';
 import { asCommandError, CommandError } from './failures.ts';
-import { FunctionLog } from './function-log.ts';
+import { changeOf, FunctionLog, failuresOf } from './function-log.ts';
 import { describeFunction, functionName, strategyOf } from './functions.ts';
 import type { StepFailure } from './log-lines.ts';
 import type { PendingVersion, StatusFacts } from './secret-status.ts';
@@ -15,13 +17,14 @@ export async function gatherStatus(context: Context, id: string): Promise<Status
     deleted === undefined ? readCurrent(context, secret) : { unreadable: 'the secret is marked for deletion' },
     findPending(context, secret),
   ]);
+  const functionArn = secret.RotationLambdaARN;
+  const strategy = functionArn === undefined ? undefined : (strategyOf(functionArn) ?? current.strategy);
   return {
     name: secret.Name,
     arn: secret.ARN,
-    functionArn: secret.RotationLambdaARN,
+    functionArn,
     enabled: secret.RotationEnabled === true,
-    strategy:
-      secret.RotationLambdaARN === undefined ? undefined : (strategyOf(secret.RotationLambdaARN) ?? current.strategy),
+    strategy,
     username: current.username,
     unreadable: current.unreadable,
     lastRotated: secret.LastRotatedDate,
@@ -29,8 +32,12 @@ export async function gatherStatus(context: Context, id: string): Promise<Status
     deleted,
     pending,
     failure: pending && (await lastFailure(context, secret, pending)),
+    // A single user's rotation has nothing to tell.
+    notice: strategy === 'alternating-users' ? await lastNotice(context, secret) : undefined,
     replicas: (secret.ReplicationStatus ?? []).map(({ Region = '', Status = '', StatusMessage }) => ({
-      ...{ region: Region, status: Status, message: StatusMessage },
+      region: Region,
+      status: Status,
+      message: StatusMessage,
     })),
   };
 }
@@ -70,16 +77,32 @@ export async function findPending(context: Context, secret: Secret): Promise<Pen
 /** What the function's log says of the pending version; nothing where the log can't be read. */
 export async function lastFailure(
   context: Context,
-  { RotationLambdaARN: arn }: Secret,
+  { RotationLambdaARN }: Secret,
   { versionId, since }: PendingVersion,
 ): Promise<StepFailure | undefined> {
+  return (await lastStepEnd(context, RotationLambdaARN, since, failuresOf(versionId)))?.failure;
+}
+
+/** A rotation may have been retried for so long before it became current. */
+const LONGEST_ROTATION_MS = 24 * 3_600_000;
+
+/** What the rotation that made AWSCURRENT has told, though it succeeded, of what only the database shows. */
+async function lastNotice(context: Context, secret: Secret): Promise<string | undefined> {
+  const { RotationLambdaARN, LastRotatedDate, stages } = secret;
+  const current = versionWith(stages, 'AWSCURRENT');
+  if (current === undefined || LastRotatedDate === undefined) return undefined;
+  const since = new Date(LastRotatedDate.getTime() - LONGEST_ROTATION_MS);
+  return (await lastStepEnd(context, RotationLambdaARN, since, changeOf(current)))?.notice;
+}
+
+async function lastStepEnd(context: Context, arn: string | undefined, since: Date | undefined, filter: string) {
   if (arn === undefined || since === undefined) return undefined;
   try {
     const { logGroup } = await describeFunction(context, arn).catch(() => ({
       logGroup: `/aws/lambda/${functionName(arn)}`,
     }));
-    const lines = await new FunctionLog(context, { arn, logGroup }).read(since, versionId);
-    return lines.at(-1)?.step?.end?.failure;
+    const lines = await new FunctionLog(context, { arn, logGroup }).read(since, filter);
+    return lines.findLast(({ step }) => step?.end !== undefined)?.step?.end;
   } catch (error) {
     if (error instanceof CommandError) return undefined;
     throw error;

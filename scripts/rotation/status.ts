@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import Table from 'cli-table3';
 import type { Command } from 'commander';
+import { type Cell, table } from '../lab/command/table.ts';
 import { bold, dim, green, red, shortId, yellow } from '../lab/command/text.ts';
 import { atOnce } from './at-once.ts';
 import type { Context } from './context.ts';
@@ -53,7 +53,8 @@ async function status(context: Context, secrets: readonly string[], options: Sta
   if (all === secrets.length > 0) throw usage('Secrets or --all were needed, found both or neither.');
   if (!all && filter.length > 0) throw usage('--filter goes with --all.');
   const filters = filter.map(parseFilter);
-  const look = async () => await lookAt(context, all ? await rotatedSecrets(context, filters) : secrets);
+  const which = async () => (all ? (await rotatedSecrets(context, filters)).map(({ arn }) => arn) : secrets);
+  const look = async () => await lookAt(context, await which());
   if (watch === undefined) return await look();
 
   const { signal, output } = context;
@@ -85,7 +86,6 @@ async function lookAt(context: Context, ids: readonly string[]): Promise<ExitCod
   output.busy(undefined);
   for (const line of [...tableOf(rows), ...rows.flatMap((row) => detailsOf(row, now))]) output.line(line);
   for (const { message } of errors) output.note(`${red('error')}: ${message}`);
-  if (ids.length === 0) output.line('No secret with a rotation function was found.');
   output.result({ secrets: rows.map(asJson), errors: errors.map(({ code, message }) => ({ code, message })) });
 
   if (rows.some(({ condition, facts }) => isUnwell(condition, facts))) return EXIT.unwell;
@@ -94,36 +94,29 @@ async function lookAt(context: Context, ids: readonly string[]): Promise<ExitCod
 
 function tableOf(rows: readonly Row[]): string[] {
   if (rows.length === 0) return [];
-  const table = new Table({
-    head: ['SECRET', 'STRATEGY', 'USER NOW', 'LAST ROTATED', 'NEXT BY', 'STATE'].map(dim),
-    chars: NO_LINES,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-  });
-  for (const { facts, condition } of rows) {
+  const head = ['SECRET', 'STRATEGY', 'USER NOW', 'LAST ROTATED', 'NEXT BY', 'STATE'];
+  const cells = rows.map(({ facts, condition }): Cell[] => {
     const { name, strategy = '–', username = '–', lastRotated, nextRotation } = facts;
-    table.push([bold(name), strategy, username, moment(lastRotated), moment(nextRotation), coloured(condition)]);
-  }
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd());
+    return [
+      { text: name, style: bold },
+      strategy,
+      username,
+      moment(lastRotated),
+      moment(nextRotation),
+      { text: condition, style: styleOf(condition) },
+    ];
+  });
+  // On a terminal of an unknown width (0), as elsewhere, lines are as long as they are.
+  return table([head.map((text) => ({ text, style: dim })), ...cells], process.stdout.columns || undefined);
 }
 
-const NO_LINES = Object.fromEntries(
-  [
-    ...['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right'],
-    ...['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'],
-  ].map((name) => [name, '']),
-);
-
-function coloured(condition: Condition): string {
-  if (condition === 'ok') return green(condition);
-  if (['failed', 'stuck', 'overdue'].includes(condition)) return red(condition);
-  return yellow(condition);
+function styleOf(condition: Condition): (text: string) => string {
+  if (condition === 'ok') return green;
+  return ['failed', 'stuck', 'overdue'].includes(condition) ? red : yellow;
 }
 
 function detailsOf({ facts, condition }: Row, now: Date): string[] {
-  const { name, pending, failure, replicas, unreadable, nextRotation } = facts;
+  const { name, pending, failure, replicas, unreadable, nextRotation, notice } = facts;
   const details: string[] = [];
   if (pending !== undefined) {
     const { versionId, since, hasValue } = pending;
@@ -138,6 +131,7 @@ function detailsOf({ facts, condition }: Row, now: Date): string[] {
   if (condition === 'overdue' && nextRotation !== undefined) {
     details.push(`should have been rotated by ${moment(nextRotation)}: rotation doctor ${name}`);
   }
+  if (notice !== undefined) details.push(`${yellow('notice')}: ${notice}`);
   if (unreadable !== undefined) details.push(`its user is not known: ${unreadable}`);
   for (const { region, status, message } of replicas) {
     details.push(`replica in ${region}: ${status}${message === undefined ? '' : ` (${message})`}`);
@@ -148,9 +142,18 @@ function detailsOf({ facts, condition }: Row, now: Date): string[] {
 function asJson({ facts, condition }: Row): object {
   const { name, arn, functionArn, strategy, username, lastRotated, nextRotation, pending, failure, replicas } = facts;
   return {
-    ...{ secret: name, arn, state: condition, unwell: isUnwell(condition, facts), strategy: strategy ?? null },
-    ...{ username: username ?? null, function: functionArn ?? null },
-    ...{ lastRotated: lastRotated ?? null, nextRotation: nextRotation ?? null, pending: pending ?? null },
-    ...{ failure: failure ?? null, replicas },
+    secret: name,
+    arn,
+    state: condition,
+    unwell: isUnwell(condition, facts),
+    strategy: strategy ?? null,
+    username: username ?? null,
+    function: functionArn ?? null,
+    lastRotated: lastRotated ?? null,
+    nextRotation: nextRotation ?? null,
+    pending: pending ?? null,
+    failure: failure ?? null,
+    notice: facts.notice ?? null,
+    replicas,
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Step } from '../../shared/rotation/event.ts';
+import { unlessAborted } from '../lab/command/interruption.ts';
 import type { Context } from './context.ts';
 import { type Ending, EndingJudge } from './ending.ts';
 import { asCommandError, CommandError } from './failures.ts';
@@ -30,15 +31,20 @@ export interface Watched {
 /** The first looks follow quickly, as a rotation takes a second or two; later ones are sparing with quotas. */
 const PAUSES_MS = [200, 200, 300, 400, 500, 700, 1_000];
 const LONGEST_PAUSE_MS = 2_000;
+/** What the look that begins as the patience ends may take. */
+const LAST_LOOK_MS = 5_000;
 
 /**
  * Looks at the labels and the log until the rotation has ended, telling what is new. It has been started, so that an
  * error is no reason to throw: how it ends is not known then.
  */
 export async function watchRotation(context: Context, watched: Watched, tell: (news: News) => void): Promise<Ending> {
+  // However long AWS is silent, the patience ends, and so does it with Ctrl-C.
+  const end = AbortSignal.any([context.signal, AbortSignal.timeout(watched.patience + LAST_LOOK_MS)]);
   try {
-    return await watch(context, watched, tell);
+    return await unlessAborted(end, watch(context, watched, tell));
   } catch (error) {
+    if (end.aborted) return { outcome: 'unknown' };
     return { outcome: 'unknown', reason: asCommandError(error).message };
   }
 }

@@ -1,5 +1,5 @@
 import { escapeIdentifier } from 'pg';
-import { RotationError } from '../rotation/errors.ts';
+import { quotedName, RotationError } from '../rotation/errors.ts';
 import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/strategy.ts';
 import { isBusy } from './connect-error.ts';
 import { changeSettings, holdRole, setPassword, storedForm } from './password-change.ts';
@@ -15,12 +15,12 @@ import { readTwinState } from './twin-state.ts';
 export async function previewTwin(
   session: SqlSession,
   settings: DatabaseSettings,
-  { base, twin, username, proven }: Pick<TwinChange, 'base' | 'twin' | 'username' | 'proven'>,
+  { base, twin, username, database, proven }: Omit<TwinChange, 'password' | 'scram'>,
 ): Promise<TwinPreview> {
   needSpellable(session, [base, twin]);
   const version = majorVersion(session);
   await session.begin(`SET LOCAL TRANSACTION READ ONLY; ${actAsOneself(session)}`);
-  const state = await readTwinState(session, base, twin, version);
+  const state = await readTwinState(session, base, twin, { version, database });
   const { link } = state;
   const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await proven());
   const plan = planTwin(
@@ -43,7 +43,7 @@ export async function applyTwin(
   change: TwinChange,
   guard: Guard,
 ): Promise<TwinOutcome> {
-  const { base, twin, username, password, scram } = change;
+  const { base, twin, username, password, scram, database } = change;
   needSpellable(session, [base, twin]);
   const actor = session.login.username;
   const started = performance.now();
@@ -54,7 +54,7 @@ export async function applyTwin(
     await session.begin(
       `${changeSettings(session, server, scram)} ${actAsOneself(session)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
     );
-    const state = await readTwinState(session, base, twin, version);
+    const state = await readTwinState(session, base, twin, { version, database });
     const { link } = state;
     const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await change.proven());
     const { statements, actsAsItself } = planTwin(state, change, {
@@ -85,11 +85,8 @@ function isDenied(error: unknown): error is RotationError {
 
 /** From PostgreSQL 16 on, whoever changes a role needs ADMIN OPTION on it, members of rds_superuser included. */
 function lackingAdminOption(error: RotationError, actor: string, roles: readonly string[]): RotationError {
-  const grants = roles.map(
-    (role) => `GRANT ${escapeIdentifier(role)} TO ${escapeIdentifier(actor)} WITH ADMIN OPTION;`,
+  const grants = roles.map((role) => `GRANT ${quotedName(role)} TO ${quotedName(actor)} WITH ADMIN OPTION;`);
+  return error.withRemedy(
+    `${grants.join(' ')} (by a role that has it; the second, once that role exists). ${error.template}`,
   );
-  return new RotationError(error.code, error.message, {
-    ...error.facts,
-    remedy: `${grants.join(' ')} (by a role that has it; the second, once that role exists). ${error.remedy}`,
-  });
 }

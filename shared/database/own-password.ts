@@ -9,7 +9,14 @@ import {
   setPassword,
   storedForm,
 } from './password-change.ts';
-import { DEFAULT_SCRAM_ITERATIONS, isAscii, passwordVerifier, saslPrep, scramVerifier } from './password-hash.ts';
+import {
+  DEFAULT_SCRAM_ITERATIONS,
+  isAscii,
+  passwordVerifier,
+  saltOf,
+  saslPrep,
+  scramVerifier,
+} from './password-hash.ts';
 import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
 import { isSilent, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
@@ -25,7 +32,10 @@ const SELF = 'ALTER ROLE SESSION_USER';
  */
 export function needChangeable(session: SqlSession, server: ServerTraits, hashing: PasswordHashing): void {
   needUsualIterations(session, server);
-  if (hashing === 'server') needSilence(session, server, session.login.username);
+  const { username, password } = session.login;
+  // Such a password would have to be put back in clear.
+  const inClear = session.request?.method === 'clear' && !isAscii(password.reveal());
+  if (hashing === 'server' || inClear) needSilence(session, server, username);
   // What the server says of new passwords is not what pg_hba.conf says to others, and what is stored can't be seen.
   if (session.request?.method === 'clear' && server.method === 'md5') throw formUnknown(session.login);
 }
@@ -60,12 +70,13 @@ export async function prepareOwnPassword(
   };
   return {
     computing,
+    isStored: (request) => isStored(session, stored, request),
     apply: (guard) => apply(session, { begin, server, pooled, stored, guard }),
     wayBack: pooled
       ? { none: 'through a pooler nobody knows what the session was when it was lent' }
       : former === undefined
         ? { none: 'how it was stored is not known, as the server asked for no password at login' }
-        : () => undo(session, { begin, server, former, clear }),
+        : (look) => undo(session, { begin, server, former, clear, look }),
   };
 }
 
@@ -94,19 +105,32 @@ async function apply(session: SqlSession, { begin, server, pooled, stored, guard
   }
 }
 
+/** A login that must fail is asked with a salt of the server's own making: one whose role has expired. */
+async function isStored(session: SqlSession, stored: string, request: PasswordRequest | undefined): Promise<boolean> {
+  const salt = saltOf(stored);
+  if (request?.method !== 'scram-sha-256' || salt === undefined || request.salt.toString('base64') === salt)
+    return true;
+  const [row] = await session.proceed<{ expired: boolean }>(
+    'SELECT coalesce(rolvaliduntil <= now(), false) AS expired FROM pg_roles WHERE rolname = session_user',
+  );
+  return row?.expired === true;
+}
+
 interface WayBack {
   readonly begin: (lock: string) => Promise<void>;
   readonly server: ServerTraits;
   readonly former: string;
   readonly clear: string;
+  readonly look: () => Promise<boolean>;
 }
 
 /** The same stored form as before; where the server refuses hashes, the password itself, by the silent way. */
-async function undo(session: SqlSession, { begin, server, former, clear }: WayBack): Promise<void> {
+async function undo(session: SqlSession, { begin, server, former, clear, look }: WayBack): Promise<void> {
   let stored = former;
   for (;;) {
     try {
       await begin('');
+      if (!(await look())) return await session.rollback();
       return await setPassword(session, server, { alter: SELF, stored });
     } catch (error) {
       await session.rollback();

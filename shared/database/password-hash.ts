@@ -52,3 +52,8 @@ export async function scramVerifier(password: string, salt: Buffer, iterations: 
 export function isAscii(text: string): boolean {
   return /^[\x20-\x7e]*$/.test(text);
 }
+
+/** In base64; undefined of everything but a SCRAM verifier. */
+export function saltOf(verifier: string): string | undefined {
+  return /^SCRAM-SHA-256\$\d+:([^$]+)\$/.exec(verifier)?.[1];
+}

@@ -22,6 +22,7 @@ export function postgresRoles(session: SqlSession, settings: DatabaseSettings, t
         prepare: (to, origin) => prepareOwnPassword(session, role, settings.passwordHashing, to, origin),
       };
     },
+    awaitOwn: () => openRole(session, session.login.username, 'session_user', settings, 'look'),
     get twins() {
       return twins(session, settings);
     },

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { escapeLiteral } from 'pg';
 import { quotedName, RotationError } from '../rotation/errors.ts';
 import type { RoleLock } from '../rotation/strategy.ts';
@@ -37,6 +38,7 @@ export interface OpenedRole extends RoleLock {
  * idle time-outs end with the step, so that an instance that died frees the lock.
  *
  * @param role whose lock it is.
+ * @param purpose to change the role, which takes a primary and room for a second session; or only to look at it.
  * @throws RotationError DATABASE_BEHIND_PROXY | DATABASE_READ_ONLY | DATABASE_FULL | ROLE_BUSY
  */
 export async function openRole(
@@ -44,6 +46,7 @@ export async function openRole(
   role: string,
   actor: Actor,
   rules: PoolerRules,
+  purpose: 'change' | 'look' = 'change',
 ): Promise<OpenedRole> {
   const { login, processId, deadline } = session;
   const asExpected = `session_user = ${escapeLiteral(login.username)}${processId === null ? '' : ` AND pg_backend_pid() = ${processId}`}`;
@@ -61,8 +64,10 @@ export async function openRole(
   const age = performance.now() - session.beganAt;
   if (row === undefined) throw new TypeError('a SELECT without FROM answers one row');
   const pooled = needDirectSession(session, row, rules);
-  if (row.traits.standby) throw readOnlyError(login);
-  if (row.full) throw databaseFull(login);
+  if (purpose === 'change') {
+    if (row.traits.standby) throw readOnlyError(login);
+    if (row.full) throw databaseFull(login);
+  }
   if (row.locked === false) await waitForLock(session, role);
   return {
     server: row.traits,
@@ -89,12 +94,25 @@ async function waitForLock(session: SqlSession, role: string): Promise<void> {
   }
 }
 
-/** One message. @returns whether the lock was still ours. */
+/**
+ * One message, as a rule. Where another instance of ours had logged in before this one's work was done, the lock is kept
+ * until that login is no longer a fresh one: it may have been made with what this one has replaced.
+ *
+ * @returns whether the lock was still ours.
+ */
 async function release(session: SqlSession, key: string): Promise<boolean> {
-  const [row] = await session.query<{ released: boolean }>(
-    `SELECT pg_advisory_unlock(${key}) AS released; RESET idle_session_timeout; RESET idle_in_transaction_session_timeout`,
-  );
-  return row?.released === true;
+  const since = performance.now() - session.lastCommitAt();
+  const reset = 'RESET idle_session_timeout; RESET idle_in_transaction_session_timeout';
+  const [row] = await session.query<{ crowded: boolean; released: boolean | null }>(`
+    SELECT crowded, CASE WHEN NOT crowded THEN pg_advisory_unlock(${key}) END AS released
+      FROM (SELECT EXISTS (SELECT FROM pg_stat_activity a
+                            WHERE a.usename = session_user AND a.application_name = current_setting('application_name')
+                              AND a.pid <> pg_backend_pid()
+                              AND a.backend_start < now() - ${since} * '1 ms'::interval) AS crowded) AS others; ${reset}`);
+  if (row?.crowded !== true) return row?.released === true;
+  await sleep(Math.max(0, FRESH_FOR - since));
+  const [late] = await session.query<{ released: boolean }>(`SELECT pg_advisory_unlock(${key}) AS released`);
+  return late?.released === true;
 }
 
 /** Who keeps the role busy: the holder of its lock, in this database, or of a transaction that changes roles. */

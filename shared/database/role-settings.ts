@@ -30,12 +30,12 @@ export function wantedSettings(
 ): RoleSettings {
   if (role === undefined) return base;
   const own = `role=${role}`;
-  const saysRole = (database: string) => base[database]?.some((setting) => setting.startsWith('role=')) === true;
+  const saysRole = (database: string) => of(base, database)?.some((setting) => setting.startsWith('role=')) === true;
   const wanted = new Map<string, readonly string[]>();
   for (const database of new Set(['', ...Object.keys(base), ...Object.keys(thirdRoles)])) {
     // To the base role this means itself; the twin would be cut off from it.
-    const all = (base[database] ?? []).map((setting) => (setting === 'role=none' ? own : setting));
-    const third = thirdRoles[database];
+    const all = (of(base, database) ?? []).map((setting) => (setting === 'role=none' ? own : setting));
+    const third = of(thirdRoles, database);
     // What the base role's own settings say of a role, in this database or in all, counts before the database's.
     const acts = third === undefined || saysRole('') || saysRole(database) ? [] : [`role=${third}`];
     const byDefault = database === '' && !saysRole('') && acts.length === 0 ? [own] : [];
@@ -43,6 +43,11 @@ export function wantedSettings(
     if (settings.length > 0) wanted.set(database, settings);
   }
   return Object.fromEntries(wanted);
+}
+
+/** Own members only: a database may be called "constructor". */
+function of<Value>(values: Readonly<Record<string, Value>>, database: string): Value | undefined {
+  return Object.hasOwn(values, database) ? values[database] : undefined;
 }
 
 /** One difference between two roles' settings; without a value it is to be reset. */
@@ -55,14 +60,22 @@ export interface SettingChange {
 
 /** What has to change from one set of settings to another; pure. */
 export function settingChanges(from: RoleSettings, to: RoleSettings): readonly SettingChange[] {
-  const databases = [...new Set([...Object.keys(from), ...Object.keys(to)])];
+  const databases = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter(isReadable);
   return databases.flatMap((database) => {
-    const had = new Map((from[database] ?? []).map(splitSetting));
-    const wanted = new Map((to[database] ?? []).map(splitSetting));
+    const had = new Map((of(from, database) ?? []).filter(isReadable).map(splitSetting));
+    const wanted = new Map((of(to, database) ?? []).filter(isReadable).map(splitSetting));
     const sets = [...wanted].filter(([name, value]) => had.get(name) !== value);
     const resets = [...had.keys()].filter((name) => !wanted.has(name));
     return [...sets.map(([name, value]) => ({ database, name, value })), ...resets.map((name) => ({ database, name }))];
   });
+}
+
+/**
+ * Names and settings are bytes that all databases share: what a database in another encoding has written can't be read
+ * here, and so not be written either. It stays as it is.
+ */
+function isReadable(text: string): boolean {
+  return !text.includes('\ufffd');
 }
 
 /** The statement that makes one change. */

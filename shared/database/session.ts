@@ -51,6 +51,8 @@ export interface SqlSession {
    * @param data what that COPY reads, in the format that it says. The server logs no COPY data.
    */
   copyInto(statements: string, data: Buffer): Promise<void>;
+  /** When the last statement of a transaction was answered, by performance.now(). */
+  lastCommitAt(): number;
   /** Gives the open transaction up, also after an error. */
   rollback(): Promise<void>;
   /** Marks a text that no error of this session may quote. */
@@ -116,13 +118,14 @@ async function openSession<T>(
     `${PINNED} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
 
   const beganAt = performance.now();
+  let committedAt = beganAt;
   try {
     try {
       await before(deadline, client.connect());
     } catch (error) {
       const failure = fail(error, 'connecting');
-      if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false, address: socket.remoteAddress };
       const { passwordRequest: request, authenticated } = connection;
+      if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false, address: socket.remoteAddress, request };
       // Only who was asked for a password, and then let in, has shown that it is right.
       if (request !== undefined && authenticated) return { accepted: 'without-session', error: failure.error, request };
       throw failure.error;
@@ -142,8 +145,16 @@ async function openSession<T>(
       deadline,
       query: (statement) => send(`${pinned()} ${statement}; COMMIT`),
       begin: (statements) => send(`${pinned()} ${statements}`),
-      proceed: (statements) => send(statements),
-      copyInto: (statements, data) => run(() => copyQuery(client, statements, data)),
+      async proceed<Row extends object>(statements: string) {
+        const rows = await send<Row>(statements);
+        committedAt = performance.now();
+        return rows;
+      },
+      async copyInto(statements, data) {
+        await run(() => copyQuery(client, statements, data));
+        committedAt = performance.now();
+      },
+      lastCommitAt: () => committedAt,
       rollback: async () => void (await send('ROLLBACK')),
       keepSecret: (text) => secrets.push(text),
     });

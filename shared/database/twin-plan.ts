@@ -1,6 +1,6 @@
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import { twinNotLinked } from '../rotation/credential-errors.ts';
-import { RotationError, type RotationErrorCode } from '../rotation/errors.ts';
+import { quotedName, RotationError, type RotationErrorCode } from '../rotation/errors.ts';
 import type { TwinChange, TwinLink } from '../rotation/strategy.ts';
 import { type SettingChange, settingChanges, settingStatement, wantedSettings } from './role-settings.ts';
 import type { AdminState, RoleState, TwinState } from './twin-state.ts';
@@ -69,7 +69,7 @@ export function planTwin(state: TwinState, change: Turn, options: TwinPlanOption
 
 /** The base role must be one that can log in, for its twin will be as it is. */
 function usableBase({ base }: TwinState, change: Turn): RoleState {
-  const role = escapeIdentifier(change.base);
+  const role = quotedName(change.base);
   if (base === null) throw roleMissing(change.base);
   if (base.superuser) {
     throw refusal(
@@ -139,20 +139,20 @@ function needPrivileges(
     if (attribute === 'replication' && version < 16) throw replicating(admin, change.base);
     const keyword = KEYWORDS[attribute];
     throw lacking(
-      `give ${escapeIdentifier(change.twin)} ${keyword} as ${escapeIdentifier(change.base)} has it`,
+      `give ${quotedName(change.twin)} ${keyword} as ${quotedName(change.base)} has it`,
       version >= 16
-        ? `ALTER ROLE ${escapeIdentifier(admin.name)} ${keyword}; (by a superuser)`
-        : `As a superuser, once: ${twin === null ? 'CREATE' : 'ALTER'} ROLE ${escapeIdentifier(change.twin)} ${keyword}${twin === null ? ` IN ROLE ${escapeIdentifier(change.base)}` : ''};`,
+        ? `ALTER ROLE ${quotedName(admin.name)} ${keyword}; (by a superuser)`
+        : `As a superuser, once: ${twin === null ? 'CREATE' : 'ALTER'} ROLE ${quotedName(change.twin)} ${keyword}${twin === null ? ` IN ROLE ${quotedName(change.base)}` : ''};`,
       admin,
     );
   }
   const forbidden = settings.map(({ name }) => name).find((name) => admin.forbiddenSettings.includes(name));
   if (forbidden !== undefined) {
     throw lacking(
-      `set ${forbidden} for ${escapeIdentifier(change.twin)} as ${escapeIdentifier(change.base)} has it`,
+      `set ${forbidden} for ${quotedName(change.twin)} as ${quotedName(change.base)} has it`,
       version >= 15
-        ? `GRANT SET ON PARAMETER ${escapeIdentifier(forbidden)} TO ${escapeIdentifier(admin.name)};`
-        : `ALTER ROLE ${escapeIdentifier(change.base)} RESET ${escapeIdentifier(forbidden)}; or make ${escapeIdentifier(admin.name)} a superuser.`,
+        ? `GRANT SET ON PARAMETER ${quotedName(forbidden)} TO ${quotedName(admin.name)};`
+        : `ALTER ROLE ${quotedName(change.base)} RESET ${quotedName(forbidden)}; or make ${quotedName(admin.name)} a superuser.`,
       admin,
     );
   }
@@ -166,7 +166,7 @@ function mayGive(admin: AdminState, attribute: Attribute, version: number): bool
 
 function needCreateRole(admin: AdminState): void {
   if (admin.createRole) return;
-  const name = escapeIdentifier(admin.name);
+  const name = quotedName(admin.name);
   throw lacking('change roles', `ALTER ROLE ${name} CREATEROLE;`, admin);
 }
 
@@ -178,7 +178,7 @@ function needAlterable(state: TwinState, name: string, role: RoleState, version:
 }
 
 function replicating(admin: AdminState, name: string): RotationError {
-  const role = escapeIdentifier(name);
+  const role = quotedName(name);
   return lacking(
     `alter or copy ${role}, which has REPLICATION and so needs a superuser before PostgreSQL 16`,
     `ALTER ROLE ${role} NOREPLICATION; or have the superuser secret hold a superuser's login.`,
@@ -191,8 +191,8 @@ function needAdminOption({ admin }: TwinState, name: string, role: RoleState, ve
   if (admin.superuser) return;
   needCreateRole(admin);
   if (version < 16 || role.adminOption || admin.rdsSuperuser) return;
-  const grant = `GRANT ${escapeIdentifier(name)} TO ${escapeIdentifier(admin.name)} WITH ADMIN OPTION;`;
-  throw lacking(`have ADMIN OPTION on ${escapeIdentifier(name)}`, grant, admin);
+  const grant = `GRANT ${quotedName(name)} TO ${quotedName(admin.name)} WITH ADMIN OPTION;`;
+  throw lacking(`have ADMIN OPTION on ${quotedName(name)}`, grant, admin);
 }
 
 function roleStatements(
@@ -226,7 +226,7 @@ function membershipStatements({ membership }: TwinState, { base, twin }: Turn, v
 }
 
 export function roleMissing(name: string): RotationError {
-  const message = `The role ${escapeIdentifier(name)} must exist, and it does not.`;
+  const message = `The role ${quotedName(name)} must exist, and it does not.`;
   return refusal('ROLE_MISSING', message, 'Correct "username" in the secret.', name);
 }
 
@@ -237,7 +237,7 @@ function refusal(code: RotationErrorCode, message: string, remedy: string, usern
 function lacking(privilege: string, remedy: string, admin: AdminState): RotationError {
   return new RotationError(
     'PERMISSION_DENIED',
-    `The superuser secret's user ${escapeIdentifier(admin.name)} must be able to ${privilege}, and it is not.`,
+    `The superuser secret's user ${quotedName(admin.name)} must be able to ${privilege}, and it is not.`,
     {
       remedy,
       credential: 'superuser',

@@ -55,7 +55,10 @@ export interface TwinState {
   readonly thirdRoles: readonly ThirdRole[];
 }
 
-/** A role that `ALTER DATABASE … SET role` (or, for all databases, `ALTER ROLE ALL SET role`) has logins act as. */
+/**
+ * A role that `ALTER DATABASE … SET role` (or, for all databases, `ALTER ROLE ALL SET role`) has logins act as. Only of the
+ * application's own database: what the owners of others say must not count.
+ */
 export interface ThirdRole {
   /** '' is all databases. */
   readonly database: string;
@@ -67,7 +70,7 @@ export async function readTwinState(
   session: SqlSession,
   base: string,
   twin: string,
-  version: number,
+  { version, database }: { readonly version: number; readonly database: string },
 ): Promise<TwinState> {
   const names = [base, twin].map(escapeLiteral);
   const [state] = await session.proceed<TwinState>(
@@ -103,6 +106,7 @@ export async function readTwinState(
                     unnest(s.setconfig) AS entry,
                     pg_roles third, pg_roles b
               WHERE s.setrole = 0 AND entry LIKE 'role=%' AND third.rolname = substr(entry, 6)
+                AND (db.datname IS NULL OR db.datname = ${escapeLiteral(database)})
                 AND b.rolname = ${names[0]} AND ${maySet('b.oid', 'third.oid', version)}) AS "thirdRoles"`,
   );
   if (state === undefined) throw new TypeError('a SELECT without FROM answers one row');
@@ -124,7 +128,9 @@ export function twinLink(twin: string, base: string): string {
                             WHERE s.setrole = ${twin}.oid AND 'role=' || ${base}.rolname = ANY (s.setconfig)
                               AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
       'ownsObjects', EXISTS (SELECT FROM pg_shdepend o
-                              WHERE o.refobjid = ${twin}.oid AND o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'),
+                              WHERE o.refobjid = ${twin}.oid AND o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'
+                                -- What REASSIGN OWNED leaves alone (PostgreSQL manual): nothing that an application uses.
+                                AND o.classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)),
       'superuser', ${twin}.rolsuper)`;
 }
 

@@ -63,10 +63,18 @@ export const alternatingUsers: RotationStrategy = {
     reading.catch(() => {});
     const { scram } = proven.get(current) ?? (await proveCurrent(current, context));
     const superuser = await reading;
-    const { username, password } = pending.secret;
+    const { username, password, dbname: database } = pending.secret;
     if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
 
-    const change = { base, twin, username, password, scram, proven: () => logsInAsOther(current, username, context) };
+    const change = {
+      base,
+      twin,
+      username,
+      database,
+      password,
+      scram,
+      proven: () => logsInAsOther(current, username, context),
+    };
     const outcome = await whileRoleBusy(context, () =>
       context.withLogin(superuser, (roles) => changeTwin(context, roles, superuser, change)),
     );
@@ -83,6 +91,7 @@ export const alternatingUsers: RotationStrategy = {
 
   async verify(roles, pending) {
     await verifyTwin(roles, await roles.twins.describeUser(), pending);
+    return true;
   },
 
   async mayLag(pending, { superusers }) {
@@ -127,11 +136,16 @@ async function provePending(
 ): Promise<boolean> {
   const { pending } = context;
   if (!isSameServer(superuser.secret, pending.secret)) return false;
-  const { proof } = await prove(context, pending, (session) => alternatingUsers.verify(session, pending), {
-    within: Math.min(PROOF_WITHIN + computing, context.deadline.remaining()),
-    address: roles.address,
-    whenRefused: alternatingUsers.whenPendingIsRefused,
-  });
+  const { proof } = await prove(
+    context,
+    pending,
+    async (session) => verifyTwin(session, await session.twins.describeUser(), pending),
+    {
+      within: Math.min(PROOF_WITHIN + computing, context.deadline.remaining()),
+      address: roles.address,
+      whenRefused: alternatingUsers.whenPendingIsRefused,
+    },
+  );
   if (proof === 'session') return true;
   await verifyTwin(roles, await roles.twins.describeUser(pending.secret.username), pending);
   return true;

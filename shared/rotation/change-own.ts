@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { passwordNotPutBack, passwordPutBack, pendingMismatch } from './credential-errors.ts';
+import { labelMoved, passwordNotPutBack, passwordPutBack, passwordReplaced } from './credential-errors.ts';
 import { asRotationError, RotationError } from './errors.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import type {
@@ -8,13 +8,13 @@ import type {
   Origin,
   OwnPasswordChange,
   OwnRole,
+  RoleLock,
   RoleSession,
   SetSecretContext,
-  Whereabouts,
 } from './strategy.ts';
 
-/** Kept, in ms, for the way back: one look at the labels, and one transaction. */
-const WAY_BACK = 2_000;
+/** Kept, in ms, for the way back: a look at who has moved on, one transaction, and a login to see what came of it. */
+const WAY_BACK = 3_000;
 /** Of that, for the look: without an answer by then it is taken for granted that nobody else has moved on. */
 const LOOK_WITHIN = 1_000;
 /** The least, in ms, that the proof has to have. */
@@ -56,57 +56,94 @@ export async function changeVerified(
       whenRefused,
     });
   } catch (error) {
-    if ((await goBack(context, change, origin, error)) === 'already-current') return already;
+    if ((await goBack(context, change, origin, error)) === 'promoted') return already;
   }
   return { outcome: 'done', credential: origin.credential.label, proven: await isReleased(role) };
 }
 
 /** A proof counts only if the lock was held up to its end; that the session broke after that is no failure. */
-export async function isReleased(role: OwnRole): Promise<boolean> {
+export async function isReleased(role: RoleLock): Promise<boolean> {
   return await role.release().catch(() => false);
 }
 
-/** @returns 'already-current' where somebody else has finished this very rotation. @throws RotationError otherwise */
+/**
+ * @returns 'promoted' where somebody else has finished this very rotation; 'accepted' where the new password turned out to
+ *   log in after all.
+ * @throws RotationError otherwise
+ */
 async function goBack(
   context: SetSecretContext,
-  { wayBack }: OwnPasswordChange,
+  change: OwnPasswordChange,
   { credential }: Origin,
   thrown: unknown,
-): Promise<'already-current'> {
+): Promise<'promoted' | 'accepted'> {
   const cause = asRotationError(thrown);
-  const where = await look(context);
-  if (where.current === 'pending') return 'already-current';
-  if (where.current === 'another' && (await logsIn(context, where.credential)) === 'accepted')
-    throw pendingMismatch(context.pending, 'what createSecret makes of the version that is AWSCURRENT now', true);
+  const { wayBack } = change;
   if (typeof wayBack !== 'function') throw passwordNotPutBack(cause, credential, wayBack.none);
+  const found: { whose: Whose } = { whose: 'ours' };
   try {
-    await wayBack();
+    await wayBack(async () => {
+      found.whose = await look(context, change);
+      return found.whose === 'ours';
+    });
   } catch (error) {
     throw passwordNotPutBack(cause, credential, asRotationError(error).message);
   }
-  throw passwordPutBack(cause, credential, await logsIn(context, credential));
+  switch (found.whose) {
+    case 'promoted':
+    case 'accepted':
+      return found.whose;
+    case 'overtaken':
+      throw labelMoved();
+    case 'replaced':
+      throw passwordReplaced(context.pending);
+    case 'ours':
+      throw passwordPutBack(cause, credential, await logsIn(context, credential, LOOK_WITHIN));
+    default: {
+      const never: never = found.whose;
+      return never;
+    }
+  }
 }
 
-/** Where that can't be told, nobody else can have moved the label: the lock is ours, and the guard was asked under it. */
-async function look(context: SetSecretContext): Promise<Whereabouts> {
-  const nobody: Whereabouts = { current: 'compared' };
+/**
+ * Whose the password is that the database has: still this rotation's, which is refused or gets no answer ('ours') or is
+ * accepted; promoted meanwhile; another rotation's ('overtaken'); or one that somebody has set by hand ('replaced').
+ */
+type Whose = 'ours' | 'accepted' | 'promoted' | 'overtaken' | 'replaced';
+
+/** Where that can't be told, nobody else can have moved on: the lock and the row are ours, and the guard was asked under them. */
+async function look(context: SetSecretContext, change: OwnPasswordChange): Promise<Whose> {
   const late = new AbortController();
-  const noAnswer = sleep(LOOK_WITHIN, nobody, { signal: late.signal });
+  const noAnswer = sleep<Whose>(LOOK_WITHIN, 'ours', { signal: late.signal });
   try {
-    return await Promise.race([context.whereabouts().catch(() => nobody), noAnswer]);
+    return await Promise.race([whose(context, change).catch((): Whose => 'ours'), noAnswer]);
   } finally {
     noAnswer.catch(() => undefined);
     late.abort();
   }
 }
 
+async function whose(context: SetSecretContext, change: OwnPasswordChange): Promise<Whose> {
+  const [{ promoted, others }, pending] = await Promise.all([
+    context.whereabouts(),
+    context.tryPassword(context.pending, (roles) => roles.confirmUser(), LOOK_WITHIN).catch(() => undefined),
+  ]);
+  if (promoted) return 'promoted';
+  if (pending?.accepted === true) return 'accepted';
+  const outcomes = await Promise.all(others.map((other) => logsIn(context, other, LOOK_WITHIN)));
+  if (outcomes.includes('accepted')) return 'overtaken';
+  return pending?.accepted === false && !(await change.isStored(pending.request)) ? 'replaced' : 'ours';
+}
+
 /** @returns 'unknown' where nobody can tell now whether applications could log in so. */
 export async function logsIn(
   { tryPassword }: Pick<SetSecretContext, 'tryPassword'>,
   credential: Credential,
+  within = 2 * PROOF_WITHIN,
 ): Promise<'accepted' | 'refused' | 'unknown'> {
   try {
-    const outcome = await tryPassword(credential, (roles) => roles.confirmUser(), 2 * PROOF_WITHIN);
+    const outcome = await tryPassword(credential, (roles) => roles.confirmUser(), within);
     if (outcome.accepted === 'without-session') return isNoRoom(outcome.error) ? 'accepted' : 'unknown';
     return outcome.accepted ? 'accepted' : 'refused';
   } catch (error) {

@@ -1,4 +1,4 @@
-import { quotedName, RotationError } from './errors.ts';
+import { quotedName, quotedText, RotationError } from './errors.ts';
 import { editsCurrent, givingUpFirst, TAKE_PENDING_OFF } from './remedies.ts';
 import type { Credential, TwinLink } from './strategy.ts';
 
@@ -104,7 +104,7 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 /** The pending version has a value by then. */
-const remedyOf = (cause: RotationError) => (editsCurrent(cause) ? givingUpFirst(cause) : cause).remedy;
+const remedyOf = (cause: RotationError) => (editsCurrent(cause) ? givingUpFirst(cause) : cause).template;
 
 const trimmed = ({ message }: RotationError) => message.replace(/\.$/, '');
 
@@ -131,7 +131,7 @@ export function twinNotLinked(base: string, twin: string, link: TwinLink): Rotat
     'TWIN_NOT_LINKED',
     `The role ${quotedTwin} must be known to be the twin of ${quotedBase}, and ${found}.`,
     {
-      remedy: `If it is the twin, as an administrator: ${statements}ALTER ROLE ${quotedTwin} SET role = '${base.replaceAll("'", "''")}';${handOver} If it is somebody else's, rename one of the two.`,
+      remedy: `If it is the twin, as an administrator: ${statements}ALTER ROLE ${quotedTwin} SET role = ${quotedText(base)};${handOver} If it is somebody else's, rename one of the two.`,
       username: twin,
     },
   );
@@ -153,6 +153,30 @@ export function superuserSecretMissing(misspelt: readonly string[]): RotationErr
     {
       remedy: 'Add "masterarn" with the ARN of the superuser secret, or use the single-user function.',
       key: 'masterarn',
+    },
+  );
+}
+
+/** Somebody else has moved on meanwhile: what was read is to be read again. */
+export function labelMoved(): RotationError {
+  return new RotationError(
+    'LABEL_MOVED',
+    'AWSCURRENT was needed where it was when the step began, and it was moved meanwhile.',
+    {
+      remedy: 'Nothing needs repair: the service tries the rotation again with the version that is current now.',
+    },
+  );
+}
+
+/** Somebody has set a password by hand while this rotation was setting its own: theirs stays. */
+export function passwordReplaced(pending: Credential): RotationError {
+  const { host, port, username } = pending.secret;
+  return new RotationError(
+    'PASSWORD_NOT_ACCEPTED',
+    `The server at ${host}:${port} must accept the pending password of ${username}, and somebody has set another one meanwhile, which was left as it is.`,
+    {
+      remedy: `${TAKE_PENDING_OFF}; then store the password that the database has as AWSCURRENT and rotate again.`,
+      ...credentialFacts(pending),
     },
   );
 }

@@ -5,7 +5,7 @@
  * `remedy` is one sentence for the operator. No field ever holds a password, a verifier or a RotationToken.
  */
 
-/** Every way a rotation step can fail. The README lists them with their remedies. */
+/** Every way a rotation step can fail. docs/errors.md lists them with their remedies. */
 export type RotationErrorCode =
   // The call itself
   | 'INVALID_EVENT'
@@ -104,11 +104,17 @@ export class RotationError extends Error {
   override readonly name = 'RotationError';
   readonly code: RotationErrorCode;
   readonly facts: RotationErrorFacts;
+  /** The remedy before any fact was put into it: what a longer remedy is made of. */
+  readonly template: string;
 
+  /** @param facts its remedy is a template, in which names stand as `quotedName` writes them. */
   constructor(code: RotationErrorCode, message: string, facts: RotationErrorFacts) {
-    super(message);
+    super(visible(message));
     this.code = code;
     this.facts = { ...facts, remedy: fillIn(facts) };
+    this.template = facts.remedy;
+    // For programs it is the remedy that counts.
+    Object.defineProperty(this, 'template', { enumerable: false });
   }
 
   get remedy(): string {
@@ -117,9 +123,18 @@ export class RotationError extends Error {
 
   /** The same error, with facts that only an outer layer knows. What is already there stays. */
   with(facts: Partial<RotationErrorFacts>): RotationError {
-    const enriched = new RotationError(this.code, this.message, { ...facts, ...this.facts });
-    if (this.stack !== undefined) enriched.stack = this.stack;
-    return enriched;
+    return this.anew({ ...facts, ...this.facts, remedy: this.template });
+  }
+
+  /** The same error with another remedy, a template. */
+  withRemedy(remedy: string): RotationError {
+    return this.anew({ ...this.facts, remedy });
+  }
+
+  private anew(facts: RotationErrorFacts): RotationError {
+    const error = new RotationError(this.code, this.message, facts);
+    if (this.stack !== undefined) error.stack = this.stack;
+    return error;
   }
 }
 
@@ -131,15 +146,42 @@ function fillIn({ remedy, secretArn, versionId, username, database }: RotationEr
     role: username && quotedName(username),
     database: database && quotedName(database),
   };
-  return Object.entries(known).reduce(
-    (text, [key, value]) => (value ? text.replaceAll(`{${key}}`, () => value) : text),
-    remedy,
+  // In one go: what is filled in may look like a place to fill.
+  return visible(
+    remedy.replace(/\{(secretArn|versionId|role|database)\}/g, (place, key: keyof typeof known) => known[key] || place),
   );
 }
 
-/** A role's name for SQL that a person will paste. */
+/** Characters that would end a line, steer a terminal, or make a name look like a place that is to be filled. */
+const HARMFUL = /[\p{C}\u2028\u2029{]/u;
+
+/** A role's name, or another, for SQL that a person will paste: one line, whatever is in it. */
 export function quotedName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+  return HARMFUL.test(name) ? `U&"${escaped(name).replaceAll('"', '""')}"` : `"${name.replaceAll('"', '""')}"`;
+}
+
+/** The same for a text literal. */
+export function quotedText(text: string): string {
+  return HARMFUL.test(text) || text.includes('\\')
+    ? `U&'${escaped(text).replaceAll("'", "''")}'`
+    : `'${text.replaceAll("'", "''")}'`;
+}
+
+/** PostgreSQL's Unicode escapes (manual, "Identifiers and Key Words"). */
+function escaped(text: string): string {
+  return Array.from(text, (character) => {
+    if (character === '\\') return '\\\\';
+    if (!HARMFUL.test(character)) return character;
+    return `\\+${(character.codePointAt(0) ?? 0).toString(16).padStart(6, '0')}`;
+  }).join('');
+}
+
+/** For people and terminals: control characters as their escapes. */
+function visible(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    return `\\u${code.toString(16).padStart(4, '0')}`;
+  });
 }
 
 /** What kind of JSON value something is, for messages that must not quote it: "nothing", "null", "an array", "a number". */

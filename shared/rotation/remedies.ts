@@ -1,4 +1,4 @@
-import { RotationError, type RotationErrorCode } from './errors.ts';
+import type { RotationError, RotationErrorCode } from './errors.ts';
 
 /** Takes AWSPENDING off the version that the step was for. */
 export const TAKE_PENDING_OFF =
@@ -30,16 +30,18 @@ export function editsCurrent({ code, facts }: RotationError): boolean {
   return EDITED_FOR.has(code) && (facts.credential !== 'superuser' || facts.key === 'masterarn');
 }
 
+/** Whether the pending version's value is what is wrong, which every further attempt would send again. */
+export function needsNewValue({ code }: RotationError): boolean {
+  return code === 'PASSWORD_REFUSED_BY_POLICY';
+}
+
 /**
  * Once the pending version has a value, an edit of AWSCURRENT alone would leave two versions that don't belong together:
  * the rotation has to be given up first.
  */
 export function givingUpFirst(error: RotationError): RotationError {
-  if (error.remedy.startsWith(TAKE_PENDING_OFF.slice(0, 40))) return error;
-  const changed = new RotationError(error.code, error.message, {
-    ...error.facts,
-    remedy: `${TAKE_PENDING_OFF} (as the pending version has a value already), then: ${error.remedy} Then rotate again.`,
-  });
-  if (error.stack !== undefined) changed.stack = error.stack;
-  return changed;
+  if (error.template.startsWith(TAKE_PENDING_OFF)) return error;
+  return error.withRemedy(
+    `${TAKE_PENDING_OFF} (as the pending version has a value already), then: ${error.template} Then rotate again.`,
+  );
 }

@@ -14,15 +14,14 @@ import type { Deadline } from '../deadline.ts';
 import { differences } from '../secrets/database-secret.ts';
 import type { Password } from '../secrets/password.ts';
 import type { SecretDescription, SecretStore, WhichVersion } from '../secrets/secret-store.ts';
-import { passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
+import { labelMoved, passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
 import { type CredentialLabel, RotationError } from './errors.ts';
 import type { RotationEvent, Step } from './event.ts';
 import type { RecentLogins } from './recent-logins.ts';
 import { isSamePassword } from './recovery.ts';
-import { editsCurrent, givingUpFirst } from './remedies.ts';
+import { editsCurrent, givingUpFirst, needsNewValue } from './remedies.ts';
 import type {
   Credential,
-  LoginOutcome,
   RoleDatabase,
   RotationStrategy,
   SetSecretContext,
@@ -81,7 +80,7 @@ export async function runStep(rotation: Rotation): Promise<StepReport> {
   try {
     return await WORK[rotation.event.step](rotation);
   } catch (error) {
-    if (!(error instanceof RotationError && editsCurrent(error))) throw error;
+    if (!(error instanceof RotationError && (editsCurrent(error) || needsNewValue(error)))) throw error;
     throw (await hasPendingValue(rotation)) ? givingUpFirst(error) : error;
   }
 }
@@ -143,10 +142,16 @@ async function setSecret(rotation: Rotation): Promise<StepReport> {
     throw labelMoved();
   } catch (error) {
     // Before anything is said of credentials: is this still a rotation that is wanted?
-    const state = isGuarded ? undefined : await store.describe().catch(() => undefined);
+    const state = isGuarded ? undefined : await store.describe().catch(unlessOfSecret);
     if (state !== undefined && decide(state, event.token) === 'already-current') return { outcome: 'already-current' };
     throw error;
   }
+}
+
+/** What is wrong with the secret itself counts before what followed from it; that nobody answered does not. */
+function unlessOfSecret(error: unknown): undefined {
+  if (error instanceof RotationError && !error.code.startsWith('SECRET_')) return undefined;
+  throw error;
 }
 
 async function testSecret(rotation: Rotation): Promise<StepReport> {
@@ -248,22 +253,24 @@ async function needUnedited(
 
 async function testPending(rotation: Rotation, pending: Credential): Promise<void> {
   const { event, strategy, database, logins, deadline } = rotation;
-  const login = (): Promise<LoginOutcome<boolean>> =>
-    database.withLogin(pending, async (roles) => {
-      await strategy.verify(roles, pending);
-      return roles.request?.method === 'scram-sha-256';
-    });
+  const login = async () => {
+    const outcome = await database.withLogin(pending, async (roles) => ({
+      holds: await strategy.verify(roles, pending, database),
+      scram: roles.request?.method === 'scram-sha-256',
+    }));
+    return outcome.accepted && outcome.value.holds ? outcome.value : undefined;
+  };
   let outcome = await login();
-  if (!outcome.accepted && (await strategy.mayLag(pending, contextOf(rotation, pending)))) {
-    while (!outcome.accepted && deadline.remaining() > 2 * REPLICATION_PAUSE) {
+  if (outcome === undefined && (await strategy.mayLag(pending, contextOf(rotation, pending)))) {
+    while (outcome === undefined && deadline.remaining() > 2 * REPLICATION_PAUSE) {
       await sleep(REPLICATION_PAUSE);
       outcome = await login();
     }
   }
-  if (!outcome.accepted) throw passwordNotAccepted(pending, strategy.whenPendingIsRefused);
+  if (outcome === undefined) throw passwordNotAccepted(pending, strategy.whenPendingIsRefused);
   logins.add(event.secretId, event.token, {
     label: 'pending',
-    scram: outcome.value,
+    scram: outcome.scram,
     proof: { comparedWith: undefined },
   });
 }
@@ -317,21 +324,11 @@ function changeContext(
       return await tryRead(store, remembered.label, { versionId: remembered.versionId });
     },
     async whereabouts() {
-      const currentId = versionWith((await store.describe()).stages, 'AWSCURRENT');
-      if (currentId === event.token) return { current: 'pending' };
-      if (currentId === undefined || currentId === current.versionId) return { current: 'compared' };
-      const credential = await tryRead(store, 'current', { versionId: currentId });
-      return credential === undefined ? { current: 'compared' } : { current: 'another', credential };
+      const { stages } = await store.describe();
+      const ids = [versionWith(stages, 'AWSCURRENT'), versionWith(stages, 'AWSPENDING')];
+      const others = ids.filter((id) => id !== undefined && ![event.token, current.versionId].includes(id));
+      const read = await Promise.all(others.map((versionId = '') => tryRead(store, 'current', { versionId })));
+      return { promoted: ids[0] === event.token, others: read.filter((version) => version !== undefined) };
     },
   };
-}
-
-function labelMoved(): RotationError {
-  return new RotationError(
-    'LABEL_MOVED',
-    'AWSCURRENT was needed where it was when the step began, and it was moved meanwhile.',
-    {
-      remedy: 'Nothing needs repair: the service tries the rotation again with the version that is current now.',
-    },
-  );
 }

@@ -71,7 +71,13 @@ export const singleUser: RotationStrategy = {
   whenPendingIsRefused:
     "If setSecret has replaced the password that AWSCURRENT holds, applications are refused until this is mended: check the role's VALID UNTIL (\\du in psql) and pg_hba.conf, or as an administrator set the password that AWSPENDING holds (in psql: \\password {role}); the service then tries again.",
 
-  verify: (roles) => roles.confirmUser(),
+  /** Under the lock: who has it may be about to put another password back. */
+  async verify(roles, pending, database) {
+    const role = await roles.awaitOwn();
+    const outcome = role.fresh ? 'accepted' : await logsIn(database, pending);
+    await isReleased(role);
+    return outcome !== 'refused';
+  },
 
   mayLag: () => Promise.resolve(false),
 };
@@ -87,7 +93,10 @@ async function setOwn(context: SetSecretContext): Promise<Applied> {
   for await (const candidate of loginsToSet(context, tried)) {
     const outcome = await context.withLogin(candidate, async (roles) => {
       const role = await roles.lockOwn();
-      const origin = role.fresh ? { credential: candidate, request: roles.request } : await loginAnew(context);
+      // What is not AWSCURRENT, or is pending already, has been set by somebody of late, who may be putting it back.
+      const isUsual = candidate === current && !isSamePassword(current, pending);
+      const origin =
+        role.fresh && isUsual ? { credential: candidate, request: roles.request } : await loginAnew(context);
       if (!isSamePassword(origin.credential, pending))
         return await changeVerified(context, { roles, role, origin, whenRefused: WHEN_REFUSED });
       const { label } = origin.credential;

@@ -33,8 +33,13 @@ export type PasswordRequest =
 /** A login that worked and what came of it, or a password that the server refused. Everything else is an error. */
 export type LoginOutcome<T> =
   | { readonly accepted: true; readonly value: T }
-  /** @param address the server's end of the connection, where it was known. */
-  | { readonly accepted: false; readonly address: string | undefined };
+  | {
+      readonly accepted: false;
+      /** The server's end of the connection, where it was known. */
+      readonly address: string | undefined;
+      /** How the server had asked for the password. */
+      readonly request: PasswordRequest | undefined;
+    };
 
 /** The same, where the password may be right and there is no session all the same. */
 export type PasswordOutcome<T> =
@@ -93,6 +98,8 @@ export interface TwinChange {
   readonly twin: string;
   /** Whose password is set: one of the two. */
   readonly username: string;
+  /** The one that applications log in to. */
+  readonly database: string;
   readonly password: Password;
   /** Whether it has to be stored for SCRAM, whatever the server's password_encryption. */
   readonly scram: boolean;
@@ -130,8 +137,16 @@ export interface OwnPasswordChange {
   readonly computing: number;
   /** One transaction, which holds the role's row and then asks the guard: all or nothing. */
   apply(guard: Guard): Promise<'changed' | 'already-current'>;
-  /** Puts back what the origin has logged in with; or why that can't be done. */
-  readonly wayBack: (() => Promise<void>) | { readonly none: string };
+  /**
+   * Whether the server has stored what was set, going by how it asks for the password now. True where nobody can tell: only
+   * of SCRAM it shows the salt.
+   */
+  isStored(request: PasswordRequest | undefined): Promise<boolean>;
+  /**
+   * Puts back what the origin has logged in with; or why that can't be done. One transaction, which holds the role's row
+   * while `look` finds out whether that is wanted: nobody can change the password between the two.
+   */
+  readonly wayBack: ((look: () => Promise<boolean>) => Promise<void>) | { readonly none: string };
 }
 
 /** The lock of a role, which whoever changes it holds over the change, its proof and the way back. */
@@ -161,8 +176,10 @@ export interface RoleSession {
   confirmUser(): Promise<void>;
   /** Refuses whatever a change of the own password would be refused for, as far as this login shows it. */
   examineOwn(): Promise<void>;
-  /** Locks the role of the user that is logged in; waits for whoever has it. */
+  /** Locks the role of the user that is logged in, in order to change it; waits for whoever has it. */
   lockOwn(): Promise<OwnRole>;
+  /** The same, in order to see whether the login still holds once nobody is changing the role. */
+  awaitOwn(): Promise<RoleLock>;
   /** What alternating users need besides. */
   readonly twins: TwinRoles;
 }
@@ -174,7 +191,7 @@ export interface TwinRoles {
   /** As an administrator: locks two twins, by their base role; waits for whoever has them. */
   lock(base: string): Promise<LockedTwins>;
   /** As an administrator: what `applyTwin` would do; it refuses what that would refuse, and changes nothing. */
-  preview(change: Pick<TwinChange, 'base' | 'twin' | 'username' | 'proven'>): Promise<TwinPreview>;
+  preview(change: Omit<TwinChange, 'password' | 'scram'>): Promise<TwinPreview>;
   /** How many privileges on schemas and tables of this database `base` has and `username` has not. */
   missingPrivileges(base: string, username: string): Promise<number>;
 }
@@ -235,14 +252,16 @@ export interface SetSecretContext extends StrategyContext {
   readonly guard: Guard;
   /** What this instance's createSecret has logged in with, where that was not AWSCURRENT. */
   remembered(): Promise<Credential | undefined>;
-  /** For whoever is about to put a password back: where the labels are now. */
+  /** For whoever is about to put a password back: who has moved on meanwhile. */
   whereabouts(): Promise<Whereabouts>;
 }
 
-/** Where AWSCURRENT is: on the pending version, on the version that was compared, or on another one, which is read. */
-export type Whereabouts =
-  | { readonly current: 'pending' | 'compared' }
-  | { readonly current: 'another'; readonly credential: Credential };
+export interface Whereabouts {
+  /** Whether this rotation's own version has become AWSCURRENT. */
+  readonly promoted: boolean;
+  /** What AWSCURRENT and AWSPENDING hold, where it is neither what was compared nor this rotation's version. */
+  readonly others: readonly Credential[];
+}
 
 /** What setSecret has done. */
 export interface Applied {
@@ -276,8 +295,11 @@ export interface RotationStrategy {
   keepCurrentWorking(context: SetSecretContext): Promise<boolean>;
   /** What to do where testSecret finds that the server refuses the pending password. */
   readonly whenPendingIsRefused: string;
-  /** testSecret, and finishSecret of a version that nobody tested: checks that the pending login is worth having. */
-  verify(roles: RoleSession, pending: Credential): Promise<void>;
+  /**
+   * testSecret, and finishSecret of a version that nobody tested: checks that the pending login is worth having.
+   * @returns whether the login still holds.
+   */
+  verify(roles: RoleSession, pending: Credential, database: RoleDatabase): Promise<boolean>;
   /** Whether a new password may reach the secret's own server later than the one it was set on (a replica). */
   mayLag(pending: Credential, context: StrategyContext): Promise<boolean>;
 }

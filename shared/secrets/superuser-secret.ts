@@ -75,11 +75,9 @@ function asStrictAs({ secret: { ssl } }: Credential, superuser: DatabaseSecret):
 }
 
 /** Its remedy speaks of that secret, where another would mean the one that is rotated. */
-function aboutSuperuserSecret({ code, message, facts, stack }: RotationError, secretId: string): RotationError {
-  const remedy = facts.remedy.replaceAll('{secretArn}', () => secretId);
-  const error = new RotationError(code, message, { ...facts, remedy, credential: 'superuser' });
-  if (stack !== undefined) error.stack = stack;
-  return error;
+function aboutSuperuserSecret(error: RotationError, secretId: string): RotationError {
+  const remedy = error.template.replaceAll('{secretArn}', () => secretId);
+  return error.withRemedy(remedy).with({ credential: 'superuser' });
 }
 
 function unusable(found: string): RotationError {

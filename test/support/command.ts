@@ -1,83 +1,43 @@
 /** Runs a command of this project as an operator does: in a process, or on a terminal of its own. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { stripVTControlCharacters } from 'node:util';
-import { eventually } from './secrets-lab-client.ts';
-
-export interface CommandResult {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { type CommandResult, RunningCommand } from './running-command.ts';
 
 export interface CommandOptions {
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** A command that runs. What it writes is kept. */
-export class RunningCommand {
-  readonly child: ChildProcessWithoutNullStreams;
-  stdout = '';
-  stderr = '';
-
-  constructor(child: ChildProcessWithoutNullStreams) {
-    this.child = child;
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      this.stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.stderr += text;
-    });
-    // Who answers a command that has ended gets EPIPE: its output tells the rest.
-    child.stdin.on('error', () => undefined);
-  }
-
-  /** All that it wrote so far, without colours and cursor movements. */
-  get text(): string {
-    return stripVTControlCharacters(this.stdout + this.stderr);
-  }
-
-  /** Waits for a text of its output, from where the last wait ended. */
-  async says(wanted: string | RegExp): Promise<void> {
-    await eventually(() => {
-      if (typeof wanted === 'string' ? this.text.includes(wanted) : wanted.test(this.text)) return true;
-      if (this.child.exitCode !== null) throw new Error(`It ended without saying ${wanted}:\n${this.text}`);
-      return undefined;
-    });
-  }
-
-  /** Types on its terminal. */
-  type(text: string): void {
-    this.child.stdin.write(text);
-  }
-
-  async ended(): Promise<CommandResult> {
-    if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'close');
-    return { exitCode: this.child.exitCode, stdout: this.stdout, stderr: this.stderr };
-  }
-}
+/** With pipes for stdin, stdout and stderr. */
+type Running = RunningCommand<ChildProcessWithoutNullStreams>;
 
 const ROTATION = fileURLToPath(new URL('../../scripts/rotation.ts', import.meta.url));
 
 /** `rotation` against a lab. It ends with the test that started it, and remembers all that it ever wrote. */
 export class RotationCommand implements AsyncDisposable {
   readonly #endpoint: string;
-  readonly #runs: RunningCommand[] = [];
+  readonly #runs: Running[] = [];
 
   constructor(lab: { readonly endpoint: string }) {
     this.#endpoint = lab.endpoint;
   }
 
-  start(args: readonly string[], { env = {} }: CommandOptions = {}): RunningCommand {
+  start(args: readonly string[], { env = {} }: CommandOptions = {}): Running {
     return this.#keep(spawn(process.execPath, [ROTATION, ...this.#withLab(args)], { env: environment(env) }));
   }
 
   async run(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {
     const running = this.start(args, options);
     running.child.stdin.end(options.stdin ?? '');
+    return await running.ended();
+  }
+
+  /** In a shell, which fails where any part of the pipeline does. @param rest such as '| cat' or '> /dev/full'. */
+  async piped(args: readonly string[], rest: string): Promise<CommandResult> {
+    const words = [process.execPath, ROTATION, ...this.#withLab(args)].map(quoted).join(' ');
+    const running = this.#keep(spawn('bash', ['-o', 'pipefail', '-c', `${words} ${rest}`], { env: environment({}) }));
+    running.child.stdin.end();
     return await running.ended();
   }
 
@@ -88,10 +48,7 @@ export class RotationCommand implements AsyncDisposable {
   }
 
   /** On a terminal of its own, of util-linux's script. What it writes comes as stdout. */
-  onTerminal(
-    args: readonly string[],
-    { env = {}, sized = true }: CommandOptions & { sized?: boolean } = {},
-  ): RunningCommand {
+  onTerminal(args: readonly string[], { env = {}, sized = true }: CommandOptions & { sized?: boolean } = {}): Running {
     const words = [process.execPath, ROTATION, ...this.#withLab(args)].map(quoted).join(' ');
     // Made without a terminal around it, the new one has no size.
     const line = sized ? `stty cols 120 rows 40; exec ${words}` : words;
@@ -110,7 +67,7 @@ export class RotationCommand implements AsyncDisposable {
     await Promise.all(this.#runs.map((run) => run.ended()));
   }
 
-  #keep(child: ChildProcessWithoutNullStreams): RunningCommand {
+  #keep(child: ChildProcessWithoutNullStreams): Running {
     const running = new RunningCommand(child);
     this.#runs.push(running);
     return running;

@@ -97,7 +97,9 @@ async function administrator({ bench, scope, database, named }: Stage): Promise<
 /** The turn that makes the twin, and a turn of each login after it; then what the commands do with such a secret. */
 async function alternatingUsers({ bench, command, scope, database, named }: Stage): Promise<Act> {
   const { secret } = await twins(bench, scope, {
-    ...{ name: scope.name(`${named}_app`), adminName: `${named}_admin`, database },
+    name: scope.name(`${named}_app`),
+    adminName: `${named}_admin`,
+    database,
     superuserMembers: { dbname: database },
   });
   return [
@@ -113,7 +115,9 @@ async function alternatingUsers({ bench, command, scope, database, named }: Stag
 async function clone({ bench, scope, database, named }: Stage): Promise<Act> {
   const { server } = scope;
   const app = await twins(bench, scope, {
-    ...{ name: scope.name(`${named}_old`), adminName: `${named}_adopter`, database },
+    name: scope.name(`${named}_old`),
+    adminName: `${named}_adopter`,
+    database,
     superuserMembers: { dbname: database },
   });
   const password = newPassword();
@@ -133,8 +137,13 @@ async function clone({ bench, scope, database, named }: Stage): Promise<Act> {
       await rotate(app.secret);
       const { stdout } = await run(process.execPath, [ADOPT_CLONE, '--base', app.base.name, '--apply'], {
         env: {
-          ...{ PATH: process.env.PATH, PGHOST: server.host, PGPORT: `${server.port}`, PGSSLMODE: 'disable' },
-          ...{ PGDATABASE: database, PGUSER: app.admin.name, PGPASSWORD: app.admin.password },
+          PATH: process.env.PATH,
+          PGHOST: server.host,
+          PGPORT: `${server.port}`,
+          PGSSLMODE: 'disable',
+          PGDATABASE: database,
+          PGUSER: app.admin.name,
+          PGPASSWORD: app.admin.password,
         },
       });
       if (!/^-- done$/m.test(stdout)) throw new Error(`It should hand the table over, and said: ${stdout}`);

@@ -2,6 +2,8 @@ import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { Socket } from 'node:net';
 import { Client, DatabaseError } from 'pg';
 import type { Credentials, PostgresServer } from '../../scripts/lab/database/server.ts';
+import { type Frame, frames } from '../../scripts/relays/postgres-messages.ts';
+import { TcpServer } from '../../scripts/relays/tcp-server.ts';
 import {
   AUTHENTICATION,
   authenticationRequest,
@@ -11,8 +13,6 @@ import {
   type Refusal,
   readyForQuery,
 } from './backend-messages.ts';
-import { type Frame, frames } from './crash/postgres-protocol.ts';
-import { TcpServer } from './network.ts';
 
 export interface MiddlemanOptions {
   /** How it asks its clients for their passwords. */

@@ -1,55 +1,10 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { freePort } from '../../scripts/lab/database/free-port.ts';
-
-const HOST = '127.0.0.1';
+import { type Address, TcpServer } from '../../scripts/relays/tcp-server.ts';
 
 /** A port of 127.0.0.1 that refuses connections. */
 export async function closedPort(): Promise<number> {
-  return await freePort(HOST);
-}
-
-/** A TCP server on loopback that keeps its connections until it is disposed of. */
-export abstract class TcpServer implements AsyncDisposable {
-  readonly host = HOST;
-  readonly #sockets = new Set<Socket>();
-  readonly #server: Server = createServer((socket) => {
-    this.connections++;
-    this.keep(socket);
-    this.serve(socket);
-  });
-
-  /** How many connections were made so far. */
-  connections = 0;
-
-  protected abstract serve(client: Socket): void;
-
-  protected keep(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.on('error', () => undefined);
-    socket.on('close', () => this.#sockets.delete(socket));
-  }
-
-  protected async listen(): Promise<this> {
-    this.#server.listen(0, HOST);
-    await once(this.#server, 'listening');
-    return this;
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
-  }
-
-  /** Breaks all connections (RST); new ones are still taken. */
-  dropConnections(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.close();
-    this.dropConnections();
-    await once(this.#server, 'close');
-  }
+  return await freePort('127.0.0.1');
 }
 
 /** Takes connections and whatever clients send, and never answers: a host behind a firewall that lost its way. */
@@ -59,6 +14,10 @@ export class SilentServer extends TcpServer {
 
   static async start(): Promise<SilentServer> {
     return await new SilentServer().listen();
+  }
+
+  private constructor() {
+    super();
   }
 
   protected serve(client: Socket): void {
@@ -78,17 +37,17 @@ export type ProxyMode = 'pass' | 'stall' | 'cut' | { readonly delayMs: number };
 
 /** A TCP proxy to a real server whose network can be made bad at any moment. */
 export class TcpProxy extends TcpServer {
-  readonly #target: { host: string; port: number };
+  readonly #target: Address;
   #mode: ProxyMode = 'pass';
   #resume = Promise.withResolvers<void>();
 
-  static async start(target: { host: string; port: number }, mode: ProxyMode = 'pass'): Promise<TcpProxy> {
+  static async start(target: Address, mode: ProxyMode = 'pass'): Promise<TcpProxy> {
     const proxy = new TcpProxy(target);
     proxy.mode = mode;
     return await proxy.listen();
   }
 
-  private constructor({ host, port }: { host: string; port: number }) {
+  private constructor({ host, port }: Address) {
     super();
     this.#target = { host, port };
   }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { CreateSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { inject } from 'vitest';
+import { REGISTERS_ONLY } from '../../scripts/lab/beginning.ts';
 import type { PostgresServer } from '../../scripts/lab/database/server.ts';
 import { type SecretsLab, startSecretsManager } from '../../scripts/lab/secrets-lab.ts';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
@@ -18,7 +19,7 @@ export interface FunctionChoice {
   /** Of the function, besides what the lab sets. A variable of its own gives a test an instance of its own. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Default 30,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface BenchOptions {
@@ -39,7 +40,6 @@ export interface SecretLogin {
 /** The packages that `npm run build` makes, which the integration tests build before they start. */
 const bundleOf = (strategy: StrategyName) =>
   fileURLToPath(new URL(`../../dist/${strategy}/index.mjs`, import.meta.url));
-const REGISTERS_ONLY = fileURLToPath(new URL('./functions/registers-only.mjs', import.meta.url));
 
 /**
  * A small AWS account for the tests of one file: the lab's Secrets Manager and the built functions, each in processes

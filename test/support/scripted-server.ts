@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { type Frame, frames } from '../../scripts/relays/postgres-messages.ts';
+import { TcpServer } from '../../scripts/relays/tcp-server.ts';
 import {
   AUTHENTICATION,
   authenticationRequest,
@@ -10,8 +12,6 @@ import {
   readyForQuery,
   saslMechanisms,
 } from './backend-messages.ts';
-import { type Frame, frames } from './crash/postgres-protocol.ts';
-import { TcpServer } from './network.ts';
 
 /** A client that has sent its start-up message. */
 export interface ScriptedClient {

@@ -6,6 +6,7 @@ import {
   RotateSecretCommand,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
+import { beginRotation } from '../../scripts/lab/beginning.ts';
 import type { LabEvent } from '../../scripts/lab/events.ts';
 import type { RequestRecord } from '../../scripts/lab/requests.ts';
 import { STEPS, type Step } from '../../shared/rotation/event.ts';
@@ -68,16 +69,9 @@ export class TestSecret {
 
   /** Registers a new version as the service does before the first step. @returns its id, the ClientRequestToken. */
   async begin(token: string = randomUUID()): Promise<string> {
-    await this.#bench.client.send(
-      new RotateSecretCommand({
-        SecretId: this.arn,
-        ClientRequestToken: token,
-        RotationLambdaARN: this.#bench.registersOnly(),
-        RotationRules: { AutomaticallyAfterDays: 30 },
-      }),
-    );
-    await this.#bench.lab.settled(this.arn);
-    return token;
+    const { lab, client } = this.#bench;
+    const beginning = { secretId: this.arn, functionArn: this.#bench.registersOnly(), token };
+    return await beginRotation(client, beginning, (secretId) => lab.settled(secretId));
   }
 
   /**
@@ -143,7 +137,7 @@ export class TestSecret {
         SecretId: this.arn,
         SecretString,
         ClientRequestToken: token,
-        ...(stages === undefined ? {} : { VersionStages: [...stages] }),
+        VersionStages: stages && [...stages],
       }),
     );
     return token;

@@ -27,7 +27,7 @@ export interface TwinOptions extends Partial<Omit<AppRoleOptions, 'createdBy'>> 
   /** Of the function. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Of the function. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** More or other members of the application's secret. */
   readonly members?: SecretMembers;
   /** More or other members of the superuser secret. */
@@ -57,7 +57,7 @@ export async function twins(bench: RotationBench, scope: RoleScope, options: Twi
   const choice: FunctionChoice = {
     strategy: 'alternating-users',
     environment,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    timeoutMs,
   };
   const superuserSecret = await bench.secretFor(server, admin, choice, superuserMembers);
   const secret = await bench.secretFor(server, base, choice, { masterarn: superuserSecret.arn, ...members });

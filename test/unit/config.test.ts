@@ -11,6 +11,7 @@ describe('an empty environment', () => {
       secretsManagerEndpoint: undefined,
       maxAttempts: 7,
       alternatingSetRole: true,
+      allowPooler: false,
       passwordPolicy: DEFAULT_POLICY,
       passwordHashing: 'client',
       tlsFallback: false,
@@ -47,6 +48,7 @@ describe('the environment', () => {
   it("keeps what AWS's clones do where ALTERNATING_SET_ROLE is off", () => {
     expect(readConfig({ ALTERNATING_SET_ROLE: 'false' }).alternatingSetRole).toBe(false);
     expect(readConfig({ ALTERNATING_SET_ROLE: 'true' }).alternatingSetRole).toBe(true);
+    expect(readConfig({ ALLOW_POOLER: 'true' }).allowPooler).toBe(true);
     expect(() => readConfig({ ALTERNATING_SET_ROLE: 'off' })).toThrow('ALTERNATING_SET_ROLE');
   });
 

@@ -26,16 +26,30 @@ export async function runCommand(work: (signal: AbortSignal) => Promise<number>)
     interruption.abort();
   };
   for (const [name, code] of Object.entries(EXIT_CODES)) process.on(name, () => interrupt(code));
-  process.stdout.on('error', () => interrupt(SIGPIPE_EXIT_CODE));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => interrupt(codeOfFailedWrite(error)));
 
   try {
     const code = await work(interruption.signal);
+    const output = written(process.stdout);
+    await unlessAborted(interruption.signal, output).catch(() => Promise.race([output, sleep(SAME_KEY_MS)]));
     process.exit(interruption.signal.aborted ? exitCode : code);
   } catch (error) {
     if (interruption.signal.aborted) process.exit(exitCode);
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);
   }
+}
+
+/** A pipe takes 64 KiB at a time: what is not taken yet when the process exits is lost. */
+async function written(stream: NodeJS.WriteStream): Promise<void> {
+  await new Promise<void>((resolve) => stream.write('', () => resolve()));
+}
+
+/** A reader that went away has what it wanted; a disk that is full is a failure, and stderr may still be read. */
+function codeOfFailedWrite({ code = 'unknown' }: NodeJS.ErrnoException): number {
+  if (code === 'EPIPE') return SIGPIPE_EXIT_CODE;
+  process.stderr.write(`What was to be written to stdout could not be (${code}).\n`);
+  return 1;
 }
 
 /** Settles as `work` does, or rejects as soon as the signal is aborted; what `work` does then is nobody's concern. */

@@ -1,4 +1,6 @@
-import { parseArgs } from 'node:util';
+/** The command line of `npm run lab`, parsed. */
+import { Command } from 'commander';
+import { readArguments, UsageError } from './command-line.ts';
 
 export interface LabCommand {
   readonly port: number;
@@ -7,62 +9,53 @@ export interface LabCommand {
   readonly seed: boolean;
   readonly timeScale: number;
   readonly json: boolean;
-  readonly help: boolean;
 }
 
-/** A command line that can't be understood. */
-export class UsageError extends Error {}
+const AFTER = `
+SOURCE is one of
+  embedded   PostgreSQL from npm, no container engine needed
+  container  PostgreSQL in a container
+  a URL      a running server: postgres://superuser@host:port/database
+             The lab makes roles lab_… there and drops them at its end. PGPASSWORD keeps the password out of the URL.
+             Elsewhere than on this machine TLS is verified, unless ?sslmode=disable.`;
 
-export const LAB_HELP = `Usage: npm run lab -- [options]
+function labProgram(): Command {
+  return new Command('npm run lab --')
+    .description(
+      'A local Secrets Manager for AWS clients, a PostgreSQL, and both rotation functions attached. It listens on loopback only, stays until Ctrl-C, and leaves nothing behind.',
+    )
+    .option('--port <N>', 'port of Secrets Manager (default: any free one)')
+    .option('--postgres <SOURCE>', 'where PostgreSQL comes from', 'embedded')
+    .option('--no-seed', 'make no applications: nothing is created in the database')
+    .option(
+      '--time-scale <N>',
+      "N seconds of Secrets Manager's time pass in one: 3600 shows an hour's schedule in a second",
+    )
+    .option(
+      '--json',
+      "print one line of JSON once ready (endpoint, database, function ARNs), and nothing else; npm run -s lab -- --json keeps npm's own two lines away",
+    )
+    .addHelpText('after', AFTER);
+}
 
-A local Secrets Manager for AWS clients, a PostgreSQL, and both rotation functions attached. It listens on
-loopback only, stays until Ctrl-C, and leaves nothing behind.
+interface Given {
+  readonly port?: string;
+  readonly postgres: string;
+  readonly seed: boolean;
+  readonly timeScale?: string;
+  readonly json?: true;
+}
 
-  --port N               port of Secrets Manager (default: any free one)
-  --postgres embedded    PostgreSQL from npm, no container engine needed (default)
-  --postgres container   PostgreSQL in a container
-  --postgres URL         a running server: postgres://superuser@host:port/database
-                         The lab makes roles lab_… there and drops them at its end. PGPASSWORD keeps the password
-                         out of the URL. Elsewhere than on this machine TLS is verified, unless ?sslmode=disable.
-  --no-seed              make no applications: nothing is created in the database
-  --time-scale N         N seconds of Secrets Manager's time pass in one: 3600 shows an hour's schedule in a second
-  --json                 print one line of JSON once ready (endpoint, database, function ARNs), and nothing else;
-                         npm run -s lab -- --json keeps npm's own two lines away
-  --help                 print this
-`;
-
-/** @throws UsageError */
+/** @throws UsageError, HelpWanted */
 export function parseLabCommand(args: readonly string[], environment: NodeJS.ProcessEnv = {}): LabCommand {
-  const values = read(args);
+  const { port, postgres, seed, timeScale, json = false } = readArguments(labProgram(), args).opts<Given>();
   return {
-    port: number('--port', values.port, { min: 0, max: 65_535, whole: true }) ?? 0,
-    postgres: source(values.postgres, environment.PGPASSWORD),
-    seed: values.seed,
-    timeScale: number('--time-scale', values['time-scale'], { min: 0.001, max: 1_000_000, whole: false }) ?? 1,
-    json: values.json,
-    help: values.help,
+    port: number('--port', port, { min: 0, max: 65_535, whole: true }) ?? 0,
+    postgres: source(postgres, environment.PGPASSWORD),
+    seed,
+    timeScale: number('--time-scale', timeScale, { min: 0.001, max: 1_000_000, whole: false }) ?? 1,
+    json,
   };
-}
-
-function read(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowNegative: true,
-      options: {
-        port: { type: 'string' },
-        postgres: { type: 'string', default: 'embedded' },
-        seed: { type: 'boolean', default: true },
-        'time-scale': { type: 'string' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    }).values;
-  } catch (error) {
-    // Node's first sentence says it; the rest is about positional arguments, of which there are none.
-    const [sentence = ''] = (error instanceof Error ? error.message : String(error)).split(/\. |\n/);
-    throw new UsageError(sentence.replace(/\.?$/, '.'));
-  }
 }
 
 interface Range {

@@ -21,24 +21,3 @@ export function count(number: number): string {
 
 /** "1 check", "2 checks". */
 export const plural = (number: number, noun: string) => `${count(number)} ${noun}${number === 1 ? '' : 's'}`;
-
-/** A text is aligned left; a number, or a text that heads or stands for numbers, right. */
-export type Cell = string | number | { readonly right: string };
-
-/** Columns two spaces apart, each as wide as its widest cell. */
-export function table(rows: readonly (readonly Cell[])[]): string[] {
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, textOf(cell).length);
-  }
-  const pad = (cell: Cell, column: number) => {
-    const width = widths[column] ?? 0;
-    return typeof cell === 'string' ? cell.padEnd(width) : textOf(cell).padStart(width);
-  };
-  return rows.map((row) => row.map(pad).join('  ').trimEnd());
-}
-
-function textOf(cell: Cell): string {
-  if (typeof cell === 'number') return count(cell);
-  return typeof cell === 'string' ? cell : cell.right;
-}

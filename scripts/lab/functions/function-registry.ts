@@ -1,7 +1,7 @@
 /** The account's Lambda functions: ARN to bundle. */
 import { ACCOUNT_ID, DEFAULT_REGION } from '../account.ts';
 import type { LabEvents } from '../events.ts';
-import type { Role } from '../services/resources.ts';
+import type { Role } from '../resources.ts';
 import { FunctionPool, type InvocationResult } from './function-pool.ts';
 import { roleFor } from './function-role.ts';
 

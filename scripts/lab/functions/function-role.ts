@@ -1,4 +1,4 @@
-import type { Role } from '../services/resources.ts';
+import type { Role } from '../resources.ts';
 
 /** The execution role that template.yaml gives a rotation function, superuser secrets by name left aside. */
 export function roleFor(functionArn: string, roleArn: string): Role {

@@ -1,21 +1,11 @@
-/** How the service refuses: a type and a sentence, always with HTTP 400 unless it is the service's own failure. */
-export class ServiceError extends Error {
-  readonly type: string;
-  readonly status: number;
-
-  constructor(type: string, message: string, status = 400) {
-    super(message);
-    this.type = type;
-    this.status = status;
-  }
-}
+/** How Secrets Manager refuses: always with HTTP 400 unless it is the service's own failure. */
+import { ServiceError } from '../http/service.ts';
 
 export const invalidParameter = (message: string) => new ServiceError('InvalidParameterException', message);
 export const invalidRequest = (message: string) => new ServiceError('InvalidRequestException', message);
 const notFound = (message: string) => new ServiceError('ResourceNotFoundException', message);
 export const exists = (message: string) => new ServiceError('ResourceExistsException', message);
 export const limitExceeded = (message: string) => new ServiceError('LimitExceededException', message);
-export const validation = (message: string) => new ServiceError('ValidationException', message);
 
 export const secretNotFound = () => notFound("Secrets Manager can't find the specified secret.");
 

@@ -1,7 +1,8 @@
 /** The filters of ListSecrets and BatchGetSecretValue. A secret must pass every filter; of one filter's values, any. */
+
+import type { Input } from '../http/input.ts';
 import { invalidParameter } from './errors.ts';
 import type { Secret } from './secret.ts';
-import type { Input } from './validate.ts';
 
 const KEYS = ['description', 'name', 'tag-key', 'tag-value', 'primary-region', 'owning-service', 'all'] as const;
 type FilterKey = (typeof KEYS)[number];

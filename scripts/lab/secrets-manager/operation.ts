@@ -1,8 +1,8 @@
 /** What an operation of the service is given to work with, and what it answers. */
 import type { Faults } from '../faults.ts';
+import type { Input } from '../http/input.ts';
 import type { Rotations } from './rotation.ts';
 import type { SecretsState } from './state.ts';
-import type { Input } from './validate.ts';
 
 export interface Call {
   readonly region: string;

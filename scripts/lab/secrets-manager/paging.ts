@@ -1,5 +1,5 @@
-import { ServiceError } from './errors.ts';
-import type { Input } from './validate.ts';
+import type { Input } from '../http/input.ts';
+import { ServiceError } from '../http/service.ts';
 
 export interface Page<T> {
   items: T[];

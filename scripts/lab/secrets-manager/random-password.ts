@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
+import type { Input } from '../http/input.ts';
 import { invalidParameter } from './errors.ts';
 import type { Operation } from './operation.ts';
-import type { Input } from './validate.ts';
 
 const LOWERCASE = 'abcdefghijklmnopqrstuvwxyz';
 const UPPERCASE = LOWERCASE.toUpperCase();

@@ -1,8 +1,9 @@
 /** Replicas of a secret in other regions: they share the primary's content and can only be read. */
+
+import type { Input } from '../http/input.ts';
 import { invalidParameter } from './errors.ts';
 import type { Secret } from './secret.ts';
 import type { SecretsState } from './state.ts';
-import type { Input } from './validate.ts';
 
 export const REGION = { min: 1, max: 128, pattern: /^([a-z]+-)+\d+$/ };
 

@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type LabEvents, STEPS, type StepFailure } from '../events.ts';
-import { invalidRequest, ServiceError, tokenInUse } from './errors.ts';
+import { ServiceError } from '../http/service.ts';
+import { invalidRequest, tokenInUse } from './errors.ts';
 import { attach, CURRENT, PENDING, type Version, versionAt, versionById } from './labels.ts';
 import { type RotationFunctions, type Run, runSteps, tell } from './rotation-run.ts';
 import type { RotationScheduler } from './rotation-scheduler.ts';

@@ -4,9 +4,9 @@ import { type CronSchedule, parseCron, ScheduleSyntaxError } from './cron.ts';
 export { ScheduleSyntaxError } from './cron.ts';
 
 export interface RotationRules {
-  AutomaticallyAfterDays?: number;
-  Duration?: string;
-  ScheduleExpression?: string;
+  AutomaticallyAfterDays?: number | undefined;
+  Duration?: string | undefined;
+  ScheduleExpression?: string | undefined;
 }
 
 /** Rotation happens from `start` on and before `end`. */

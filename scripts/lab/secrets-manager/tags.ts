@@ -1,5 +1,5 @@
+import type { Input } from '../http/input.ts';
 import { invalidParameter } from './errors.ts';
-import type { Input } from './validate.ts';
 
 const MAX_TAGS = 50;
 

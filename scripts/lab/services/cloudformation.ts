@@ -1,8 +1,8 @@
 /** CloudFormation, as far as DescribeStacks. */
 import { ACCOUNT_ID } from '../account.ts';
-import { ServiceError } from '../secrets-manager/errors.ts';
+import { ServiceError } from '../http/service.ts';
+import type { Stack } from '../resources.ts';
 import { queryService } from './query-service.ts';
-import type { Stack } from './resources.ts';
 import { members, type XmlElements } from './xml.ts';
 
 const shape = {

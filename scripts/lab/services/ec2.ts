@@ -1,12 +1,14 @@
 /** EC2's describe calls on the network around a function. Ids that are not there are errors, as in EC2. */
 import { ACCOUNT_ID } from '../account.ts';
-import { ServiceError } from '../secrets-manager/errors.ts';
+import { ServiceError } from '../http/service.ts';
+import type { SecurityRule, Subnet } from '../resources.ts';
 import { type QueryParameters, queryService } from './query-service.ts';
-import type { SecurityRule, Subnet } from './resources.ts';
 import { members, type XmlElements } from './xml.ts';
 
 const shape = {
-  ...{ prefix: 'ec2', version: '2016-11-15', namespace: 'http://ec2.amazonaws.com/doc/2016-11-15/' },
+  prefix: 'ec2',
+  version: '2016-11-15',
+  namespace: 'http://ec2.amazonaws.com/doc/2016-11-15/',
   dialect: 'ec2',
 } as const;
 
@@ -22,7 +24,11 @@ export const ec2 = queryService(shape, {
     const ids = parameters.list('GroupId', '.');
     const found = byIds(resources.securityGroups, ids, 'InvalidGroup.NotFound', 'security group');
     const shown = found.map(({ id, vpcId, ingress = [], egress = [{ cidrs: ['0.0.0.0/0'] }] }) => ({
-      ...{ groupId: id, groupName: id, groupDescription: id, vpcId, ownerId: ACCOUNT_ID },
+      groupId: id,
+      groupName: id,
+      groupDescription: id,
+      vpcId,
+      ownerId: ACCOUNT_ID,
       ipPermissions: members(ingress.map(showRule), 'item'),
       ipPermissionsEgress: members(egress.map(showRule), 'item'),
     }));
@@ -50,7 +56,11 @@ export const ec2 = queryService(shape, {
         (filters.get('vpc-id')?.includes(vpcId) ?? true) && (filters.get('service-name')?.includes(service) ?? true),
     );
     const shown = found.map(({ id, vpcId, service, state = 'available', privateDns = true, groups = [] }) => ({
-      ...{ vpcEndpointId: id, vpcEndpointType: 'Interface', vpcId, serviceName: service, state },
+      vpcEndpointId: id,
+      vpcEndpointType: 'Interface',
+      vpcId,
+      serviceName: service,
+      state,
       privateDnsEnabled: privateDns,
       groupSet: members(
         groups.map((groupId) => ({ groupId })),
@@ -102,7 +112,9 @@ function showRouteTable({ id, vpcId, defaultRoute, onMainTable = false, otherRou
   ];
   const association = onMainTable ? { main: true } : { subnetId: id, main: false };
   return {
-    ...{ routeTableId, vpcId, routeSet: members(routes, 'item') },
+    routeTableId,
+    vpcId,
+    routeSet: members(routes, 'item'),
     associationSet: members([{ routeTableId, ...association }], 'item'),
   };
 }

@@ -1,5 +1,5 @@
 /** IAM, as far as SimulatePrincipalPolicy. */
-import { ServiceError } from '../secrets-manager/errors.ts';
+import { ServiceError } from '../http/service.ts';
 import { evaluate } from './policy-evaluation.ts';
 import { type QueryParameters, queryService } from './query-service.ts';
 import { members } from './xml.ts';

@@ -1,9 +1,7 @@
-/** AWS JSON 1.1, which CloudWatch Logs and KMS speak. */
-import { ServiceError } from '../secrets-manager/errors.ts';
-import { Input } from '../secrets-manager/validate.ts';
-import { type Account, authorize, type Service, type ServiceReply, type ServiceRequest } from './service.ts';
-
-const JSON_1_1 = 'application/x-amz-json-1.1';
+/** Services that speak AWS JSON 1.1: CloudWatch Logs and KMS. */
+import { jsonReply, operationName, parseJson, unknownOperation } from '../http/aws-json.ts';
+import { Input } from '../http/input.ts';
+import { type Account, type AccountService, authorize } from './account.ts';
 
 export type JsonOperation = (input: Input, account: Account, region: string) => object;
 
@@ -15,40 +13,16 @@ export function jsonService(
   prefix: string,
   target: string,
   operations: Readonly<Record<string, JsonOperation>>,
-): Service {
-  return {
-    reply(request, account) {
-      const name = operationOf(request, target);
+): AccountService {
+  return (account) => ({
+    reply(request) {
+      const name = operationName(request, target);
       const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
-      if (operation === undefined) throw new ServiceError('UnknownOperationException', '');
+      if (operation === undefined) throw unknownOperation();
       authorize(account, `${prefix}:${name}`);
-      return send(request, 200, operation(new Input(parse(request.body)), account, request.region));
+      const answer = operation(new Input(parseJson(request.body)), account, request.region);
+      return jsonReply(request.requestId, 200, answer);
     },
-    refusal: ({ type, message, status }, request) => send(request, status, { __type: type, message }),
-  };
-}
-
-function operationOf({ method, headers }: ServiceRequest, target: string): string {
-  const [service, operation] = String(headers['x-amz-target'] ?? '').split('.');
-  const type = String(headers['content-type'] ?? '').split(';')[0];
-  if (method !== 'POST' || service !== target || operation === undefined || type !== JSON_1_1) {
-    throw new ServiceError('UnknownOperationException', '');
-  }
-  return operation;
-}
-
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body || '{}');
-  } catch {
-    throw new ServiceError('SerializationException', 'The request is not JSON.');
-  }
-}
-
-function send({ requestId }: ServiceRequest, status: number, body: object): ServiceReply {
-  return {
-    status,
-    headers: { 'Content-Type': JSON_1_1, 'x-amzn-RequestId': requestId },
-    body: JSON.stringify(body),
-  };
+    refusal: ({ type, message, status }, { requestId }) => jsonReply(requestId, status, { __type: type, message }),
+  });
 }

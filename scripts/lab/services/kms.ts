@@ -1,6 +1,6 @@
 /** KMS, as far as DescribeKey. */
 import { ACCOUNT_ID } from '../account.ts';
-import { ServiceError } from '../secrets-manager/errors.ts';
+import { ServiceError } from '../http/service.ts';
 import { type JsonOperation, jsonService } from './json-service.ts';
 
 const describeKey: JsonOperation = (input, { resources }, region) => {
@@ -12,13 +12,14 @@ const describeKey: JsonOperation = (input, { resources }, region) => {
   const { state = 'Enabled' } = key;
   return {
     KeyMetadata: {
-      ...{ AWSAccountId: ACCOUNT_ID, KeyId: key.id, Arn: `${arnPrefix}key/${key.id}`, KeyState: state },
-      ...{
-        Enabled: state === 'Enabled',
-        KeyManager: 'CUSTOMER',
-        KeySpec: 'SYMMETRIC_DEFAULT',
-        KeyUsage: 'ENCRYPT_DECRYPT',
-      },
+      AWSAccountId: ACCOUNT_ID,
+      KeyId: key.id,
+      Arn: `${arnPrefix}key/${key.id}`,
+      KeyState: state,
+      Enabled: state === 'Enabled',
+      KeyManager: 'CUSTOMER',
+      KeySpec: 'SYMMETRIC_DEFAULT',
+      KeyUsage: 'ENCRYPT_DECRYPT',
     },
   };
 };

@@ -2,8 +2,8 @@
 
 import { ACCOUNT_ID } from '../account.ts';
 import type { DescribedFunction } from '../functions/function-registry.ts';
-import { ServiceError } from '../secrets-manager/errors.ts';
-import { type Account, authorize, type Service, type ServiceReply } from './service.ts';
+import { ServiceError, type ServiceReply } from '../http/service.ts';
+import { type Account, type AccountService, authorize } from './account.ts';
 
 const PATH = /^\/2015-03-31\/functions\/([^/]+)(\/configuration|\/policy)?$/;
 
@@ -15,8 +15,8 @@ const ANSWERS: Readonly<Record<string, { readonly action: string; readonly answe
   '/policy': { action: 'lambda:GetPolicy', answer: showPolicy },
 };
 
-export const lambda: Service = {
-  reply({ method, url, region, requestId }, account) {
+export const lambda: AccountService = (account) => ({
+  reply({ method, url, region, requestId }) {
     const [path = '', query] = url.split('?');
     const [, id, what = ''] = PATH.exec(path) ?? [];
     const known = ANSWERS[what];
@@ -32,7 +32,7 @@ export const lambda: Service = {
     const reply = send(status, requestId, { Type: 'User', Message: message });
     return { ...reply, headers: { ...reply.headers, 'x-amzn-ErrorType': type } };
   },
-};
+});
 
 /** By name or ARN, in the region of the call. */
 function find({ functions }: Account, region: string, id: string): DescribedFunction {
@@ -56,14 +56,19 @@ function showFunction(found: DescribedFunction): object {
 function showConfiguration({ arn, name, timeoutMs, environment, logGroup, settings }: DescribedFunction): object {
   const { description = '', runtime = 'nodejs24.x', state = 'Active', vpc } = settings;
   return {
-    ...{ FunctionName: name, FunctionArn: arn, Description: description, Runtime: runtime, State: state },
-    ...{ Role: settings.role, Handler: 'index.handler', Timeout: Math.ceil(timeoutMs / 1000), MemorySize: 256 },
-    ...{
-      LastModified: '2026-01-01T00:00:00.000+0000',
-      Version: '$LATEST',
-      PackageType: 'Zip',
-      Architectures: ['arm64'],
-    },
+    FunctionName: name,
+    FunctionArn: arn,
+    Description: description,
+    Runtime: runtime,
+    State: state,
+    Role: settings.role,
+    Handler: 'index.handler',
+    Timeout: Math.ceil(timeoutMs / 1000),
+    MemorySize: 256,
+    LastModified: '2026-01-01T00:00:00.000+0000',
+    Version: '$LATEST',
+    PackageType: 'Zip',
+    Architectures: ['arm64'],
     LastUpdateStatus: 'Successful',
     Environment: { Variables: environment },
     LoggingConfig: { LogFormat: 'Text', LogGroup: logGroup },
@@ -77,8 +82,11 @@ function showPolicy({ arn, settings: { permission = 'account' } }: DescribedFunc
   }
   const condition = { Condition: { StringEquals: { 'AWS:SourceAccount': ACCOUNT_ID } } };
   const statement = {
-    ...{ Sid: 'secrets-manager', Effect: 'Allow', Principal: { Service: 'secretsmanager.amazonaws.com' } },
-    ...{ Action: 'lambda:InvokeFunction', Resource: arn },
+    Sid: 'secrets-manager',
+    Effect: 'Allow',
+    Principal: { Service: 'secretsmanager.amazonaws.com' },
+    Action: 'lambda:InvokeFunction',
+    Resource: arn,
     ...(permission === 'account' ? condition : {}),
   };
   const Policy = JSON.stringify({ Version: '2012-10-17', Id: 'default', Statement: [statement] });

@@ -1,5 +1,5 @@
 /** CloudWatch Logs, as far as FilterLogEvents. */
-import { ServiceError } from '../secrets-manager/errors.ts';
+import { ServiceError } from '../http/service.ts';
 import { type JsonOperation, jsonService } from './json-service.ts';
 import type { LogEvent } from './log-store.ts';
 
@@ -40,7 +40,10 @@ const filterLogEvents: JsonOperation = (input, { logs, resources }) => {
 };
 
 const show = ({ id, stream, timestamp, message }: LogEvent) => ({
-  ...{ eventId: id, logStreamName: stream, timestamp, message },
+  eventId: id,
+  logStreamName: stream,
+  timestamp,
+  message,
   ingestionTime: timestamp,
 });
 

@@ -1,6 +1,6 @@
 /** AWS's Query protocols: a form in, XML out. STS, IAM, CloudFormation and RDS speak one, EC2 the other. */
-import { ServiceError } from '../secrets-manager/errors.ts';
-import { type Account, authorize, type Service, type ServiceReply } from './service.ts';
+import { ServiceError, type ServiceReply } from '../http/service.ts';
+import { type Account, type AccountService, authorize } from './account.ts';
 import { toXml, type XmlElements } from './xml.ts';
 
 /** The parameters of a request; a list is `Name.member.1`, or `Name.1` with EC2. */
@@ -58,9 +58,9 @@ export interface QueryServiceShape {
 export function queryService(
   { prefix, version, namespace, dialect }: QueryServiceShape,
   operations: Readonly<Record<string, QueryOperation>>,
-): Service {
-  return {
-    reply(request, account) {
+): AccountService {
+  return (account) => ({
+    reply(request) {
       const form = new URLSearchParams(request.body);
       const action = form.get('Action') ?? '';
       const operation = Object.hasOwn(operations, action) ? operations[action] : undefined;
@@ -91,7 +91,7 @@ export function queryService(
       const body = { Error: { Type: 'Sender', Code, Message: message }, RequestId: requestId };
       return send(status, 'ErrorResponse', namespace, body);
     },
-  };
+  });
 }
 
 const accessDenied = (dialect: 'ec2' | undefined) => (dialect === 'ec2' ? 'UnauthorizedOperation' : 'AccessDenied');

@@ -1,8 +1,8 @@
 /** RDS, as far as DescribeDBInstances and DescribeDBClusters. */
 import { ACCOUNT_ID } from '../account.ts';
-import { ServiceError } from '../secrets-manager/errors.ts';
+import { ServiceError } from '../http/service.ts';
+import type { DatabaseCluster, DatabaseInstance } from '../resources.ts';
 import { type QueryParameters, queryService } from './query-service.ts';
-import type { DatabaseCluster, DatabaseInstance } from './resources.ts';
 import { members, type XmlElements } from './xml.ts';
 
 const shape = { prefix: 'rds', version: '2014-10-31', namespace: 'http://rds.amazonaws.com/doc/2014-10-31/' };
@@ -64,9 +64,13 @@ function showInstance(instance: DatabaseInstance, region: string): XmlElements {
   const { id, host, port, engine = 'postgres', replicaOf, clusterId, vpcId, groups = [] } = instance;
   const shownGroups = groups.map((VpcSecurityGroupId) => ({ VpcSecurityGroupId, Status: 'active' }));
   return {
-    ...{ DBInstanceIdentifier: id, DBInstanceArn: `${arnPrefix(region)}:db:${id}` },
-    ...{ Engine: engine, DBInstanceStatus: 'available', Endpoint: { Address: host, Port: port } },
-    ...{ ReadReplicaSourceDBInstanceIdentifier: replicaOf, DBClusterIdentifier: clusterId },
+    DBInstanceIdentifier: id,
+    DBInstanceArn: `${arnPrefix(region)}:db:${id}`,
+    Engine: engine,
+    DBInstanceStatus: 'available',
+    Endpoint: { Address: host, Port: port },
+    ReadReplicaSourceDBInstanceIdentifier: replicaOf,
+    DBClusterIdentifier: clusterId,
     VpcSecurityGroups: members(shownGroups, 'VpcSecurityGroupMembership'),
     ...(vpcId === undefined ? {} : { DBSubnetGroup: { VpcId: vpcId } }),
   };
@@ -75,7 +79,12 @@ function showInstance(instance: DatabaseInstance, region: string): XmlElements {
 function showCluster(cluster: DatabaseCluster, region: string): XmlElements {
   const { id, host, readerHost, port, engine = 'aurora-postgresql' } = cluster;
   return {
-    ...{ DBClusterIdentifier: id, DBClusterArn: `${arnPrefix(region)}:cluster:${id}` },
-    ...{ Engine: engine, Status: 'available', Endpoint: host, ReaderEndpoint: readerHost, Port: port },
+    DBClusterIdentifier: id,
+    DBClusterArn: `${arnPrefix(region)}:cluster:${id}`,
+    Engine: engine,
+    Status: 'available',
+    Endpoint: host,
+    ReaderEndpoint: readerHost,
+    Port: port,
   };
 }

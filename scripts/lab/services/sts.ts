@@ -1,7 +1,7 @@
 /** STS, as far as GetCallerIdentity. */
 import { ACCOUNT_ID } from '../account.ts';
+import { CALLER } from './account.ts';
 import { queryService } from './query-service.ts';
-import { CALLER } from './service.ts';
 
 const shape = { prefix: 'sts', version: '2011-06-15', namespace: 'https://sts.amazonaws.com/doc/2011-06-15/' };
 

@@ -49,7 +49,9 @@ export async function deniedActions({ aws }: Context, calls: SimulatedCalls): Pr
     ActionNames: [...calls.actions],
     ResourceArns: [calls.resource],
     ContextEntries: Object.entries(calls.context).map(([ContextKeyName, value]) => ({
-      ...{ ContextKeyName, ContextKeyValues: [value], ContextKeyType: 'string' as const },
+      ContextKeyName,
+      ContextKeyValues: [value],
+      ContextKeyType: 'string' as const,
     })),
   });
   const call = new IAMClient(aws.settings).send(command);

@@ -1,7 +1,7 @@
 /** Checks that log in: what the server says to each credential, and what alternating users need besides. */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { RotationError } from '../../../shared/rotation/errors.ts';
+import { quotedName, type RotationError } from '../../../shared/rotation/errors.ts';
 import type { DatabaseSecret } from '../../../shared/secrets/database-secret.ts';
 import { isOnlyFromHere, type LoginProof, loginName } from '../login.ts';
 import { broken, type Finding, ok, unknown, warning } from './finding.ts';
@@ -33,55 +33,100 @@ export interface LoginFacts {
   readonly proof: LoginProof;
 }
 
+export interface TrustFacts {
+  /** Whether the function has certificates (DB_CA_FILE) that this machine was not given. */
+  readonly otherFile: boolean;
+  /** Whether the server has no TLS, and TLS_FALLBACK lets a secret without "ssl" do without. */
+  readonly fallenBack: boolean;
+}
+
 /** The connection and its protection, from the first login's outcome; pure. */
-export function judgeConnection({ secret, proof }: LoginFacts, trustsOtherFile: boolean): Finding[] {
-  if (proof.outcome !== 'failed') return [judgeProtection(secret)];
+export function judgeConnection({ secret, proof }: LoginFacts, trust: TrustFacts): Finding[] {
+  if (proof.outcome !== 'failed') return [judgeProtection(secret, trust)];
   const { error } = proof;
   if (error.code === 'TLS_UNTRUSTED_CERTIFICATE') {
-    const mayTrust = trustsOtherFile || /\.rds\.amazonaws\.com(\.cn)?$/.test(secret.host);
+    // Amazon's roots, which Lambda trusts and Node.js does not.
+    const mayTrust =
+      trust.otherFile ||
+      /\.rds\.amazonaws\.com(\.cn)?\.?$|\.rds\.[a-z0-9-]+\.amazonaws\.com\.cn\.?$/i.test(secret.host);
     const more = 'the function trusts more certificates than this machine; give them with --ca-file';
     return [mayTrust ? unknown('TLS', `${error.message} But ${more}.`) : broken('TLS', error.message, error.remedy)];
   }
   if (error.code.startsWith('TLS_')) return [broken('TLS', error.message, error.remedy)];
   if (isOnlyFromHere(error)) return [unknown('connection', `${error.message} (from this machine)`)];
-  return [judgeProtection(secret)];
+  // Refused before anything was sent, or before TLS was spoken of: nothing is known of it.
+  if (error.code === 'DATABASE_BEHIND_PROXY') return [];
+  return [judgeProtection(secret, trust)];
 }
 
-function judgeProtection({ ssl, host }: DatabaseSecret): Finding {
-  if (ssl !== false) return ok('TLS', `the certificate of ${host} is trusted and is for that name`);
-  const remedy = 'Turn TLS on in the server and remove "ssl": false from the secret.';
-  return warning('TLS', 'the secret says "ssl": false, so everything but the password\'s proof goes in clear', remedy);
+function judgeProtection({ ssl, host }: DatabaseSecret, { fallenBack }: TrustFacts): Finding {
+  const clear = "so everything but the password's proof goes in clear";
+  if (ssl === false) {
+    const remedy = 'Turn TLS on in the server and remove "ssl": false from the secret.';
+    return warning('TLS', `the secret says "ssl": false, ${clear}`, remedy);
+  }
+  if (fallenBack) {
+    const remedy = 'Turn TLS on in the server, then take TLS_FALLBACK=allow from the function.';
+    return warning('TLS', `${host} has no TLS and TLS_FALLBACK=allow does without, ${clear}`, remedy);
+  }
+  return ok('TLS', `the certificate of ${host} is trusted and is for that name`);
 }
 
-/** What a login with one labelled credential says; pure. */
-export function judgeLogin({ label, secret, proof }: LoginFacts, alternating: boolean): Finding {
+/** What the server says to each labelled credential, judged together: one alone would mislead; pure. */
+export function judgeLogins(logins: readonly LoginFacts[], { name, alternating }: LoginContext): Finding[] {
+  const find = (label: Label) => logins.find((login) => login.label === label);
+  return logins.map((login) => {
+    const check = `login ${login.label}`;
+    const { proof } = login;
+    const user = loginName(login.secret);
+    switch (proof.outcome) {
+      case 'accepted': {
+        if (proof.unfit === undefined) return ok(check, `the server accepts ${user}`);
+        const fault = `the server accepts ${user}, but not for a rotation: ${proof.unfit.message}`;
+        return broken(check, fault, proof.unfit.remedy);
+      }
+      case 'refused':
+        return login.label === 'AWSCURRENT'
+          ? judgeRefusedCurrent(login, logins, name)
+          : judgeRefusal(login, find('AWSCURRENT'), alternating);
+      case 'failed':
+        return judgeFailure(check, proof.error);
+      default: {
+        const never: never = proof;
+        return never;
+      }
+    }
+  });
+}
+
+export interface LoginContext {
+  /** Of the secret. */
+  readonly name: string;
+  readonly alternating: boolean;
+}
+
+function judgeRefusedCurrent({ label, secret }: LoginFacts, logins: readonly LoginFacts[], name: string): Finding {
+  const message = `the server refuses the password of ${loginName(secret)}, which applications read`;
+  const other = logins.find(({ proof }) => proof.outcome === 'accepted');
+  if (other !== undefined) {
+    const why = other.label === 'AWSPREVIOUS' ? ', as after a restore from a snapshot or a wrong put-secret-value' : '';
+    const remedy = `Move AWSCURRENT to the version whose password the server has: rotation doctor ${name} --fix`;
+    return broken(`login ${label}`, `${message}, and accepts the one of ${other.label}${why}`, remedy);
+  }
+  const remedy = `As an administrator set the password that AWSCURRENT holds, in psql: \\password ${quotedName(secret.username)}`;
+  return broken(`login ${label}`, message, remedy);
+}
+
+function judgeRefusal({ label, secret }: LoginFacts, current: LoginFacts | undefined, alternating: boolean): Finding {
   const check = `login ${label}`;
   const name = loginName(secret);
-  switch (proof.outcome) {
-    case 'accepted':
-      return ok(check, `the server accepts ${name}`);
-    case 'refused':
-      return judgeRefusal(label, name, secret, alternating);
-    case 'failed':
-      return judgeFailure(check, proof.error);
-    default: {
-      const never: never = proof;
-      return never;
-    }
-  }
-}
-
-function judgeRefusal(label: Label, name: string, { username }: DatabaseSecret, alternating: boolean): Finding {
-  const check = `login ${label}`;
-  if (label === 'AWSPENDING') return ok(check, `the server does not know the password of ${name} yet`);
-  if (label === 'AWSPREVIOUS' && !alternating)
-    return ok(check, `the server refuses ${name}, as it should: it was replaced`);
-  if (label === 'AWSPREVIOUS') {
+  if (label === 'AWSPENDING') return ok(check, `the server does not know the password of ${name}, or not yet`);
+  if (alternating) {
     const remedy = 'The next rotation sets it; applications that still hold it must read the secret again.';
     return warning(check, `the server refuses ${name}, the other of the two logins`, remedy);
   }
-  const remedy = `If AWSPENDING's login works: rotation doctor --fix. Else set the password that AWSCURRENT holds, in psql: \\password ${username}`;
-  return broken(check, `the server refuses the password of ${name}, which applications read`, remedy);
+  if (current?.proof.outcome !== 'accepted') return ok(check, `the server refuses ${name} too`);
+  return ok(check, `the server refuses ${name}, as it should: it was replaced`);
 }
 
 function judgeFailure(check: string, error: RotationError): Finding {

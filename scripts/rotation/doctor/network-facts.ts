@@ -46,7 +46,9 @@ export async function networkOf(context: Context, of: RotationFunction, host: st
     const call = client.send(new ec2.DescribeSecurityGroupsCommand({ GroupIds: [...ids] }));
     const { SecurityGroups = [] } = await asking('ec2:DescribeSecurityGroups', call);
     return SecurityGroups.map(({ GroupId = '', IpPermissions = [], IpPermissionsEgress = [] }) => ({
-      ...{ id: GroupId, ingress: rulesOf(IpPermissions), egress: rulesOf(IpPermissionsEgress) },
+      id: GroupId,
+      ingress: rulesOf(IpPermissions),
+      egress: rulesOf(IpPermissionsEgress),
     }));
   };
   const routes = async (filters: Readonly<Record<string, string>>): Promise<Route[] | undefined> => {

@@ -25,7 +25,9 @@ export interface RoleFacts {
 export async function checkRole(context: Context, facts: RoleFacts): Promise<Finding[]> {
   const { secret, functionArn, roleArn, superuserSecretArn } = facts;
   const onSecret: SimulatedCalls = {
-    ...{ roleArn, actions: ON_THE_SECRET, resource: secret.ARN },
+    roleArn,
+    actions: ON_THE_SECRET,
+    resource: secret.ARN,
     context: { 'secretsmanager:resource/AllowRotationLambdaArn': functionArn },
   };
   const findings = [judgeRole('role policy', onSecret, await ask(deniedActions(context, onSecret)))];

@@ -6,7 +6,7 @@ import { readVersion, type Secret } from '../secrets.ts';
 import { findPending, lastFailure } from '../status-facts.ts';
 import { ask } from './aws-facts.ts';
 import type { Label } from './database-checks.ts';
-import { broken, type Finding, ok, unknown } from './finding.ts';
+import { broken, type Finding, ok, unknown, warning } from './finding.ts';
 import type { LabelFacts } from './secret-checks.ts';
 
 export async function labelsOf(context: Context, secret: Secret): Promise<LabelFacts> {
@@ -30,10 +30,14 @@ export async function readLogin(context: Context, { ARN }: Secret, label: Label)
   }
   try {
     const secret = parseDatabaseSecret(version.value.text);
-    const { username, engine, host, port } = secret;
-    return { secret, finding: ok('value', `it is the login ${username} for ${engine} at ${host}:${port}`) };
+    const { username, engine, host, port, misspelt } = secret;
+    const what = `it is the login ${username} for ${engine} at ${host}:${port}`;
+    if (misspelt.length === 0) return { secret, finding: ok('value', what) };
+    const keys = misspelt.map((key) => `"${key}"`).join(', ');
+    const remedy = 'Write keys in lower case: aws secretsmanager put-secret-value';
+    return { secret, finding: warning('value', `${what}, but ${keys} has no effect, for its case`, remedy) };
   } catch (error) {
     if (!(error instanceof RotationError)) throw error;
-    return { secret: undefined, finding: broken('value', error.message, error.remedy) };
+    return { secret: undefined, finding: broken('value', error.message, error.with({ secretArn: ARN }).remedy) };
   }
 }

@@ -55,12 +55,21 @@ export function judgeLabels(facts: LabelFacts, now: Date): Finding {
   const { versionId, since, hasValue } = pending;
   const age = since === undefined ? '' : ` since ${moment(since)} (${distance(since, now)})`;
   const what = `AWSPENDING is on version ${shortId(versionId)}, ${hasValue ? 'with' : 'without'} a value,${age}`;
+  if (isRetired(facts)) {
+    const retired = `AWSPENDING is on version ${shortId(versionId)}, which is AWSPREVIOUS: no rotation sets a retired password`;
+    return broken('labels', retired, `rotation doctor ${name} --fix`);
+  }
   if (isStuck(facts, now)) return broken('labels', `${what} and nobody works on it`, `rotation doctor ${name} --fix`);
   if (failure !== undefined) {
     const remedy = failure.remedy ?? "Look at the function's log.";
     return broken('labels', `${what}: ${failure.step} failed with ${failure.code}: ${failure.message}`, remedy);
   }
   return warning('labels', `${what}: a rotation is under way`, 'Wait for it, or watch it: rotation status --watch');
+}
+
+/** As after a rollback by hand: what was replaced is to be set again, which every step refuses (PENDING_RETIRED). */
+export function isRetired({ pending, stages }: Pick<LabelFacts, 'pending' | 'stages'>): boolean {
+  return pending !== undefined && pending.versionId === versionWith(stages, 'AWSPREVIOUS');
 }
 
 /** Whether AWSPENDING may be taken off without pulling it from under a rotation that runs. */
@@ -85,11 +94,7 @@ export function judgeSchedule({ Name, RotationRules, NextRotationDate, RotationE
     return warning('schedule', 'there is none: it rotates only when somebody says so', remedy);
   }
   try {
-    parseSchedule({
-      ...(days === undefined ? {} : { AutomaticallyAfterDays: days }),
-      ...(expression === undefined ? {} : { ScheduleExpression: expression }),
-      ...(Duration === undefined ? {} : { Duration }),
-    });
+    parseSchedule({ AutomaticallyAfterDays: days, ScheduleExpression: expression, Duration });
   } catch (error) {
     if (!(error instanceof ScheduleSyntaxError)) throw error;
     return broken('schedule', error.message, `rotation attach ${Name} --schedule 'rate(30 days)'`);

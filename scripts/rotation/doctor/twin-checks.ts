@@ -25,7 +25,7 @@ export interface TwinFacts {
 }
 
 /** Whether the superuser secret can be read and is for the same server; no login is made. */
-export async function checkSuperuserSecret(context: Context, secret: DatabaseSecret) {
+export async function checkSuperuserSecret(context: Context, secret: DatabaseSecret, secretArn: string) {
   const superusers = superuserSecrets(context.aws.secretsManager, new Deadline(PATIENCE_MS));
   const current: Credential = { label: 'current', versionId: '', secret };
   try {
@@ -33,13 +33,18 @@ export async function checkSuperuserSecret(context: Context, secret: DatabaseSec
     const finding = ok('superuser secret', `it holds ${loginName(superuser.secret)}, on the same server`);
     return { finding, superusers, current, superuser };
   } catch (error) {
-    return { finding: judge('superuser secret', error), superusers, current, superuser: undefined };
+    return { finding: judge('superuser secret', error, secretArn), superusers, current, superuser: undefined };
   }
 }
 
 /** The function's own code decides; nothing is changed. */
 export async function checkTwin(context: Context, facts: TwinFacts): Promise<Finding[]> {
-  const { finding: found, superusers, current, superuser } = await checkSuperuserSecret(context, facts.current);
+  const {
+    finding: found,
+    superusers,
+    current,
+    superuser,
+  } = await checkSuperuserSecret(context, facts.current, facts.secretArn);
   if (superuser === undefined) return [found];
   if (!facts.currentWorks) return [found, unknown('twin', "AWSCURRENT's login comes first, and it was not accepted")];
   return [found, await planNextTurn(context, current, superuser, superusers, facts)];
@@ -64,7 +69,13 @@ async function planNextTurn(
     const [base, twin] = next.length > now.length ? [now, next] : [next, now];
     const outcome = await withLogin(superuser, (roles) =>
       // nextUsername has proven it, if it had to be proven by a login.
-      roles.twins.preview({ base, twin, username: next, proven: () => Promise.resolve(true) }),
+      roles.twins.preview({
+        base,
+        twin,
+        username: next,
+        database: current.secret.dbname,
+        proven: () => Promise.resolve(true),
+      }),
     );
     if (!outcome.accepted) {
       const remedy = 'Rotate or correct the superuser secret that "masterarn" names.';
@@ -76,7 +87,7 @@ async function planNextTurn(
       return warning(
         'twin',
         what,
-        `Hand them over: npm run adopt-clone -- --base ${base} (docs/adopting-aws-clones.md).`,
+        `Hand them over: npm run adopt-clone -- --base ${shellWord(base)} (docs/adopting-aws-clones.md).`,
       );
     }
     const what = exists ? `${statements} of its settings will be brought in line` : 'it will be created';
@@ -85,12 +96,13 @@ async function planNextTurn(
       `${superuser.secret.username} may set the password of ${next}${statements > 0 ? `; ${what}` : ''}`,
     );
   } catch (error) {
-    return judge('twin', error);
+    return judge('twin', error, secretArn);
   }
 }
 
-function judge(check: string, error: unknown): Finding {
-  if (!(error instanceof RotationError)) throw error;
+function judge(check: string, thrown: unknown, secretArn: string): Finding {
+  if (!(thrown instanceof RotationError)) throw thrown;
+  const error = thrown.with({ secretArn });
   if (isOnlyFromHere(error)) return unknown(check, `no login from this machine now (${error.code})`);
   if (isOwnCall(error)) return unknown(check, `${error.message} (asked with the credentials of this machine)`);
   return broken(check, error.message, error.remedy);
@@ -101,4 +113,9 @@ function isOwnCall({ code, facts }: RotationError): boolean {
   if (/^SECRETS_MANAGER_|^SECRET_(ACCESS_DENIED|KEY_UNUSABLE)$/.test(code)) return true;
   // RDS's refusal has a reason; what RDS does not know has none.
   return code === 'SUPERUSER_SECRET_UNUSABLE' && facts.reason !== undefined;
+}
+
+/** One word of a shell's command line, whatever is in it. */
+function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

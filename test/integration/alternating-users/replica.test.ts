@@ -33,7 +33,7 @@ async function readingFromReplica(scope: ReturnType<typeof roleScope>, timeoutMs
   const hosts = hostsEnvironment({ [PRIMARY]: primary.host, [REPLICA]: replica.host });
   const app = await twins(bench, scope, {
     environment: { AWS_ENDPOINT_URL_RDS: bench.lab.endpoint, ...hosts },
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    timeoutMs,
     members: { host: REPLICA, port: replica.port },
     superuserMembers: { host: PRIMARY },
   });

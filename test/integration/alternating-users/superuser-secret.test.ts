@@ -53,7 +53,8 @@ describe('a superuser secret that is of no use is told apart, and nothing change
     await app.superuserSecret.putText(text);
     const failure = await app.refused('SECRET_MALFORMED');
     expect(failure).toMatchObject({
-      ...{ step: 'setSecret', credential: 'superuser' },
+      step: 'setSecret',
+      credential: 'superuser',
       remedy: expect.stringContaining(`--secret-id ${app.superuserSecret.arn}`),
     });
     expect(JSON.stringify(failure)).not.toContain('hunter2');
@@ -64,7 +65,8 @@ describe('a superuser secret that is of no use is told apart, and nothing change
     const app = await twins(bench, scope);
     await bench.client.send(new DeleteSecretCommand({ SecretId: app.superuserSecret.arn }));
     expect(await app.refused('SECRET_IN_WRONG_STATE')).toMatchObject({
-      ...{ step: 'setSecret', credential: 'superuser' },
+      step: 'setSecret',
+      credential: 'superuser',
       remedy: expect.stringContaining(`--secret-id ${app.superuserSecret.arn}`),
     });
     await bench.client.send(new RestoreSecretCommand({ SecretId: app.superuserSecret.arn }));

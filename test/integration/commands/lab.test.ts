@@ -10,7 +10,7 @@ import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../../scripts/lab/database/server.ts';
 import { clientOf, eventually } from '../../support/secrets-lab-client.ts';
-import { passwordsIn, RunningCommand } from './running-command.ts';
+import { ProjectCommand, passwordsIn } from './project-command.ts';
 
 const LAB = 'scripts/lab.ts';
 const SINGLE_USER = 'arn:aws:lambda:us-east-1:123456789012:function:postgres-rotation-single-user';
@@ -23,7 +23,7 @@ interface Ready {
   readonly secrets: readonly { readonly name: string; readonly arn: string; readonly strategy: string }[];
 }
 
-async function ready(lab: RunningCommand): Promise<Ready> {
+async function ready(lab: ProjectCommand): Promise<Ready> {
   return JSON.parse(await lab.printed(/^.*\n/));
 }
 
@@ -60,7 +60,7 @@ async function query(login: Record<string, string>, sql: string) {
 
 describe('npm run lab', () => {
   it('--json prints one line for programs, and an AWS client then rotates both secrets', async () => {
-    await using lab = await RunningCommand.start(LAB, ['--json']);
+    await using lab = await ProjectCommand.start(LAB, ['--json']);
     const { endpoint, functions, secrets, database } = await ready(lab);
     expect(new URL(endpoint).hostname).toBe('127.0.0.1');
     expect(database).toMatchObject({ kind: 'embedded', host: '127.0.0.1' });
@@ -91,7 +91,7 @@ describe('npm run lab', () => {
   });
 
   it('prints commands to paste, shows rotations as they happen, and is gone after Ctrl-C', async () => {
-    await using lab = await RunningCommand.start(LAB);
+    await using lab = await ProjectCommand.start(LAB);
     const guide = await lab.printed('Ctrl-C ends the lab');
     for (const part of [
       SINGLE_USER,
@@ -113,7 +113,7 @@ describe('npm run lab', () => {
     expect(lab.stdout).toMatch(/setSecret +\d+ m?s {2}logged in with AWSCURRENT, set the new password/);
 
     // The operator's command asks other services too, all of them the lab's.
-    await using doctor = await RunningCommand.start('scripts/rotation.ts', ['doctor', 'lab/billing'], environment);
+    await using doctor = await ProjectCommand.start('scripts/rotation.ts', ['doctor', 'lab/billing'], environment);
     expect(await doctor.exitCode(), doctor.stdout + doctor.stderr).toBe(0);
     expect(doctor.stdout).toContain('Nothing is broken');
 
@@ -131,13 +131,13 @@ describe('npm run lab', () => {
   });
 
   it('--time-scale lets a schedule be watched', async () => {
-    await using lab = await RunningCommand.start(LAB, ['--time-scale', '7200']);
+    await using lab = await ProjectCommand.start(LAB, ['--time-scale', '7200']);
     await lab.printed(/lab\/billing [0-9a-f]{8} {2}rotation succeeded/);
     expect(await lab.interrupt()).toBe(130);
   });
 
   it('--help lists every option', async () => {
-    await using lab = await RunningCommand.start(LAB, ['--help']);
+    await using lab = await ProjectCommand.start(LAB, ['--help']);
     expect(await lab.exitCode()).toBe(0);
     for (const option of ['--port', '--postgres', '--no-seed', '--time-scale', '--json'])
       expect(lab.stdout).toContain(option);
@@ -147,7 +147,7 @@ describe('npm run lab', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    await using lab = await RunningCommand.start(LAB, ['--port', String(port)]);
+    await using lab = await ProjectCommand.start(LAB, ['--port', String(port)]);
     expect(await lab.exitCode()).toBe(1);
     expect(lab.stderr).toBe(`The lab needs port ${port}, which another process has: choose one with --port.\n`);
     expect(await lab.leftovers()).toEqual([]);
@@ -155,7 +155,7 @@ describe('npm run lab', () => {
   });
 
   it('says in a sentence that nothing answers at the URL, without the password', async () => {
-    await using lab = await RunningCommand.start(LAB, [
+    await using lab = await ProjectCommand.start(LAB, [
       '--no-seed',
       '--postgres',
       'postgres://me:hush-hush@localhost:1',
@@ -169,7 +169,7 @@ describe('npm run lab', () => {
 
   it.each([
     ['an unknown option', ['--sedd'], "Unknown option '--sedd'."],
-    ['an argument', ['twice'], "Unexpected argument 'twice'."],
+    ['an argument', ['twice'], 'No more than 0 arguments were needed, found 1.'],
     ['a port that is none', ['--port', '70000'], '--port needs a whole number from 0 to 65535, and got "70000".'],
     ['a time scale of 0', ['--time-scale', '0'], '--time-scale needs a number from 0.001 to 1000000, and got "0".'],
     [
@@ -178,7 +178,7 @@ describe('npm run lab', () => {
       '--postgres needs embedded, container or a URL postgres://superuser@host:port/database.',
     ],
   ])('refuses %s with exit code 2', async (_, args, sentence) => {
-    await using lab = await RunningCommand.start(LAB, args);
+    await using lab = await ProjectCommand.start(LAB, args);
     expect(await lab.exitCode()).toBe(2);
     expect(lab.stderr).toBe(`${sentence}\n\`npm run lab -- --help\` lists the options.\n`);
     expect(lab.stdout).toBe('');
@@ -188,7 +188,7 @@ describe('npm run lab', () => {
 describe("on somebody else's server", () => {
   it('makes its roles, and drops them when it ends', async () => {
     await using server = await startPostgres({ source: 'embedded' });
-    await using lab = await RunningCommand.start(LAB, ['--json', '--postgres', urlOf(server)], passwordOf(server));
+    await using lab = await ProjectCommand.start(LAB, ['--json', '--postgres', urlOf(server)], passwordOf(server));
     const { endpoint, database } = await ready(lab);
     expect(database).toMatchObject({ kind: 'url', port: server.port });
     expect(lab.stderr).toBe(
@@ -207,14 +207,14 @@ describe("on somebody else's server", () => {
   it('never takes over a role that is there, nor drops it', async () => {
     await using server = await startPostgres({ source: 'embedded' });
     await server.query('CREATE ROLE lab_billing_clone');
-    await using lab = await RunningCommand.start(LAB, ['--json', '--postgres', urlOf(server)], passwordOf(server));
+    await using lab = await ProjectCommand.start(LAB, ['--json', '--postgres', urlOf(server)], passwordOf(server));
     expect(await lab.exitCode()).toBe(1);
     expect(lab.stderr).toContain(
       'the server already has lab_billing_clone: DROP OWNED BY lab_billing_clone; DROP ROLE lab_billing_clone; or use --no-seed.',
     );
     expect(await labRoles(server)).toEqual(['lab_billing_clone']);
 
-    await using bare = await RunningCommand.start(
+    await using bare = await ProjectCommand.start(
       LAB,
       ['--json', '--no-seed', '--postgres', urlOf(server)],
       passwordOf(server),

@@ -30,7 +30,9 @@ it('attaches to the function of the stack, has it log in, and rotates nothing', 
   expect(stdout).toContain('schedule  none → rate(30 days)');
   expect(stdout).toMatch(/Attached test-\S+: the function logs in with its password\.\n$/);
   expect(await describeSecret(here.secret.arn)).toMatchObject({
-    ...{ RotationEnabled: true, RotationLambdaARN: single, RotationRules: { ScheduleExpression: 'rate(30 days)' } },
+    RotationEnabled: true,
+    RotationLambdaARN: single,
+    RotationRules: { ScheduleExpression: 'rate(30 days)' },
   });
   expect(await here.secret.labels()).toEqual(before);
   expect(command.written).not.toContain(here.role.password);
@@ -42,7 +44,10 @@ it('takes the alternating-users function for a secret that names a superuser sec
   const { exitCode, answer } = await command.json(['attach', pair.secret.arn, ...STACK]);
   expect(exitCode).toBe(0);
   expect(answer).toMatchObject({
-    ...{ strategy: 'alternating-users', function: alternating, outcome: 'attached', test: { outcome: 'succeeded' } },
+    strategy: 'alternating-users',
+    function: alternating,
+    outcome: 'attached',
+    test: { outcome: 'succeeded' },
   });
   expect(answer.findings).toContainEqual(expect.objectContaining({ check: 'superuser secret', state: 'ok' }));
 });
@@ -54,7 +59,9 @@ it('rotates at once where told to, by the schedule and window given', async () =
   expect(exitCode).toBe(0);
   expect(stdout).toContain('it was rotated');
   expect((await describeSecret(here.secret.arn)).RotationRules).toEqual({
-    ...{ ScheduleExpression: 'cron(0 4 ? * SUN *)', Duration: '2h', AutomaticallyAfterDays: expect.any(Number) },
+    ScheduleExpression: 'cron(0 4 ? * SUN *)',
+    Duration: '2h',
+    AutomaticallyAfterDays: expect.any(Number),
   });
   await expectWorking(here);
 });
@@ -112,18 +119,39 @@ it('refuses a function that Secrets Manager may not invoke, with the command tha
   expect((await describeSecret(here.secret.arn)).RotationEnabled).toBeUndefined();
 });
 
-it('tells what the function says where the current password does not work', async () => {
+it('attaches nothing whose current password does not work', async () => {
   await using here = await unattached();
   await server.query(`ALTER ROLE "${here.role.name}" PASSWORD 'changed-behind-the-secret'`);
   const { exitCode, stdout } = await command.run(['attach', here.secret.arn, ...STACK]);
+  expect(exitCode).toBe(4);
+  expect(stdout).toMatch(/Refused: login AWSCURRENT: the server refuses the password .* Nothing was changed\./);
+  expect((await describeSecret(here.secret.arn)).RotationEnabled).toBeUndefined();
+});
+
+it('tells what the function says where it was told not to log in, and does not claim that anything was replaced', async () => {
+  await using here = await unattached();
+  await server.query(`ALTER ROLE "${here.role.name}" PASSWORD 'changed-behind-the-secret'`);
+  const { exitCode, stdout } = await command.run(['attach', here.secret.arn, ...STACK, '--no-login']);
   expect(exitCode).toBe(3);
-  expect(stdout).toMatch(/but testSecret failed: PASSWORD_NOT_ACCEPTED\n {2}what happened .*\n {2}what to do /);
+  expect(stdout).toMatch(
+    /but testSecret failed: PASSWORD_NOT_ACCEPTED\n {2}what happened .*\n.*no password was replaced/,
+  );
+  expect(stdout).not.toMatch(/setSecret|has replaced/);
+});
+
+it('asks where the database is out of reach from here, and says that it is not known', async () => {
+  await using here = await unattached();
+  await here.secret.put({ port: 1 });
+  const { exitCode, stderr, stdout } = await command.run(['attach', here.secret.arn, '--stack', 'my-rotation']);
+  expect(stdout).toMatch(/unknown +login AWSCURRENT +could not be checked: no login from this machine/);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringMatching(/Attach test-\S+\?.*\n.*--yes/) });
 });
 
 it('refuses secrets that are no login, and half a choice of function', async () => {
   const nonsense = await bench.store({ strategy: 'single-user' }, '{"apiKey":"k"}');
   expect(await command.run(['attach', nonsense.arn, ...STACK])).toMatchObject({
-    ...{ exitCode: 4, stderr: expect.stringMatching(/engine: a string was needed, found nothing/) },
+    exitCode: 4,
+    stderr: expect.stringMatching(/engine: a string was needed, found nothing/),
   });
   await using here = await unattached();
   const refusals: [args: string[], exitCode: number, words: RegExp][] = [
@@ -139,7 +167,9 @@ it('refuses secrets that are no login, and half a choice of function', async () 
   const outcomes = refusals.map(async ([args, exitCode, words]) => {
     const { stdout, stderr, ...ended } = await command.run(['attach', here.secret.arn, ...args, '--yes']);
     expect({ args, ...ended, words: words.exec(stdout + stderr)?.[0] }).toEqual({
-      ...{ args, exitCode, words: expect.any(String) },
+      args,
+      exitCode,
+      words: expect.any(String),
     });
   });
   await Promise.all(outcomes);

@@ -67,7 +67,8 @@ describe('rotation', () => {
   ])('answers %j, which makes no sense, as JSON and nothing else with --json', async (args, words) => {
     const { exitCode, stdout, stderr } = await command.run([...args, '--json']);
     expect({ exitCode, stderr, answer: JSON.parse(stdout) }).toEqual({
-      ...{ exitCode: 2, stderr: '' },
+      exitCode: 2,
+      stderr: '',
       answer: { error: { code: 'USAGE', message: expect.stringMatching(words), exitCode: 2 } },
     });
   });
@@ -80,7 +81,7 @@ describe('rotation', () => {
 
   it('takes the profile that --profile names', async () => {
     const { stderr } = await command.run(['status', 'a', '--profile', 'not-configured']);
-    expect(stderr).toMatch(/no credentials were found/);
+    expect(stderr).toMatch(/there is no profile not-configured/);
   });
 });
 

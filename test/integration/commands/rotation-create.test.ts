@@ -36,11 +36,17 @@ it('stores the JSON that rotation functions read, proven by a login, with key, t
     `Stored ${name}: ${role.name}@${server.host}:${server.port}/${role.database}; its login works.`,
   );
   expect(await read(name)).toEqual({
-    ...{ engine: 'postgres', host: server.host, port: server.port, username: role.name },
-    ...{ password: role.password, dbname: role.database, ssl: false },
+    engine: 'postgres',
+    host: server.host,
+    port: server.port,
+    username: role.name,
+    password: role.password,
+    dbname: role.database,
+    ssl: false,
   });
   expect(await bench.client.send(new DescribeSecretCommand({ SecretId: name }))).toMatchObject({
-    ...{ KmsKeyId: 'alias/shop', Description: 'The shop' },
+    KmsKeyId: 'alias/shop',
+    Description: 'The shop',
     Tags: [
       { Key: 'team', Value: 'payments' },
       { Key: 'stage', Value: 'a=b' },
@@ -56,7 +62,8 @@ it('makes what attach and now take', async () => {
   const name = freshName('create/whole');
   const args = ['create', name, ...plain(), '--username', role.name, '--password-stdin'];
   expect(await command.json(args, { stdin: role.password })).toMatchObject({
-    ...{ exitCode: 0, answer: { secret: name, arn: expect.stringMatching(/^arn:/), login: 'accepted', replicas: [] } },
+    exitCode: 0,
+    answer: { secret: name, arn: expect.stringMatching(/^arn:/), login: 'accepted', replicas: [] },
   });
   const functionArn = bench.function({ strategy: 'single-user' });
   expect((await command.run(['attach', name, '--function', functionArn, '--yes'])).exitCode).toBe(0);
@@ -86,14 +93,12 @@ it('stores nothing where the server can not be reached, and stores unproven with
   const unproven = await command.run([...args, '--no-login'], { stdin: 'never-to-be-seen' });
   expect(unproven).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('was not tried (--no-login)') });
   expect(await read(name)).toEqual({
-    ...{
-      engine: 'postgres',
-      host: '127.0.0.1',
-      port: 1,
-      username: 'shop',
-      password: 'never-to-be-seen',
-      dbname: 'postgres',
-    },
+    engine: 'postgres',
+    host: '127.0.0.1',
+    port: 1,
+    username: 'shop',
+    password: 'never-to-be-seen',
+    dbname: 'postgres',
   });
   expect((await command.run([...args, '--no-login'], { stdin: 'never-to-be-seen' })).exitCode).toBe(1);
   expect(command.written).not.toContain('never-to-be-seen');

@@ -81,7 +81,8 @@ describe('rotation doctor', () => {
   it('finds all that is wrong with a function', async () => {
     await using here = await attached();
     await redeploy(here.secret.arn, {
-      ...{ timeoutMs: 10_000, environment: { PASSWORD_LENGTH: 'long' } },
+      timeoutMs: 10_000,
+      environment: { PASSWORD_LENGTH: 'long' },
       settings: { permission: 'none', runtime: 'nodejs20.x', reservedConcurrency: 2 },
     });
     const { find, exitCode } = await examine(here.secret.arn, '--no-login');
@@ -143,7 +144,8 @@ describe('rotation doctor', () => {
   it('finds a secret without a function, and one that is no login', async () => {
     await using bare = await arrange(bench, server, { strategy: 'single-user' });
     expect((await examine(bare.secret.arn)).find('rotation')).toMatchObject({
-      ...{ state: 'broken', remedy: expect.stringContaining('rotation attach') },
+      state: 'broken',
+      remedy: expect.stringContaining('rotation attach'),
     });
     await bare.secret.putText('{"engine":"postgres","host":"h","username":"u"}');
     const { exitCode, find } = await examine(bare.secret.arn);
@@ -198,11 +200,13 @@ describe('rotation doctor', () => {
       message: expect.stringContaining('no route out'),
     });
     expect(shut.find('security groups')).toMatchObject({
-      ...{ state: 'broken', remedy: expect.stringContaining(`--port ${server.port} --source-group sg-function`) },
+      state: 'broken',
+      remedy: expect.stringContaining(`--port ${server.port} --source-group sg-function`),
     });
 
     resources.securityGroups.splice(1, 1, {
-      ...{ id: 'sg-database', vpcId },
+      id: 'sg-database',
+      vpcId,
       ingress: [{ ports: [server.port, server.port], groups: ['sg-function'] }],
     });
     resources.vpcEndpoints.push({ id: 'vpce-1', vpcId, service: 'com.amazonaws.us-east-1.secretsmanager' });
@@ -212,7 +216,10 @@ describe('rotation doctor', () => {
       ingress: [{ ports: [443, 443], groups: ['sg-function'] }],
     });
     resources.vpcEndpoints.splice(0, 1, {
-      ...{ id: 'vpce-1', vpcId, service: 'com.amazonaws.us-east-1.secretsmanager', groups: ['sg-endpoint'] },
+      id: 'vpce-1',
+      vpcId,
+      service: 'com.amazonaws.us-east-1.secretsmanager',
+      groups: ['sg-endpoint'],
     });
     const open = await examine(here.secret.arn, '--no-login');
     expect(open.find('way to Secrets Manager')).toMatchObject({
@@ -309,7 +316,8 @@ describe('rotation doctor of a superuser secret that RDS manages', () => {
     bench.lab.resources.databases.push({ id: 'managed', host: server.host, port: server.port, vpcId: 'v', groups: [] });
     const known = await examine(pair.secret.arn);
     expect(known.find('superuser secret')).toMatchObject({
-      ...{ state: 'ok', message: expect.stringContaining(`${username}@${server.host}:${server.port}`) },
+      state: 'ok',
+      message: expect.stringContaining(`${username}@${server.host}:${server.port}`),
     });
     expect(command.written).not.toContain(password);
   });
@@ -338,7 +346,8 @@ describe('rotation doctor --fix', () => {
 
   it('refuses --yes without it', async () => {
     expect(await command.run(['doctor', 'a', '--yes'])).toMatchObject({
-      ...{ exitCode: 2, stderr: expect.stringContaining('--yes goes with --fix.') },
+      exitCode: 2,
+      stderr: expect.stringContaining('--yes goes with --fix.'),
     });
   });
 
@@ -358,7 +367,10 @@ describe('rotation doctor --fix', () => {
     const value = JSON.stringify({ ...JSON.parse(await here.secret.text()), password: pending });
     await bench.client.send(
       new PutSecretValueCommand({
-        ...{ SecretId: here.secret.arn, ClientRequestToken: token, SecretString: value, VersionStages: ['AWSPENDING'] },
+        SecretId: here.secret.arn,
+        ClientRequestToken: token,
+        SecretString: value,
+        VersionStages: ['AWSPENDING'],
       }),
     );
     await server.query(`ALTER ROLE "${here.role.name}" PASSWORD '${pending}'`);

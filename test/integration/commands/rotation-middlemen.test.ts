@@ -85,6 +85,25 @@ describe.skipIf(!pgBouncerIsHere())('before a pooler', () => {
   });
 });
 
+it('an endpoint of RDS Proxy is known by its name, and nothing is sent to it', async () => {
+  await using scope = roleScope(server);
+  const role = await scope.createAppRole();
+  const host = 'shop.proxy-abcdefghijkl.us-east-1.rds.amazonaws.com';
+  const name = freshName('create/rds-proxy');
+  const args = ['create', name, '--host', host, '--username', role.name, '--password-stdin'];
+  const created = await command.run(args, { stdin: role.password });
+  expect(created).toMatchObject({ exitCode: 4, stderr: expect.stringMatching(/proxy.*nothing was stored\./i) });
+
+  await using here = await arrange(bench, server, STRATEGY, { members: { host } });
+  const attached = await command.json(['attach', here.secret.arn, '--function', newFunction(), '--yes']);
+  const ofLogin = { check: 'login AWSCURRENT', state: 'broken', ...matching({ message: /proxy/i, remedy: /"host"/ }) };
+  expect(attached.exitCode).toBe(4);
+  expect(attached.answer.findings).toContainEqual(ofLogin);
+  const { answer } = await command.json(['doctor', here.secret.arn]);
+  expect(answer.findings).toContainEqual(ofLogin);
+  expect(answer.lockedOut.answer).toBe('unknown');
+});
+
 const matching = ({ message, remedy }: { message: RegExp; remedy: RegExp }) => ({
   message: expect.stringMatching(message),
   remedy: expect.stringMatching(remedy),

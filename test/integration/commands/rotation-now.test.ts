@@ -59,7 +59,10 @@ describe('rotation now', () => {
       labels: { AWSCURRENT: labels.AWSCURRENT, AWSPREVIOUS: labels.AWSPREVIOUS },
       login: { outcome: 'not-tried', message: expect.stringContaining('--no-login') },
       steps: ['createSecret', 'setSecret', 'testSecret', 'finishSecret'].map((step) => ({
-        ...{ step, outcome: 'succeeded', ms: expect.any(Number), message: expect.any(String) },
+        step,
+        outcome: 'succeeded',
+        ms: expect.any(Number),
+        message: expect.any(String),
       })),
     });
   });
@@ -69,10 +72,11 @@ describe('rotation now', () => {
     await server.query(`ALTER ROLE "${here.role.name}" PASSWORD 'set-behind-our-back'`);
     const { exitCode, stdout } = await command.run(['now', here.secret.arn]);
     expect(exitCode).toBe(3);
-    expect(stdout).toContain('Failed in setSecret: NO_WORKING_PASSWORD');
+    expect(stdout).toContain('Failed in createSecret: NO_WORKING_PASSWORD');
     expect(stdout).toContain(`A password of ${here.role.name} was needed`);
-    expect(stdout).toContain(`ALTER ROLE "${here.role.name}" PASSWORD`);
-    expect(stdout).toContain('AWSCURRENT of');
+    expect(stdout).toContain(`\\password "${here.role.name}"`);
+    expect(stdout).toMatch(/applications {3}The server refuses AWSCURRENT's password of .*: .* locked out\.\n/);
+    expect(stdout).toMatch(/\nNext: rotation doctor test-\S+\n$/);
   });
 
   it('tells a failure with --json too', async () => {
@@ -82,11 +86,9 @@ describe('rotation now', () => {
     expect(exitCode).toBe(3);
     expect(answer).toMatchObject({
       outcome: 'failed',
-      failure: { step: 'setSecret', code: 'LOGIN_FORBIDDEN', remedy: expect.stringContaining('ALTER ROLE') },
-      steps: [
-        { step: 'createSecret', outcome: 'succeeded' },
-        { step: 'setSecret', outcome: 'failed' },
-      ],
+      failure: { step: 'createSecret', code: 'LOGIN_FORBIDDEN', remedy: expect.stringContaining('ALTER ROLE') },
+      login: { outcome: 'not-possible-from-here', message: expect.stringContaining("AWSCURRENT's login") },
+      steps: [{ step: 'createSecret', outcome: 'failed' }],
     });
   });
 
@@ -96,7 +98,8 @@ describe('rotation now', () => {
     const { exitCode, answer } = await command.json(['now', here.secret.arn]);
     expect(exitCode).toBe(3);
     expect(answer.failure).toMatchObject({
-      ...{ step: 'createSecret', code: 'SECRETS_MANAGER_TIMEOUT' },
+      step: 'createSecret',
+      code: 'SECRETS_MANAGER_TIMEOUT',
       remedy: expect.stringContaining('time-out of at least 30 s'),
     });
   });
@@ -163,7 +166,9 @@ describe('rotation now', () => {
     expect({ exitCode, answer }).toMatchObject({
       exitCode: 5,
       answer: {
-        ...{ outcome: 'succeeded', versionId: AWSCURRENT, labels: { AWSCURRENT } },
+        outcome: 'succeeded',
+        versionId: AWSCURRENT,
+        labels: { AWSCURRENT },
         login: { outcome: 'not-possible-from-here', message: expect.stringContaining('could not be tried') },
       },
     });
@@ -180,7 +185,8 @@ describe('rotation now', () => {
     const { exitCode, stdout } = await running.ended();
     bench.lab.resources.logDelayMs = 0;
     expect({ exitCode, answer: JSON.parse(stdout) }).toMatchObject({
-      ...{ exitCode: 5, answer: { outcome: 'succeeded', login: { outcome: 'not-possible-from-here' } } },
+      exitCode: 5,
+      answer: { outcome: 'succeeded', login: { outcome: 'not-possible-from-here' } },
     });
   });
 
@@ -193,7 +199,9 @@ describe('rotation now', () => {
     expect({ exitCode, answer }).toMatchObject({
       exitCode: 5,
       answer: {
-        ...{ outcome: 'unknown', versionId: expect.any(String), reason: expect.stringContaining('Not for you') },
+        outcome: 'unknown',
+        versionId: expect.any(String),
+        reason: expect.stringContaining('Not for you'),
       },
     });
     await bench.lab.settled(here.secret.arn);
@@ -286,7 +294,8 @@ describe('rotation now --all', () => {
     const before = await here.secret.labels();
     const args = ['now', '--all', '--filter', 'tag:team=unasked'];
     expect(await command.run(args)).toMatchObject({
-      ...{ exitCode: 2, stderr: expect.stringMatching(/Rotate 1 secret now\?.*\n.*Give --yes\./) },
+      exitCode: 2,
+      stderr: expect.stringMatching(/Rotate 1 secret now\?.*\n.*Give --yes\./),
     });
     expect(await command.json(args)).toMatchObject({ exitCode: 2, answer: { error: { code: 'USAGE' } } });
     expect(await here.secret.labels()).toEqual(before);
@@ -306,11 +315,17 @@ describe('rotation now --all', () => {
     await bench.lab.settled(here.secret.arn);
   });
 
-  it('answers counts and every rotation with --json, and is content with none', async () => {
-    const { exitCode, answer } = await command.json(['now', '--all', '--filter', 'tag:team=nobody']);
+  it('answers counts and every rotation with --json', async () => {
+    await using here = await attached({ named: 'counted' });
+    await tag(bench, here.secret.arn, { team: 'counted' });
+    const { exitCode, answer } = await command.json(['now', '--all', '--filter', 'tag:team=counted', '--yes']);
     expect({ exitCode, answer }).toEqual({
       exitCode: 0,
-      answer: { counts: { rotated: 0, failed: 0, unproven: 0 }, rotations: [] },
+      answer: {
+        counts: { rotated: 1, failed: 0, unproven: 0 },
+        rotations: [expect.objectContaining({ arn: here.secret.arn, outcome: 'succeeded' })],
+        passedOver: [],
+      },
     });
   });
 });

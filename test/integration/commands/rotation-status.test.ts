@@ -39,9 +39,9 @@ it('tells what failed, in which step and what to do, and exits with 3', async ()
   expect(exitCode).toBe(3);
   expect(stdout).toMatch(/ failed\n/);
   expect(stdout).toMatch(
-    new RegExp(`AWSPENDING is on version ${AWSPENDING.slice(0, 8)}, with a value since .* \\(\\d+ s ago\\)`),
+    new RegExp(`AWSPENDING is on version ${AWSPENDING.slice(0, 8)}, without a value since .* \\(\\d+ s ago\\)`),
   );
-  expect(stdout).toMatch(/LOGIN_FORBIDDEN in setSecret: .*\n {2}what to do: ALTER ROLE/);
+  expect(stdout).toMatch(/LOGIN_FORBIDDEN in createSecret: .*\n {2}what to do: ALTER ROLE/);
 });
 
 it('tells AWSPENDING that a cancelled rotation has left behind, and that it has no value', async () => {
@@ -52,7 +52,9 @@ it('tells AWSPENDING that a cancelled rotation has left behind, and that it has 
   expect(exitCode).toBe(3);
   expect(answer.secrets).toMatchObject([
     {
-      ...{ arn: here.secret.arn, state: 'stuck', unwell: true },
+      arn: here.secret.arn,
+      state: 'stuck',
+      unwell: true,
       pending: { versionId: token, hasValue: false, since: expect.stringMatching(/^\d{4}-/) },
     },
   ]);
@@ -81,6 +83,7 @@ it('shows every secret that the filter selects, with replicas, as JSON', async (
     nextRotation: expect.stringMatching(/^\d{4}-.*Z$/),
     pending: null,
     failure: null,
+    notice: null,
     replicas: [expect.objectContaining({ region: 'eu-west-1', status: 'InSync' })],
   });
 });

@@ -126,7 +126,9 @@ describe('a rotation', () => {
     await rotate();
     await settled();
     expect((await show()).RotationRules).toEqual({
-      ...{ ScheduleExpression: 'rate(9 days)', Duration: '2h', AutomaticallyAfterDays: 9 },
+      ScheduleExpression: 'rate(9 days)',
+      Duration: '2h',
+      AutomaticallyAfterDays: 9,
     });
   });
 

@@ -89,7 +89,9 @@ describe('CloudWatch Logs', () => {
     const client = new CloudWatchLogsClient(settings);
     const missing = client.send(new FilterLogEventsCommand({ logGroupName: '/aws/lambda/none' }));
     expect(await refusalOf(missing)).toMatchObject({
-      ...{ name: 'ResourceNotFoundException', message: 'The specified log group does not exist.', status: 400 },
+      name: 'ResourceNotFoundException',
+      message: 'The specified log group does not exist.',
+      status: 400,
     });
     const name = freshName('pattern');
     await lab.functions.invoke(scripted(name), { Step: 'echo' });
@@ -112,8 +114,13 @@ describe('Lambda', () => {
     const client = new LambdaClient(settings);
     const found = await client.send(new GetFunctionCommand({ FunctionName: arn }));
     expect(found.Configuration).toMatchObject({
-      ...{ FunctionName: 'described', FunctionArn: arn, Runtime: 'nodejs24.x', Timeout: 12, State: 'Active' },
-      ...{ LoggingConfig: { LogGroup: '/own' }, VpcConfig: { VpcId: 'vpc-1', SubnetIds: ['subnet-1'] } },
+      FunctionName: 'described',
+      FunctionArn: arn,
+      Runtime: 'nodejs24.x',
+      Timeout: 12,
+      State: 'Active',
+      LoggingConfig: { LogGroup: '/own' },
+      VpcConfig: { VpcId: 'vpc-1', SubnetIds: ['subnet-1'] },
       Environment: { Variables: environment },
     });
     expect(found.Concurrency).toEqual({ ReservedConcurrentExecutions: 3 });
@@ -130,7 +137,9 @@ describe('Lambda', () => {
     const { Policy = '' } = await client.send(new GetPolicyCommand({ FunctionName: open }));
     expect(JSON.parse(Policy).Statement).toEqual([
       expect.objectContaining({
-        ...{ Principal: { Service: 'secretsmanager.amazonaws.com' }, Action: 'lambda:InvokeFunction', Resource: open },
+        Principal: { Service: 'secretsmanager.amazonaws.com' },
+        Action: 'lambda:InvokeFunction',
+        Resource: open,
         Condition: { StringEquals: { 'AWS:SourceAccount': '123456789012' } },
       }),
     ]);
@@ -144,10 +153,8 @@ describe('Lambda', () => {
     const attach = (RotationLambdaARN: string) =>
       secrets.send(new RotateSecretCommand({ SecretId: Name, RotationLambdaARN }));
     expect(await refusalOf(attach(shut))).toMatchObject({
-      ...{
-        name: 'AccessDeniedException',
-        message: expect.stringContaining('cannot invoke the specified Lambda function'),
-      },
+      name: 'AccessDeniedException',
+      message: expect.stringContaining('cannot invoke the specified Lambda function'),
     });
     await attach(open);
     await eventually(async () => (await lab.settled(Name)) ?? true);
@@ -209,7 +216,8 @@ describe('the other services', () => {
     const client = new IAMClient(settings);
     const decide = async (resource: string, value: string) => {
       const command = new SimulatePrincipalPolicyCommand({
-        ...{ PolicySourceArn: arn, ActionNames: ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'] },
+        PolicySourceArn: arn,
+        ActionNames: ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue'],
         ResourceArns: [resource],
         ContextEntries: [{ ContextKeyName: 'AWS:X', ContextKeyType: 'string', ContextKeyValues: [value] }],
       });

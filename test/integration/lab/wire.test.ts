@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
 import { authorization, freshName, newToken, sendRaw } from '../../support/secrets-lab-client.ts';
@@ -67,6 +69,21 @@ describe('the wire', () => {
     const answer = await sendRaw(lab, 'DescribeSecret', body);
     expect(answer.status).toBe(400);
     expect(answer.body.__type).toBe('SerializationException');
+  });
+
+  it.each(['secretsmanager', 'logs'])('refuses a body that is too large in words, signed for %s', async (service) => {
+    const headers = { authorization: authorization('us-east-1', service) };
+    const { status, body } = await sendRaw(lab, 'ListSecrets', { Description: 'x'.repeat(1_048_576) }, headers);
+    expect({ status, type: body.__type }).toEqual({ status: 413, type: 'RequestEntityTooLargeException' });
+  });
+
+  it.each(['secretsmanager', 'logs', 'nobody'])('outlives a request for %s that ends midway', async (service) => {
+    const { port, hostname } = new URL(lab.endpoint);
+    const head = ['POST / HTTP/1.1', 'Host: lab', `Authorization: ${authorization('us-east-1', service)}`];
+    const socket = connect(Number(port), hostname);
+    socket.end(`${[...head, 'Content-Length: 100'].join('\r\n')}\r\n\r\n{`);
+    await once(socket.resume(), 'close');
+    expect((await sendRaw(lab, 'ListSecrets', {})).status).toBe(200);
   });
 
   it('names a required member that is missing', async () => {

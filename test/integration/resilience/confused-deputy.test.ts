@@ -227,7 +227,12 @@ async function resist(strategy: StrategyName, { by, code, environment = {} }: Ro
   await createLogin(scope, victim, newPassword());
   const original = await secret.password();
   const target: Target = {
-    ...{ secret, victim, greedy, app: app.base.name, superuser: app.admin.name, superuserSecret: app.superuserSecret },
+    secret,
+    victim,
+    greedy,
+    app: app.base.name,
+    superuser: app.admin.name,
+    superuserSecret: app.superuserSecret,
     ownSecret: async (members) => {
       const login = { name: app.admin.name, password: newPassword(), database: 'postgres' };
       return (await bench.secretFor(server, login, { strategy }, members)).arn;

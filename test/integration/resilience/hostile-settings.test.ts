@@ -116,7 +116,8 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     const unfinished = await company.play();
 
     expect({ unfinished, malloryIsSuperuser: await isSuperuser(scope, mallory) }).toEqual({
-      ...{ unfinished: [], malloryIsSuperuser: false },
+      unfinished: [],
+      malloryIsSuperuser: false,
     });
     expect(await noteOf(scope, `${app}_clone`)).toBe(note);
   });

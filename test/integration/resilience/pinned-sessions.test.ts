@@ -117,7 +117,10 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
       const ran = ranIn(log, there).map((note) => note.replaceAll(scope.name(`${named}_`), ''));
       const missed = await uncovered(there, namesIn(ours(log)));
       expect({ ran, malloryIsSuperuser: await isSuperuser(mallory), unfinished, missed }).toEqual({
-        ...{ ran: [], malloryIsSuperuser: false, unfinished: [], missed: [] },
+        ran: [],
+        malloryIsSuperuser: false,
+        unfinished: [],
+        missed: [],
       });
     } finally {
       await server.query(

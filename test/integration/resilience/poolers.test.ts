@@ -108,7 +108,8 @@ describe.skipIf(!pgBouncerIsHere())('with ALLOW_POOLER=true', () => {
     const choice = { ...SINGLE_USER, environment: { ALLOW_POOLER: word } };
     const secret = await bench.secretFor(await sharedServer(), login, choice);
     expect((await secret.rotate()).steps.at(-1)).toMatchObject({
-      ...{ error_code: 'INVALID_ENVIRONMENT', key: 'ALLOW_POOLER' },
+      error_code: 'INVALID_ENVIRONMENT',
+      key: 'ALLOW_POOLER',
     });
   });
 });

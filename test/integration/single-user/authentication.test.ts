@@ -63,7 +63,8 @@ describe('an authentication that is not by password is named, and ends no proces
       error_code: 'AUTHENTICATION_UNSUPPORTED',
       error_message: expect.stringMatching(method),
       remedy: expect.stringContaining('pg_hba.conf'),
-      ...{ credential: 'current', username: LOGIN.name },
+      credential: 'current',
+      username: LOGIN.name,
     });
     expect(passwordMessages).toBe(0);
   });
@@ -71,7 +72,8 @@ describe('an authentication that is not by password is named, and ends no proces
   test('with alternating users too', async () => {
     const { failure } = await meet(asksFor(7), ALTERNATING);
     expect(failure).toMatchObject({
-      ...{ error_code: 'AUTHENTICATION_UNSUPPORTED', error_message: expect.stringContaining('GSSAPI') },
+      error_code: 'AUTHENTICATION_UNSUPPORTED',
+      error_message: expect.stringContaining('GSSAPI'),
     });
   });
 });
@@ -176,7 +178,9 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     await using here = await arrangeWith(storedWith(1_000_001));
     const stays = await rolesStay(here.server, here.role.name);
     expect((await here.secret.rotate()).steps.at(-1)).toMatchObject({
-      ...{ step: 'createSecret', error_code: 'SCRAM_ITERATIONS_TOO_HIGH', credential: 'current' },
+      step: 'createSecret',
+      error_code: 'SCRAM_ITERATIONS_TOO_HIGH',
+      credential: 'current',
     });
     await stays();
     await expectNoPendingValue(here.secret);
@@ -199,7 +203,8 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     await using here = await arrangeWith({ prepare });
     const stays = await rolesStay(here.server, here.role.name);
     expect((await here.secret.rotate()).steps.at(-1)).toMatchObject({
-      ...{ step: 'createSecret', error_code: 'SCRAM_ITERATIONS_TOO_HIGH' },
+      step: 'createSecret',
+      error_code: 'SCRAM_ITERATIONS_TOO_HIGH',
       remedy: expect.stringContaining('scram_iterations'),
     });
     await stays();

@@ -4,6 +4,8 @@ import { startReplica } from '../../../scripts/lab/database/replica.ts';
 import { startPostgres } from '../../../scripts/lab/database/server.ts';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
+import { Trap } from '../../support/crash/gate.ts';
+import { GatedPostgres } from '../../support/crash/gated-postgres.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { closedPort, SilentServer, TcpProxy } from '../../support/network.ts';
 import { sharedServer, startTestServer } from '../../support/postgres.ts';
@@ -22,8 +24,8 @@ beforeAll(async () => {
 });
 afterAll(() => bench[Symbol.asyncDispose]());
 
-/** What setSecret says of a secret with these members. */
-async function setSecretAt(members: SecretMembers, timeoutMs = 30_000): Promise<StepResult | undefined> {
+/** How a rotation of a secret with these members ends. */
+async function endAt(members: SecretMembers, timeoutMs = 30_000): Promise<StepResult | undefined> {
   const value = { ...membersFor({ host: '127.0.0.1', port: 1 }, LOGIN), ...members };
   const secret = await bench.store({ ...SINGLE_USER, timeoutMs }, JSON.stringify(value));
   return (await secret.rotate()).steps.at(-1);
@@ -33,28 +35,30 @@ const arrangeWith = async (options: ArrangementOptions) =>
   await arrange(bench, await sharedServer(), SINGLE_USER, options);
 
 const failure = (code: string, remedy: RegExp, facts: object = {}) => ({
-  ...{ step: 'setSecret', outcome: 'failed', error_code: code, credential: 'current' },
-  ...{ remedy: expect.stringMatching(remedy), ...facts },
+  step: 'createSecret',
+  outcome: 'failed',
+  error_code: code,
+  credential: 'current',
+  remedy: expect.stringMatching(remedy),
+  ...facts,
 });
 
 describe('each trouble on the way to the database has its own code and remedy', () => {
   test('a host name that nobody knows', async () => {
     const host = 'no-such-host.invalid';
-    expect(await setSecretAt({ host })).toMatchObject(failure('DATABASE_HOST_NOT_FOUND', /"host"/, { host }));
+    expect(await endAt({ host })).toMatchObject(failure('DATABASE_HOST_NOT_FOUND', /"host"/, { host }));
   });
 
   test('a port that nobody listens on', async () => {
     const port = await closedPort();
-    expect(await setSecretAt({ port })).toMatchObject(
+    expect(await endAt({ port })).toMatchObject(
       failure('DATABASE_UNREACHABLE', /"port"/, { port, reason: 'ECONNREFUSED' }),
     );
   });
 
   test('a server that hangs up', async () => {
     await using proxy = await TcpProxy.start(await sharedServer(), 'cut');
-    expect(await setSecretAt({ port: proxy.port })).toMatchObject(
-      failure('DATABASE_CONNECTION_LOST', /tries .* again/),
-    );
+    expect(await endAt({ port: proxy.port })).toMatchObject(failure('DATABASE_CONNECTION_LOST', /tries .* again/));
   });
 
   test('a database that does not exist', async () => {
@@ -93,6 +97,7 @@ describe('each trouble on the way to the database has its own code and remedy', 
   test('a password that has expired', async () => {
     await using here = await arrangeWith({ attributes: `VALID UNTIL '2020-01-01'` });
     expect((await here.secret.rotate()).steps.at(-1)).toMatchObject({
+      step: 'createSecret',
       error_code: 'NO_WORKING_PASSWORD',
       remedy: expect.stringContaining(`ALTER ROLE "${here.role.name}" VALID UNTIL 'infinity'`),
     });
@@ -131,24 +136,24 @@ describe('each trouble on the way to the database has its own code and remedy', 
 });
 
 describe('a server that falls silent ends the step a second before its deadline', () => {
-  const expectTimely = (result: StepResult | undefined) => {
-    expect(result).toMatchObject(failure('DATABASE_TIMEOUT', /security group/));
+  const expectTimely = (result: StepResult | undefined, facts: object = {}) => {
+    expect(result).toMatchObject(failure('DATABASE_TIMEOUT', /security group/, facts));
     expect(result?.duration_ms).toBeLessThan(TIMEOUT_MS - 1_000);
   };
 
   test.concurrent('before it says anything', async () => {
     await using silent = await SilentServer.start();
-    expectTimely(await setSecretAt({ port: silent.port }, TIMEOUT_MS));
+    expectTimely(await endAt({ port: silent.port }, TIMEOUT_MS));
     expect(silent.connections).toBe(1);
     expect(silent.received.includes(LOGIN.password)).toBe(false);
   });
 
   test.concurrent('before TLS is agreed on', async () => {
     await using silent = await SilentServer.start();
-    expectTimely(await setSecretAt({ port: silent.port, ssl: true }, TIMEOUT_MS));
+    expectTimely(await endAt({ port: silent.port, ssl: true }, TIMEOUT_MS));
   });
 
-  test.concurrent('while it changes the password, which a retry then finds changed', async () => {
+  test.concurrent('while it waits for the role, which a retry then changes', async () => {
     const server = await sharedServer();
     await using proxy = await TcpProxy.start(server);
     const choice = { ...SINGLE_USER, timeoutMs: TIMEOUT_MS };
@@ -163,8 +168,31 @@ describe('a server that falls silent ends the step a second before its deadline'
     await Promise.race([hold.waiting(), step]);
     proxy.mode = 'stall';
     await hold.release();
-    expectTimely(await step);
+    expectTimely(await step, { step: 'setSecret' });
     proxy.mode = 'pass';
+
+    expect(await secret.step('setSecret', token)).toMatchObject({ outcome: 'done', credential: 'current' });
+    await expectWorking(here, { label: 'AWSPENDING' });
+  });
+
+  test.concurrent('once it has changed the password, which a retry then finds changed', async () => {
+    const server = await sharedServer();
+    await using proxy = await GatedPostgres.start(server);
+    const choice = { ...SINGLE_USER, timeoutMs: TIMEOUT_MS };
+    await using here = await arrange(bench, server, choice, { members: { host: proxy.host, port: proxy.port } });
+    const { secret } = here;
+    const token = await secret.begin();
+    await secret.step('createSecret', token);
+
+    const silence = Promise.withResolvers<'cut'>();
+    proxy.restartNumbering();
+    proxy.gate = new Trap(
+      'change: session 1 < CommandComplete COMMIT',
+      () => 'change',
+      () => silence.promise,
+    );
+    expectTimely(await secret.step('setSecret', token), { step: 'setSecret' });
+    silence.resolve('cut');
 
     expect(await secret.step('setSecret', token)).toMatchObject({ outcome: 'already-done', credential: 'pending' });
     await expectWorking(here, { label: 'AWSPENDING' });

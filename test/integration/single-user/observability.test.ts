@@ -73,15 +73,25 @@ test('a failure is logged with its facts and counted by step and code', async ()
   const errors = objects.filter((line) => line.level === 'ERROR');
   expect(errors).toMatchObject([
     {
-      ...{ strategy: STRATEGY, step: 'setSecret', secret_arn: secret.arn, outcome: 'failed' },
-      ...{ error_code: 'DATABASE_NOT_FOUND', reason: '3D000', credential: 'current', duration_ms: expect.any(Number) },
-      ...{ host: server.host, port: server.port, username: role.name, database: 'nowhere', remedy: expect.any(String) },
+      strategy: STRATEGY,
+      step: 'createSecret',
+      secret_arn: secret.arn,
+      outcome: 'failed',
+      error_code: 'DATABASE_NOT_FOUND',
+      reason: '3D000',
+      credential: 'current',
+      duration_ms: expect.any(Number),
+      host: server.host,
+      port: server.port,
+      username: role.name,
+      database: 'nowhere',
+      remedy: expect.any(String),
       error_message: expect.stringMatching(/^A session with .* was needed, but .*\.$/),
     },
   ]);
   const counted = metricsIn(objects).filter((metric) => Object.hasOwn(metric, 'StepFailed'));
   expect(counted).toEqual([
-    { strategy: STRATEGY, step: 'setSecret', code: 'DATABASE_NOT_FOUND', StepFailed: expect.anything() },
+    { strategy: STRATEGY, step: 'createSecret', code: 'DATABASE_NOT_FOUND', StepFailed: expect.anything() },
   ]);
   expect(metricsIn(objects).filter((metric) => Object.hasOwn(metric, 'RotationSucceeded'))).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** What a proxy asks before it hands something on: a moment in a function's traffic. */
+/** What is asked at a relay before it hands something on: a moment in a function's traffic. */
 export interface Gate {
   /** @returns 'cut' where the connection must break here instead. */
   reach(label: string): Promise<'pass' | 'cut'>;

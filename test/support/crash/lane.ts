@@ -1,24 +1,24 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
+import { ACCOUNT_ID } from '../../../scripts/lab/account.ts';
+import { REGISTERS_ONLY } from '../../../scripts/lab/beginning.ts';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import type { SecretsLab } from '../../../scripts/lab/secrets-lab.ts';
+import { ApiRelay } from '../../../scripts/relays/api-relay.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
 import type { LeakWatch } from '../leaks.ts';
-import { ApiProxy } from './api-proxy.ts';
 import { type Gate, OPEN } from './gate.ts';
-import { PostgresProxy } from './postgres-proxy.ts';
+import { GatedApi } from './gated-api.ts';
+import { GatedPostgres } from './gated-postgres.ts';
 import { FunctionStock } from './stock.ts';
 import { newPassword, Subject, storeSecret } from './subject.ts';
-
-const REGISTERS_ONLY = fileURLToPath(new URL('../functions/registers-only.mjs', import.meta.url));
 
 export interface LaneOptions {
   /** Of one invocation. Default 30,000. */
   readonly timeoutMs?: number;
-  /** What the secrets say. Default: the proxy's address. */
+  /** What the secrets say. Default: the relay's address. */
   readonly host?: string;
   /** Keeps a second instance ready, for one that is going to be killed. Default: no. */
   readonly spare?: boolean;
@@ -37,7 +37,7 @@ export interface Surroundings {
 /** What ended a run through the steps early; undefined where all four succeeded. */
 export type Failure = { readonly step: string; readonly type: string; readonly message: string } | undefined;
 
-/** One function with proxies on all its ways: where one rotation at a time is made to go wrong. */
+/** One function with relays on all its ways: where one rotation at a time is made to go wrong. */
 export class Lane implements AsyncDisposable {
   readonly strategy: StrategyName;
   /** What the function has written since the last rotation began: evidence. */
@@ -46,23 +46,25 @@ export class Lane implements AsyncDisposable {
   readonly #host: string;
   #admin: Client;
   readonly #around: Surroundings;
-  readonly #api: ApiProxy;
-  readonly database: PostgresProxy;
+  readonly #api: GatedApi;
+  readonly #relay: ApiRelay;
+  readonly database: GatedPostgres;
   readonly #functions: FunctionStock;
   readonly #registersOnly: string;
   #superuser: { readonly name: string; readonly arn: string } | undefined;
   #step = '';
 
   static async open(strategy: StrategyName, around: Surroundings, options: LaneOptions = {}): Promise<Lane> {
-    const api = await ApiProxy.start(around.lab.endpoint);
-    const database = await PostgresProxy.start(around.server);
-    return new Lane(strategy, around, { api, database, admin: await around.server.connect() }, options);
+    const api = new GatedApi();
+    const relay = await ApiRelay.start(around.lab.endpoint, api);
+    const database = await GatedPostgres.start(around.server);
+    return new Lane(strategy, around, { api, relay, database, admin: await around.server.connect() }, options);
   }
 
   private constructor(
     strategy: StrategyName,
     around: Surroundings,
-    { api, database, admin }: { api: ApiProxy; database: PostgresProxy; admin: Client },
+    { api, relay, database, admin }: { api: GatedApi; relay: ApiRelay; database: GatedPostgres; admin: Client },
     { timeoutMs = 30_000, environment = {}, host = database.host, spare = false }: LaneOptions,
   ) {
     this.strategy = strategy;
@@ -72,8 +74,13 @@ export class Lane implements AsyncDisposable {
     this.#admin = admin;
     this.#around = around;
     this.#api = api;
+    this.#relay = relay;
     this.#functions = new FunctionStock({
-      ...{ strategy, endpoint: api.endpoint, environment, timeoutMs, spare },
+      strategy,
+      endpoint: relay.endpoint,
+      environment,
+      timeoutMs,
+      spare,
       onLog: ({ line }) => {
         this.log.push(line);
         around.leaks.hear(line);
@@ -85,7 +92,7 @@ export class Lane implements AsyncDisposable {
     });
   }
 
-  /** A superuser's session with the server itself, past the proxy. */
+  /** A superuser's session with the server itself, past the relay. */
   get admin(): Client {
     return this.#admin;
   }
@@ -111,13 +118,13 @@ export class Lane implements AsyncDisposable {
     const superuser = this.strategy === 'alternating-users' ? await this.#superuserSecret() : undefined;
     const arn = await storeSecret(this.#around.client, 'application', {
       ...this.#login(name, password),
-      ...(superuser === undefined ? {} : { masterarn: superuser.arn }),
+      masterarn: superuser?.arn,
     });
     return new Subject(this.#around.client, {
       arn,
       role: name,
       registersOnly: this.#registersOnly,
-      ...(superuser === undefined ? {} : { superuser: superuser.name }),
+      superuser: superuser?.name,
     });
   }
 
@@ -135,7 +142,7 @@ export class Lane implements AsyncDisposable {
       this.database.restartNumbering();
       const result = await this.#functions.instance.invoke({
         requestId: randomUUID(),
-        functionArn: 'arn:aws:lambda:us-east-1:123456789012:function:crash',
+        functionArn: `arn:aws:lambda:us-east-1:${ACCOUNT_ID}:function:crash`,
         timeoutMs: this.timeoutMs,
         event: { Step: step, SecretId: subject.arn, ClientRequestToken: token, RotationToken: rotationToken },
       });
@@ -157,7 +164,7 @@ export class Lane implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.gate = OPEN;
     await this.#functions[Symbol.asyncDispose]();
-    await this.#api[Symbol.asyncDispose]();
+    await this.#relay[Symbol.asyncDispose]();
     await this.database[Symbol.asyncDispose]();
     await this.#admin.end().catch(() => undefined);
   }

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { ACCOUNT_ID } from '../../../scripts/lab/account.ts';
 import { FunctionProcess, type LogLine } from '../../../scripts/lab/functions/function-process.ts';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
 
@@ -25,7 +26,7 @@ export class FunctionStock implements AsyncDisposable {
     this.#make = () =>
       new FunctionProcess({
         name: strategy,
-        arn: `arn:aws:lambda:us-east-1:123456789012:function:${strategy}`,
+        arn: `arn:aws:lambda:us-east-1:${ACCOUNT_ID}:function:${strategy}`,
         bundle: bundleOf(strategy),
         region: 'us-east-1',
         timeoutMs,

@@ -5,10 +5,10 @@ import {
   DescribeSecretCommand,
   GetSecretValueCommand,
   ListSecretVersionIdsCommand,
-  RotateSecretCommand,
   type SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
+import { beginRotation } from '../../../scripts/lab/beginning.ts';
 
 /** The login that a version holds, as far as the invariants need it. */
 export interface StoredLogin {
@@ -31,7 +31,12 @@ export class Subject {
   /** @param registersOnly ARN of a function that fails at once, so that RotateSecret only registers the version. */
   constructor(
     client: SecretsManagerClient,
-    { arn, role, superuser, registersOnly }: { arn: string; role: string; superuser?: string; registersOnly: string },
+    {
+      arn,
+      role,
+      superuser,
+      registersOnly,
+    }: { arn: string; role: string; superuser?: string | undefined; registersOnly: string },
   ) {
     this.arn = arn;
     this.roles = [role, `${role}_clone`];
@@ -42,12 +47,7 @@ export class Subject {
 
   /** Registers a new version as the service does before the first step. @returns its id. */
   async begin(settled: (secretId: string) => Promise<void>): Promise<string> {
-    const token = randomUUID();
-    await this.#client.send(
-      new RotateSecretCommand({ SecretId: this.arn, ClientRequestToken: token, RotationLambdaARN: this.#function }),
-    );
-    await settled(this.arn);
-    return token;
+    return await beginRotation(this.#client, { secretId: this.arn, functionArn: this.#function }, settled);
   }
 
   /** What an operator does with a rotation that hangs: cancel it, and take its label off. */

@@ -156,8 +156,8 @@ export class History {
         new UpdateSecretVersionStageCommand({
           SecretId: this.#subject.arn,
           VersionStage,
-          ...(from === undefined ? {} : { RemoveFromVersionId: from }),
-          ...(to === undefined ? {} : { MoveToVersionId: to }),
+          RemoveFromVersionId: from,
+          MoveToVersionId: to,
         }),
       ),
     );

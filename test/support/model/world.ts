@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
+import { REGISTERS_ONLY } from '../../../scripts/lab/beginning.ts';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
@@ -10,7 +11,6 @@ import { type LeakWatch, watchLeaks } from '../leaks.ts';
 import { clientOf } from '../secrets-lab-client.ts';
 import { ManualClock } from './manual-clock.ts';
 
-const REGISTERS_ONLY = fileURLToPath(new URL('../functions/registers-only.mjs', import.meta.url));
 const bundleOf = (strategy: StrategyName) =>
   fileURLToPath(new URL(`../../../dist/${strategy}/index.mjs`, import.meta.url));
 

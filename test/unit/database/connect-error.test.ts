@@ -1,6 +1,7 @@
 import { DatabaseError } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { databaseError, meaningOf, TIMED_OUT } from '../../../shared/database/connect-error.ts';
+import { AuthenticationUnsupported, TooManyIterations } from '../../../shared/database/connection.ts';
 
 interface ServerSays {
   readonly message?: string;
@@ -33,7 +34,27 @@ describe('while connecting', () => {
     ['DATABASE_UNAVAILABLE', 'a server that is shutting down', server('57P01')],
     ['DATABASE_UNAVAILABLE', 'a server that crashed', server('57P02')],
     ['DATABASE_CONNECTION_LOST', 'a protocol violation', server('08P01')],
+    ['WRONG_PASSWORD', "PgBouncer's", server('08P01', { message: 'password authentication failed' })],
+    ['WRONG_PASSWORD', "PgBouncer's, by SCRAM", server('08P01', { message: 'SASL authentication failed' })],
+    ['WRONG_PASSWORD', "an old PgBouncer's", server('08P01', { message: 'auth failed' })],
+    [
+      'DATABASE_CONNECTION_LOST',
+      'a start-up parameter that PgBouncer does not know',
+      server('08P01', { message: 'unsupported startup parameter: password_auth' }),
+    ],
+    [
+      'DATABASE_BEHIND_PROXY',
+      'an RDS Proxy that does not know the user',
+      server('28000', { message: 'This RDS proxy has no credentials for the role app' }),
+    ],
+    [
+      'LOGIN_FORBIDDEN',
+      'a user of IAM',
+      server('28000', { message: 'PAM authentication failed for user "app"', routine: 'auth_failed' }),
+    ],
     ['DATABASE_ERROR', 'an SQLSTATE that nobody knows', server('ZZ999')],
+    ['AUTHENTICATION_UNSUPPORTED', 'GSSAPI', new AuthenticationUnsupported('GSSAPI')],
+    ['SCRAM_ITERATIONS_TOO_HIGH', 'too many rounds', new TooManyIterations('600000000')],
     ['DATABASE_HOST_NOT_FOUND', 'an unknown name', system('ENOTFOUND')],
     ['DATABASE_HOST_NOT_FOUND', 'a DNS server that is down', system('EAI_AGAIN')],
     ['DATABASE_UNREACHABLE', 'a closed port', system('ECONNREFUSED')],
@@ -69,11 +90,21 @@ describe('while connecting', () => {
   });
 });
 
+it('the remedy for a user of IAM is not to be found in pg_hba.conf', () => {
+  const refused = server('28000', { message: 'PAM authentication failed for user "app"', routine: 'auth_failed' });
+  const { remedy, what } = meaningOf(refused, 'connecting', true);
+  expect(`${what} ${remedy}`).toMatch(/rds_iam/);
+  expect(remedy).not.toContain('pg_hba');
+});
+
 describe('while working', () => {
   it.each<[string, string, unknown]>([
     ['DATABASE_READ_ONLY', 'a read-only transaction', server('25006')],
     ['PERMISSION_DENIED', 'a missing privilege', server('42501')],
     ['ROLE_BUSY', 'a lock that was not given', server('55P03')],
+    ['ROLE_BUSY', 'a deadlock', server('40P01')],
+    ['DATABASE_CONNECTION_LOST', "a time-out of the role's own", server('57P05')],
+    ['DATABASE_CONNECTION_LOST', "a time-out of transactions of the role's own", server('25P04')],
     ['ROLE_BUSY', 'a concurrent ALTER ROLE', server('XX000', { message: 'tuple concurrently updated' })],
     ['DATABASE_ERROR', 'another internal error', server('XX000')],
     ['DATABASE_TIMEOUT', 'a cancelled statement', server('57014')],

@@ -17,8 +17,59 @@ describe('the settings that a twin should have', () => {
     expect(wantedSettings({ '': ['role=owner'] }, 'app')).toEqual({ '': ['role=owner'] });
     expect(wantedSettings({ '': ['role=none'] }, 'app')).toEqual({ '': ['role=app'] });
     expect(wantedSettings({ '': ['role=owner'], shop: ['role=none'] }, 'app')).toEqual({
-      ...{ '': ['role=owner'], shop: ['role=app'] },
+      '': ['role=owner'],
+      shop: ['role=app'],
     });
+  });
+});
+
+describe('the settings of a twin in a database that has logins act as a third role', () => {
+  it('say that third role, there', () => {
+    expect(wantedSettings({}, 'app', { shop: 'owner' })).toEqual({ '': ['role=app'], shop: ['role=owner'] });
+    expect(wantedSettings({}, 'app', { '': 'owner' })).toEqual({ '': ['role=owner'] });
+    expect(wantedSettings({}, 'app', { '': 'owner', shop: 'seller' })).toEqual({
+      '': ['role=owner'],
+      shop: ['role=seller'],
+    });
+    expect(wantedSettings({ shop: ['work_mem=7MB'] }, 'app', { shop: 'owner' })).toEqual({
+      '': ['role=app'],
+      shop: ['work_mem=7MB', 'role=owner'],
+    });
+  });
+
+  it("say nothing of it where the base role's own settings count before that", () => {
+    expect(wantedSettings({ '': ['role=x'] }, 'app', { shop: 'owner', '': 'owner' })).toEqual({ '': ['role=x'] });
+    expect(wantedSettings({ '': ['role=none'] }, 'app', { shop: 'owner' })).toEqual({ '': ['role=app'] });
+    expect(wantedSettings({ shop: ['role=x'] }, 'app', { shop: 'owner' })).toEqual({
+      '': ['role=app'],
+      shop: ['role=x'],
+    });
+    expect(wantedSettings({ shop: ['role=none'] }, 'app', { '': 'owner' })).toEqual({
+      '': ['role=owner'],
+      shop: ['role=app'],
+    });
+  });
+
+  it('are as the base role acts, in every database, whatever is set for whom', () => {
+    const role = fc.constantFrom('x', 'y', 'none');
+    const databases = fc.constantFrom('', 'shop', 'blog');
+    const base = fc.dictionary(databases, role);
+    const thirds = fc.dictionary(databases, fc.constantFrom('x', 'y'));
+    // What counts first: the role's own setting for the database, then for all, then the database's, then everybody's.
+    const actsAs = (own: Record<string, string>, third: Record<string, string>, database: string, name: string) => {
+      const said = own[database] ?? own[''] ?? third[database] ?? third[''];
+      return said === undefined || said === 'none' ? name : said;
+    };
+    fc.assert(
+      fc.property(base, thirds, databases, (own, third, database) => {
+        const settings = Object.fromEntries(Object.entries(own).map(([each, name]) => [each, [`role=${name}`]]));
+        const wanted = wantedSettings(settings, 'app', third);
+        const twin = Object.fromEntries(
+          Object.entries(wanted).flatMap(([each, [setting]]) => (setting ? [[each, setting.slice(5)]] : [])),
+        );
+        expect(actsAs(twin, third, database, 'app_clone')).toBe(actsAs(own, third, database, 'app'));
+      }),
+    );
   });
 });
 

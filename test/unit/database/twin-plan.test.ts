@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { planTwin, type TwinPlanOptions } from '../../../shared/database/twin-plan.ts';
-import type { AdminState, Membership, RoleState, TwinState } from '../../../shared/database/twin-state.ts';
+import { planTwin, type TwinPlan, type TwinPlanOptions } from '../../../shared/database/twin-plan.ts';
+import type { AdminState, Membership, RoleState, ThirdRole, TwinState } from '../../../shared/database/twin-state.ts';
+import type { TwinLink } from '../../../shared/rotation/strategy.ts';
 
 const ROLE: RoleState = {
   superuser: false,
@@ -17,7 +18,8 @@ const ROLE: RoleState = {
   adminOption: true,
 };
 const TWIN: RoleState = { ...ROLE, settings: { '': ['role=app'] } };
-const LINKED: Membership = { inherit: true, set: true, granted: true };
+const MEMBER: Membership = { inherit: true, set: true };
+const LINKED: TwinLink = { membership: 'granted', setToBase: true, ownsObjects: false, superuser: false };
 const ADMIN: AdminState = {
   name: 'admin',
   superuser: false,
@@ -35,21 +37,29 @@ interface Case {
   /** Null: there is none. */
   readonly twin?: Partial<RoleState> | null;
   readonly membership?: Partial<Membership> | null;
+  readonly link?: Partial<TwinLink>;
+  readonly thirdRoles?: readonly ThirdRole[];
   readonly turn?: 'twin' | 'base';
 }
 
-function plan(
-  { admin, base, twin, membership, turn = 'twin' }: Case,
+function planOf(
+  { admin, base, twin, membership, link, thirdRoles = [], turn = 'twin' }: Case,
   options: Partial<TwinPlanOptions> = {},
-): readonly string[] {
+): TwinPlan {
   const state: TwinState = {
     admin: { ...ADMIN, ...admin },
     base: base === null ? null : { ...ROLE, ...base },
     twin: twin === null ? null : { ...TWIN, ...twin },
-    membership: membership === null || twin === null ? null : { ...LINKED, ...membership },
+    membership: membership === null || twin === null ? null : { ...MEMBER, ...membership },
+    link: twin === null ? null : { ...LINKED, ...(membership === null ? { membership: 'none' } : {}), ...link },
+    thirdRoles,
   };
   const change = { base: 'app', twin: 'app_clone', username: turn === 'twin' ? 'app_clone' : 'app' };
-  return planTwin(state, change, { setRole: true, version: 18, ...options });
+  return planTwin(state, change, { setRole: true, version: 18, provenByLogin: false, ...options });
+}
+
+function plan(which: Case, options: Partial<TwinPlanOptions> = {}): readonly string[] {
+  return planOf(which, options).statements;
 }
 
 /** What the plan is refused with. */
@@ -77,8 +87,8 @@ describe('the plan for a twin', () => {
     expect(plan({ base, twin: null })).toEqual([
       `CREATE ROLE "app_clone" LOGIN CONNECTION LIMIT 5 VALID UNTIL '2999-01-01 00:00:00+00'`,
       'GRANT "app" TO "app_clone" WITH INHERIT TRUE, SET TRUE',
-      `ALTER ROLE "app_clone" IN DATABASE "shop" SET "app.x" TO '1'`,
       `ALTER ROLE "app_clone" SET "role" TO 'app'`,
+      `ALTER ROLE "app_clone" IN DATABASE "shop" SET "app.x" TO '1'`,
     ]);
     expect(plan({ twin: null }, { version: 15 })).toContain('GRANT "app" TO "app_clone"');
   });
@@ -128,9 +138,10 @@ describe('the plan is refused', () => {
     ['ROLE_CANNOT_LOGIN', { base: { canLogin: false } }],
     ['ROLE_EXPIRED', { base: { expired: true } }],
     ['ROLE_CONNECTION_LIMIT', { base: { connectionLimit: 0 } }],
-    ['TWIN_IS_SUPERUSER', { twin: { superuser: true } }],
+    ['TWIN_IS_SUPERUSER', { twin: { superuser: true }, link: { superuser: true } }],
     ['TWIN_NOT_LINKED', { membership: null }],
-    ['TWIN_NOT_LINKED', { membership: { granted: false } }],
+    ['TWIN_NOT_LINKED', { link: { membership: 'own' } }],
+    ['TWIN_NOT_LINKED', { link: { setToBase: false } }],
   ])('with %s in either turn, whoever asks: %o', (code, which) => {
     for (const turn of ['twin', 'base'] as const) {
       for (const superuser of [true, false]) {
@@ -139,8 +150,11 @@ describe('the plan is refused', () => {
     }
   });
 
-  it("with TWIN_NOT_LINKED in the base role's turn, where the current user can't be its twin", () => {
-    expect(refusal({ twin: null, turn: 'base' })).toMatchObject({ code: 'TWIN_NOT_LINKED' });
+  it("with ROLE_MISSING in the base role's turn, where the current user is gone", () => {
+    expect(refusal({ twin: null, turn: 'base' })).toMatchObject({
+      code: 'ROLE_MISSING',
+      facts: { username: 'app_clone' },
+    });
   });
 
   it.each<[string, Case, Partial<TwinPlanOptions>, string]>([
@@ -183,5 +197,103 @@ describe('the plan is refused', () => {
     const settings = { '': ['app.x=1', 'role=app'] };
     const base = { settings: { '': ['app.x=1'] } };
     expect(plan({ base, twin: { settings }, admin: { forbiddenSettings: ['app.x'] } })).toEqual([]);
+  });
+});
+
+describe('the proof that two roles are twins', () => {
+  const PROVEN = { provenByLogin: true };
+
+  it('is a membership that somebody else gave, and beside it the setting or a login', () => {
+    const memberships = ['granted', 'own', 'none'] as const;
+    const cases = memberships.flatMap((membership) =>
+      [true, false].flatMap((setToBase) =>
+        [true, false].map((provenByLogin) => ({ membership, setToBase, provenByLogin })),
+      ),
+    );
+    for (const { membership, setToBase, provenByLogin } of cases) {
+      for (const turn of ['twin', 'base'] as const) {
+        const taken = () => planOf({ turn, link: { membership, setToBase } }, { provenByLogin });
+        if (membership === 'granted' && (setToBase || provenByLogin)) expect(taken).not.toThrow();
+        else expect(taken).toThrow(expect.objectContaining({ code: 'TWIN_NOT_LINKED' }));
+      }
+    }
+  });
+
+  it.each<[string, Partial<TwinLink>, RegExp, RegExp]>([
+    [
+      'a role of that name',
+      { membership: 'none', setToBase: false },
+      /no member of it/,
+      /GRANT "app" TO "app_clone"; ALTER/,
+    ],
+    ['who set itself to act as it', { membership: 'none' }, /set to act as it and is no member/, /GRANT "app" TO/],
+    [
+      'a membership of its own making',
+      { membership: 'own' },
+      /itself made it a member/,
+      /REVOKE "app" FROM "app_clone"; GRANT/,
+    ],
+    [
+      'a mere membership',
+      { setToBase: false },
+      /neither acts as it by a setting nor logs in/,
+      /administrator: ALTER ROLE/,
+    ],
+    ['an owner of objects', { setToBase: false, ownsObjects: true }, /neither/, /hand over what it owns/],
+  ])('is asked of an administrator in words for %s', (_, link, found, remedy) => {
+    expect(refusal({ link })).toMatchObject({
+      message: expect.stringMatching(found),
+      remedy: expect.stringMatching(remedy),
+      facts: { username: 'app_clone' },
+    });
+    expect(refusal({ link })).toMatchObject({ remedy: expect.stringContaining(`SET role = 'app'`) });
+  });
+
+  it('is not needed where there is no twin yet, and a login proves nothing then', () => {
+    expect(plan({ twin: null }, PROVEN)).toContain('GRANT "app" TO "app_clone" WITH INHERIT TRUE, SET TRUE');
+    expect(refusal({ twin: null, turn: 'base' }, PROVEN)).toMatchObject({ code: 'ROLE_MISSING' });
+  });
+});
+
+describe('a clone that owns objects', () => {
+  const OWNER: Case = { twin: { settings: {} }, link: { setToBase: false, ownsObjects: true } };
+  const PROVEN = { provenByLogin: true };
+
+  it('goes on acting as itself, with the attributes that it then needs, and the plan says so in either turn', () => {
+    expect(planOf(OWNER, PROVEN)).toEqual({ statements: [], actsAsItself: true });
+    expect(planOf({ ...OWNER, turn: 'base' }, PROVEN)).toEqual({ statements: [], actsAsItself: true });
+    expect(plan({ ...OWNER, base: { createDb: true }, admin: { superuser: true } }, PROVEN)).toEqual([
+      'ALTER ROLE "app_clone" CREATEDB',
+    ]);
+  });
+
+  it('is a twin like others where it acts as the base role already, or where none is to', () => {
+    expect(planOf({ link: { ownsObjects: true } })).toEqual({ statements: [], actsAsItself: false });
+    expect(planOf(OWNER, { ...PROVEN, setRole: false })).toEqual({ statements: [], actsAsItself: false });
+  });
+
+  it('that owns none any more acts as the base role from the next rotation on', () => {
+    const handedOver: Case = { twin: { settings: {} }, link: { setToBase: false } };
+    expect(planOf(handedOver, PROVEN)).toEqual({
+      statements: [`ALTER ROLE "app_clone" SET "role" TO 'app'`],
+      actsAsItself: false,
+    });
+  });
+});
+
+describe('a third role that the database has logins act as', () => {
+  it("is the twin's by a setting of its own", () => {
+    const thirdRoles = [{ database: 'shop', role: 'owner' }];
+    expect(plan({ thirdRoles })).toEqual([`ALTER ROLE "app_clone" IN DATABASE "shop" SET "role" TO 'owner'`]);
+    expect(plan({ thirdRoles: [{ database: '', role: 'owner' }] })).toEqual([
+      `ALTER ROLE "app_clone" SET "role" TO 'owner'`,
+    ]);
+  });
+
+  it('counts not where the base role has a setting of its own, nor for a twin that acts as itself', () => {
+    const thirdRoles = [{ database: 'shop', role: 'owner' }];
+    const base = { settings: { '': ['role=none'] } };
+    expect(plan({ base, thirdRoles })).toEqual([]);
+    expect(plan({ thirdRoles, twin: { settings: {} } }, { setRole: false })).toEqual([]);
   });
 });

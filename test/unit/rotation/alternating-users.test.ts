@@ -1,102 +1,43 @@
 import { describe, expect, it } from 'vitest';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
-import type { CredentialLabel } from '../../../shared/rotation/errors.ts';
-import type {
-  Credential,
-  RoleSession,
-  SetSecretContext,
-  TwinChange,
-  UserFacts,
-} from '../../../shared/rotation/strategy.ts';
-import { parseDatabaseSecret } from '../../../shared/secrets/database-secret.ts';
+import type { TwinLink, UserFacts } from '../../../shared/rotation/strategy.ts';
+import { ADMIN_ARN, FakeRotation, only, refusal, secretText, TOKEN } from '../../support/fake-rotation.ts';
+import { FakeServer, failure, LINKED } from '../../support/fake-server.ts';
 
 type Members = Readonly<Record<string, unknown>>;
 
-function credential(label: CredentialLabel, members: Members = {}): Credential {
-  const value = { engine: 'postgres', host: 'db', username: 'app', password: 'x', masterarn: 'arn', ...members };
-  return { label, versionId: label, secret: parseDatabaseSecret(JSON.stringify(value)) };
+const V0 = 'v0'.padEnd(36, '-');
+const MEMBER: TwinLink = { ...LINKED, setToBase: false };
+
+/** A rotation of a user of whom the catalog says this. */
+function rotating(members: Members = {}, facts: Partial<UserFacts> = {}): FakeRotation {
+  const rotation = new FakeRotation(alternatingUsers, members);
+  const { username = 'app' } = members;
+  rotation.server.role(String(username), 'old', facts);
+  return rotation;
 }
 
-const ALONE: UserFacts = {
-  superuser: false,
-  scram: true,
-  actsAs: 'app',
-  namesake: null,
-  namesakeActsAs: null,
-  memberOfNamesake: false,
-  setToNamesake: false,
-};
-const A_TWIN: UserFacts = {
-  superuser: false,
-  scram: true,
-  actsAs: 'app',
-  namesake: 'app',
-  namesakeActsAs: 'app',
-  memberOfNamesake: true,
-  setToNamesake: true,
-};
+const asTwinOf = (namesake: string, asTwin: Partial<TwinLink> = {}): Partial<UserFacts> => ({
+  actsAs: namesake,
+  namesake,
+  namesakeActsAs: namesake,
+  asTwin: { ...LINKED, ...asTwin },
+});
 
-interface World {
-  readonly current?: Members;
-  readonly pending?: Members;
-  readonly superuser?: Members;
-  readonly user?: UserFacts;
-  /** Labels of credentials that the server refuses. */
-  readonly refused?: readonly CredentialLabel[];
-  readonly proven?: boolean;
-  readonly missing?: number;
+async function nextUser(rotation: FakeRotation): Promise<unknown> {
+  await rotation.step('createSecret');
+  return rotation.credential('AWSPENDING').secret.username;
 }
-
-/** Everything that the strategy may ask for, and what it asked, in order. */
-function world(given: World = {}) {
-  const asked: string[] = [];
-  const changes: Omit<TwinChange, 'password'>[] = [];
-  const current = credential('current', given.current);
-  const pending = credential('pending', { username: 'app_clone', ...given.pending });
-  const session: RoleSession = {
-    confirmUser: async () => {},
-    describeUser: async () => given.user ?? ALONE,
-    setOwnPassword: async () => expect.unreachable('Alternating users never set their own password.'),
-    applyTwin: async ({ password: _, ...change }) => void changes.push(change),
-    missingPrivileges: async () => given.missing ?? 0,
-  };
-  const proven = new Map<Credential, { scram: boolean }>(given.proven === true ? [[current, { scram: true }]] : []);
-  const context: SetSecretContext = {
-    current,
-    pending,
-    proven: {
-      get: (credential) => proven.get(credential),
-      add: (credential, { scram }) => void proven.set(credential, { scram }),
-    },
-    async withLogin(login, work) {
-      asked.push(`login ${login.label}`);
-      if (given.refused?.includes(login.label)) return { accepted: false };
-      return { accepted: true, value: await work(session) };
-    },
-    superusers: {
-      async read() {
-        asked.push('read superuser secret');
-        return credential('superuser', { username: 'postgres', ...given.superuser });
-      },
-    },
-    earlier: () => expect.unreachable('Alternating users need no earlier version.'),
-  };
-  return { context, asked, changes, session, proven };
-}
-
-const next = (given: World) => {
-  const { context } = world(given);
-  return alternatingUsers.nextUsername(context.current, context);
-};
 
 describe('the next user', () => {
-  it.each<[string, string, UserFacts]>([
-    ['app', 'app_clone', ALONE],
-    ['app_clone', 'app', A_TWIN],
-    ['svc_clone', 'svc_clone_clone', { ...ALONE, namesake: 'svc' }],
-    ['svc_clone_clone', 'svc_clone', A_TWIN],
-  ])('of %s is %s', async (username, expected, user) => {
-    expect(await next({ current: { username }, user })).toBe(expected);
+  it.each<[string, string, Partial<UserFacts>]>([
+    ['app', 'app_clone', {}],
+    ['app', 'app_clone', { twin: LINKED }],
+    ['app_clone', 'app', asTwinOf('app')],
+    ['svc_clone', 'svc_clone_clone', { namesake: 'svc', asTwin: { ...LINKED, membership: 'none', setToBase: false } }],
+    ['svc_clone_clone', 'svc_clone', asTwinOf('svc_clone')],
+  ])('of %s is %s', async (username, expected, facts) => {
+    expect(await nextUser(rotating({ username }, facts))).toBe(expected);
   });
 
   it.each([
@@ -105,7 +46,7 @@ describe('the next user', () => {
     `${'火'.repeat(19)}`,
   ])('may have 63 bytes: %s_clone', async (username) => {
     expect(Buffer.byteLength(username)).toBe(57);
-    expect(await next({ current: { username } })).toBe(`${username}_clone`);
+    expect(await nextUser(rotating({ username }))).toBe(`${username}_clone`);
   });
 
   it.each([
@@ -113,137 +54,398 @@ describe('the next user', () => {
     `${'n'.repeat(56)}é`,
     `${'火'.repeat(21)}`,
   ])('may not have more: %s_clone', async (username) => {
-    await expect(next({ current: { username } })).rejects.toMatchObject({ code: 'TWIN_NAME_TOO_LONG' });
+    const rotation = rotating({ username });
+    expect(await refusal(rotation.step('createSecret'))).toMatchObject({ code: 'TWIN_NAME_TOO_LONG' });
+    expect(rotation.secrets.textOf(TOKEN)).toBeUndefined();
   });
 
-  it('is none for a superuser, a password that is not accepted, or a twin that was cut off', async () => {
-    const refusals = [
-      ['APPLICATION_USER_IS_SUPERUSER', { user: { ...ALONE, superuser: true } }],
-      ['PASSWORD_NOT_ACCEPTED', { refused: ['current'] }],
-      ['TWIN_NOT_LINKED', { current: { username: 'app_clone' }, user: { ...A_TWIN, memberOfNamesake: false } }],
-    ] as const;
-    for (const [code, given] of refusals) await expect(next(given)).rejects.toMatchObject({ code });
+  it('is none for a superuser, nor for a password that is not accepted, and no other password is tried', async () => {
+    const superuser = rotating({}, { superuser: true });
+    expect(await refusal(superuser.step('createSecret'))).toMatchObject({ code: 'APPLICATION_USER_IS_SUPERUSER' });
+
+    const refused = rotating();
+    refused.server.role('app', 'previous');
+    refused.secrets.put(V0, secretText({ password: 'previous' }), 'AWSPREVIOUS');
+    expect(await refusal(refused.step('createSecret'))).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
+    expect(only(refused.server.events, 'login')).toEqual(['login current']);
   });
 
   it('has its name quoted in a remedy that a person will paste', async () => {
-    const user = { ...A_TWIN, namesake: 'we"ird; --', memberOfNamesake: false };
-    const refusal = next({ current: { username: 'we"ird; --_clone' }, user });
-    await expect(refusal).rejects.toMatchObject({ remedy: expect.stringContaining('GRANT "we""ird; --" TO') });
+    const name = 'we"ird; --';
+    const rotation = rotating({ username: `${name}_clone` }, asTwinOf(name, { membership: 'none' }));
+    const { remedy } = await refusal(rotation.step('createSecret'));
+    expect(remedy).toContain('GRANT "we""ird; --" TO "we""ird; --_clone"');
   });
 
   it('is found by a login that setSecret need not repeat', async () => {
-    const { context, proven } = world();
-    await alternatingUsers.nextUsername(context.current, context);
-    expect(proven.get(context.current)).toEqual({ scram: true });
+    const rotation = rotating();
+    await rotation.run('setSecret');
+    expect(only(rotation.server.events, 'login current')).toHaveLength(1);
+  });
+});
+
+describe('two roles are twins only by proof', () => {
+  const links: readonly Partial<TwinLink>[] = (['granted', 'own', 'none'] as const).flatMap((membership) =>
+    [true, false].map((setToBase) => ({ membership, setToBase })),
+  );
+
+  it.each(links)('of which the setting is one: %o', async (link) => {
+    for (const username of ['app', 'app_clone']) {
+      const facts = username === 'app' ? { twin: { ...LINKED, ...link } } : asTwinOf('app', link);
+      const rotation = rotating({ username }, facts);
+      // Not linked in any way, x_clone is a user of its own.
+      const ofItsOwn = username === 'app_clone' && link.membership === 'none' && link.setToBase === false;
+      if (ofItsOwn || (link.membership === 'granted' && link.setToBase)) {
+        expect(await nextUser(rotation)).toBe(ofItsOwn ? 'app_clone_clone' : username === 'app' ? 'app_clone' : 'app');
+        continue;
+      }
+      expect(await refusal(rotation.step('createSecret'))).toMatchObject({
+        code: 'TWIN_NOT_LINKED',
+        facts: { username: 'app_clone' },
+      });
+      expect(rotation.secrets.textOf(TOKEN)).toBeUndefined();
+      expect(only(rotation.server.events, 'login superuser')).toEqual([]);
+    }
+  });
+
+  it.each(['AWSPREVIOUS', 'without a label'])('of which a login as the other is one: %s', async (label) => {
+    const rotation = rotating({}, { twin: MEMBER });
+    rotation.server.role('app_clone', 'theirs');
+    const labels = label === 'AWSPREVIOUS' ? [label] : [];
+    rotation.secrets.put(V0, secretText({ username: 'app_clone', password: 'theirs' }), ...labels);
+    expect(await nextUser(rotation)).toBe('app_clone');
+  });
+
+  it('of which a login is one though it gets no session, since a twin with NOLOGIN is mended', async () => {
+    const rotation = rotating({}, { twin: MEMBER });
+    rotation.server.role('app_clone', 'theirs');
+    rotation.secrets.put(V0, secretText({ username: 'app_clone', password: 'theirs' }), 'AWSPREVIOUS');
+    rotation.server.meets = ({ credential: { label } }) =>
+      label === 'previous' ? { withoutSession: failure('LOGIN_FORBIDDEN') } : undefined;
+    expect(await nextUser(rotation)).toBe('app_clone');
+  });
+
+  it('of which a login that needs no password is none', async () => {
+    const rotation = rotating({}, { twin: MEMBER });
+    rotation.server.role('app_clone', 'theirs').request = undefined;
+    rotation.secrets.put(V0, secretText({ username: 'app_clone', password: 'anything' }), 'AWSPREVIOUS');
+    expect(await refusal(rotation.step('createSecret'))).toMatchObject({ code: 'TWIN_NOT_LINKED' });
+  });
+
+  it('of which a login is none with a password for another host or another user', async () => {
+    for (const members of [{ username: 'app_clone', host: 'elsewhere' }, { username: 'other' }]) {
+      const rotation = rotating({}, { twin: MEMBER });
+      rotation.server.role('app_clone', 'theirs').role('other', 'theirs');
+      rotation.secrets.put(V0, secretText({ password: 'theirs', ...members }), 'AWSPREVIOUS');
+      expect(await refusal(rotation.step('createSecret'))).toMatchObject({ code: 'TWIN_NOT_LINKED' });
+      expect(only(rotation.server.events, 'login')).toEqual(['login current']);
+    }
+  });
+
+  it('and setSecret asks for the proof again, in the transaction', async () => {
+    const rotation = rotating();
+    await rotation.step('createSecret');
+    // Meanwhile somebody has made a role of that name, and a member of it.
+    rotation.server.role('app_clone', 'theirs', asTwinOf('app', { setToBase: false }));
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'TWIN_NOT_LINKED' });
+    expect(rotation.server.passwordOf('app_clone')).toBe('theirs');
+  });
+
+  it('a superuser is never one', async () => {
+    const rotation = rotating({}, { twin: { ...LINKED, superuser: true } });
+    expect(await refusal(rotation.step('createSecret'))).toMatchObject({ code: 'TWIN_IS_SUPERUSER' });
+  });
+
+  it('a login that was taken for proof of a twin is none of the pending version', async () => {
+    const rotation = rotating({}, { twin: MEMBER });
+    rotation.server.role('app_clone', 'pending', { ...asTwinOf('app', MEMBER), actsAs: 'app_clone' }).missing = 3;
+    const text = secretText({ masterarn: ADMIN_ARN, username: 'app_clone', password: 'pending' });
+    rotation.secrets.put(TOKEN, text);
+    await rotation.step('createSecret');
+    expect(only(rotation.server.events, 'login')).toContain('login pending');
+    expect(await refusal(rotation.step('testSecret'))).toMatchObject({ code: 'TWIN_DIFFERS' });
+    expect(await refusal(rotation.step('finishSecret'))).toMatchObject({ code: 'TWIN_DIFFERS' });
+  });
+});
+
+describe('"masterarn"', () => {
+  it.each<[string, unknown, string]>([
+    ['is missing', undefined, 'SUPERUSER_SECRET_MISSING'],
+    ['is null', null, 'SUPERUSER_SECRET_MISSING'],
+    ['is white space', '  ', 'SUPERUSER_SECRET_MISSING'],
+    ['has a space in it', 'arn:aws secret', 'SECRET_MALFORMED'],
+    ['is too long', 'a'.repeat(2_049), 'SECRET_MALFORMED'],
+    ['has a line feed in it', `${ADMIN_ARN}\n${ADMIN_ARN}`, 'SECRET_MALFORMED'],
+    ['is a number', 12, 'SECRET_MALFORMED'],
+  ])('is refused where it %s, before anybody is asked anything or a value is stored', async (_, masterarn, code) => {
+    const rotation = rotating({ masterarn });
+    expect(await refusal(rotation.step('createSecret'))).toMatchObject({ code, facts: { key: 'masterarn' } });
+    expect(rotation.server.events).toEqual([]);
+    expect(rotation.secrets.textOf(TOKEN)).toBeUndefined();
+  });
+
+  it('is pointed out where its key is written in another case', async () => {
+    const rotation = rotating({ masterarn: undefined, MasterArn: ADMIN_ARN });
+    const { message } = await refusal(rotation.step('createSecret'));
+    expect(message).toContain('"MasterArn" instead of "masterarn"');
+  });
+
+  it('may have white space around it', async () => {
+    const rotation = rotating({ masterarn: ` ${ADMIN_ARN}\n` });
+    await rotation.run();
+    expect(rotation.currentIsAccepted).toBe(true);
   });
 });
 
 describe('setSecret', () => {
-  it("sets the twin's password through the superuser, after the current login was proven", async () => {
-    const { context, asked, changes } = world();
-    expect(await alternatingUsers.applyPending(context)).toBe('superuser');
-    expect(asked.toSorted()).toEqual(['login current', 'login superuser', 'read superuser secret']);
-    expect(asked.at(-1)).toBe('login superuser');
-    expect(changes).toEqual([{ base: 'app', twin: 'app_clone', username: 'app_clone', scram: true }]);
+  it("sets the twin's password through the superuser, and proves it under the lock", async () => {
+    const rotation = rotating();
+    await rotation.run('setSecret');
+    expect(rotation.server.events).toEqual([
+      ...['login current', 'describe app'],
+      ...['login superuser', 'lock app', 'plan app_clone', 'hold', 'change'],
+      ...['login pending', 'describe app_clone', 'release'],
+    ]);
+    expect(rotation.server.passwordOf('app')).toBe('old');
   });
 
-  it('proves nothing twice', async () => {
-    const { context, asked } = world({ proven: true });
-    await alternatingUsers.applyPending(context);
-    expect(asked).toEqual(['read superuser secret', 'login superuser']);
-  });
-
-  it("knows the base role's turn", async () => {
-    const { context, changes } = world({
-      current: { username: 'app_clone' },
-      pending: { username: 'app' },
-      user: A_TWIN,
-    });
-    await alternatingUsers.applyPending(context);
-    expect(changes).toEqual([{ base: 'app', twin: 'app_clone', username: 'app', scram: true }]);
+  it('locks by the base role in either turn, and leaves the current password alone', async () => {
+    const rotation = rotating({ username: 'app_clone' }, asTwinOf('app'));
+    await rotation.run();
+    expect(only(rotation.server.events, 'lock')).toEqual(['lock app']);
+    expect(rotation.server.passwordOf('app_clone')).toBe('old');
+    expect(rotation.passwordIn('AWSCURRENT')).toBe(rotation.server.passwordOf('app'));
   });
 
   it.each<[string, Members]>([
     ['another user', { username: 'other' }],
     ['the same user', { username: 'app' }],
     ['a twin of the twin', { username: 'app_clone_clone' }],
-    ['another host', { host: 'elsewhere' }],
-    ['another port', { port: 5433 }],
-  ])('asks nobody anything where the pending version is for %s', async (_, pending) => {
-    const { context, asked } = world({ pending });
-    await expect(alternatingUsers.applyPending(context)).rejects.toMatchObject({ code: 'PENDING_MISMATCH' });
-    expect(asked).toEqual([]);
+    ['another host', { username: 'app_clone', host: 'elsewhere' }],
+    ['another port', { username: 'app_clone', port: 5433 }],
+  ])('asks no administrator anything where the pending version is for %s', async (_, members) => {
+    const rotation = rotating();
+    rotation.secrets.put(TOKEN, secretText({ masterarn: ADMIN_ARN, ...members }));
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PENDING_MISMATCH' });
+    expect(only(rotation.server.events, 'login')).toEqual(['login current']);
   });
 
   it('never logs in as the superuser where the current password is not accepted', async () => {
-    const { context, asked } = world({ refused: ['current'] });
-    await expect(alternatingUsers.applyPending(context)).rejects.toMatchObject({
+    const rotation = rotating();
+    await rotation.step('createSecret');
+    rotation.server.role('app', 'by hand');
+    expect(await refusal(rotation.anew().step('setSecret'))).toMatchObject({
       code: 'PASSWORD_NOT_ACCEPTED',
       facts: { credential: 'current' },
     });
-    expect(asked).not.toContain('login superuser');
+    expect(only(rotation.server.events, 'login superuser')).toEqual([]);
   });
 
   it.each(['app', 'app_clone'])('never logs in with a superuser secret that is for %s', async (username) => {
-    const { context, asked } = world({ superuser: { username } });
-    await expect(alternatingUsers.applyPending(context)).rejects.toMatchObject({
+    const rotation = rotating();
+    rotation.superuser = secretText({ username, password: 'admin' });
+    await rotation.step('createSecret');
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({
       code: 'SUPERUSER_IS_APPLICATION_USER',
+      remedy: expect.stringMatching(/^aws secretsmanager update-secret-version-stage/),
     });
-    expect(asked).not.toContain('login superuser');
+    expect(only(rotation.server.events, 'login superuser')).toEqual([]);
   });
 
-  it("tells the superuser's wrong password from the application's", async () => {
-    const { context } = world({ refused: ['superuser'] });
-    await expect(alternatingUsers.applyPending(context)).rejects.toMatchObject({
+  it("tells the superuser's wrong password from the application's, and uses a corrected one next time", async () => {
+    const rotation = rotating();
+    rotation.superuser = secretText({ username: 'admin', password: 'wrong' });
+    await rotation.step('createSecret');
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({
       code: 'PASSWORD_NOT_ACCEPTED',
-      facts: { credential: 'superuser', username: 'postgres' },
+      facts: { credential: 'superuser', username: 'admin' },
     });
+    rotation.superuser = secretText({ username: 'admin', password: 'admin' });
+    await rotation.run();
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it('asks the guard in the transaction', async () => {
+    const rotation = rotating();
+    rotation.server.role('app_clone', 'theirs', asTwinOf('app'));
+    await rotation.step('createSecret');
+    rotation.server.before = (event) => {
+      if (event === 'hold') rotation.secrets.label('AWSPENDING');
+    };
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'VERSION_UNKNOWN' });
+    expect(rotation.server.passwordOf('app_clone')).toBe('theirs');
+  });
+
+  it('tries busy roles again from the login on', async () => {
+    const rotation = rotating();
+    await rotation.step('createSecret');
+    let busy = 2;
+    rotation.server.before = (event) => {
+      if (event === 'hold' && busy-- > 0) throw failure('ROLE_BUSY');
+    };
+    await rotation.step('setSecret');
+    expect(only(rotation.server.events, 'login superuser')).toHaveLength(3);
+  });
+
+  it('says that a clone goes on acting as itself, as it owns objects', async () => {
+    const rotation = rotating();
+    rotation.server.actsAsItself = true;
+    await rotation.step('createSecret');
+    expect(await rotation.step('setSecret')).toMatchObject({
+      outcome: 'done',
+      notice: expect.stringMatching(/^app_clone owns objects.*adopting-aws-clones/),
+    });
+  });
+
+  it.each([
+    'LOGIN_FORBIDDEN',
+    'DATABASE_NOT_FOUND',
+  ] as const)('fails where the twin is refused by %s after its password was taken, and has it not believed', async (code) => {
+    const rotation = rotating();
+    await rotation.step('createSecret');
+    rotation.server.meets = ({ credential: { label } }) =>
+      label === 'pending' ? { withoutSession: failure(code) } : undefined;
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code });
+    expect(await refusal(rotation.step('testSecret'))).toMatchObject({ code });
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it("has the administrator's session look at a twin that gets none for want of room", async () => {
+    for (const missing of [0, 3]) {
+      const rotation = rotating();
+      const actsAs = missing === 0 ? 'app' : 'app_clone';
+      rotation.server.role('app_clone', '', { ...asTwinOf('app'), actsAs }).missing = missing;
+      await rotation.step('createSecret');
+      rotation.server.meets = ({ credential: { label } }) =>
+        label === 'pending' ? { withoutSession: failure('ROLE_CONNECTION_LIMIT') } : undefined;
+      const result = await rotation.step('setSecret').catch((error: unknown) => error);
+      expect(result).toMatchObject(missing === 0 ? { outcome: 'done' } : { code: 'TWIN_DIFFERS' });
+    }
+  });
+
+  it('leaves the proof to testSecret where the secret is for a replica', async () => {
+    const rotation = rotating({ host: 'replica' });
+    const replica = new FakeServer('replica').role('app', 'old', {});
+    rotation.servers.push(replica);
+    await rotation.run('setSecret');
+    expect(only(rotation.server.events, 'login')).toEqual(['login superuser']);
+    replica.role('app_clone', 'new-1', asTwinOf('app'));
+    await rotation.run();
+    expect(only(replica.events, 'login pending')).not.toEqual([]);
+    expect(rotation.currentIsAccepted).toBe(true);
   });
 });
 
-describe('testSecret', () => {
-  const verify = (given: World) => {
-    const { context, session } = world(given);
-    return alternatingUsers.verify(session, context.pending);
+describe('what testSecret looks at', () => {
+  const test = async (facts: Partial<UserFacts>, missing = 0) => {
+    const rotation = rotating();
+    rotation.secrets.put(TOKEN, secretText({ masterarn: ADMIN_ARN, username: 'app_clone', password: 'set' }));
+    rotation.server.role('app_clone', 'set', facts).missing = missing;
+    return await rotation.step('testSecret');
   };
 
-  it.each<[string, World]>([
-    ['a base role', { user: ALONE }],
-    ['a twin that acts as its base role', { user: A_TWIN }],
+  it.each<[string, Partial<UserFacts>]>([
+    ['a base role', {}],
+    ['a twin that acts as its base role', asTwinOf('app')],
     [
       'a twin that acts as what its base role acts as',
-      { user: { ...A_TWIN, actsAs: 'owner', namesakeActsAs: 'owner' } },
+      { ...asTwinOf('app'), actsAs: 'owner', namesakeActsAs: 'owner' },
     ],
-    ["AWS's clone, with all privileges", { user: { ...A_TWIN, actsAs: 'app_clone', setToNamesake: false } }],
-  ])('is content with %s', async (_, given) => {
-    await expect(verify(given)).resolves.toBeUndefined();
+    ["AWS's clone, with all privileges", { ...asTwinOf('app', MEMBER), actsAs: 'app_clone' }],
+    [
+      'a user of its own that only has such a name',
+      { ...asTwinOf('app', { membership: 'none', setToBase: false }), actsAs: 'app_clone' },
+    ],
+  ])('is content with %s', async (_, facts) => {
+    expect(await test(facts)).toMatchObject({ outcome: 'done' });
   });
 
-  it.each<[string, World, string]>([
+  it.each<[string, Partial<UserFacts>, number, string, RegExp]>([
     [
       "AWS's clone without a privilege",
-      { user: { ...A_TWIN, actsAs: 'app_clone', setToNamesake: false }, missing: 3 },
-      '3 privileges',
+      { ...asTwinOf('app', MEMBER), actsAs: 'app_clone' },
+      3,
+      'TWIN_DIFFERS',
+      /3 privileges/,
     ],
     [
       'a twin that should act as its base role and does not',
-      { user: { ...A_TWIN, actsAs: 'app_clone' } },
-      'another role',
+      { ...asTwinOf('app'), actsAs: 'app_clone' },
+      0,
+      'TWIN_DIFFERS',
+      /acts as app_clone/,
     ],
-  ])('refuses %s', async (_, given, found) => {
-    await expect(verify(given)).rejects.toMatchObject({
-      code: 'TWIN_DIFFERS',
-      message: expect.stringContaining(found),
-    });
+    [
+      'a twin that the database has act as a third role',
+      { ...asTwinOf('app', MEMBER), actsAs: 'third' },
+      0,
+      'TWIN_DIFFERS',
+      /acts as third/,
+    ],
+    [
+      'a base role that the database has act as a third role',
+      { ...asTwinOf('app'), namesakeActsAs: 'third' },
+      0,
+      'TWIN_DIFFERS',
+      /acts as app/,
+    ],
+    [
+      'a twin that set itself to act as the base role',
+      asTwinOf('app', { membership: 'none' }),
+      0,
+      'TWIN_NOT_LINKED',
+      /no member/,
+    ],
+    [
+      'a twin of its own making',
+      asTwinOf('app', { membership: 'own' }),
+      0,
+      'TWIN_NOT_LINKED',
+      /itself made it a member/,
+    ],
+  ])('refuses %s', async (_, facts, missing, code, found) => {
+    expect(await refusal(test(facts, missing))).toMatchObject({ code, message: expect.stringMatching(found) });
   });
 
-  it('waits for a replica only where the superuser secret is for another server', async () => {
-    const mayLag = (given: World) => {
-      const { context } = world(given);
-      return alternatingUsers.mayLag(context.pending, context);
+  it.each([
+    '14.14',
+    '15.9 (Debian 15.9-1)',
+    '16.5',
+    '17.1',
+  ])('names the minor version that ignores the setting: %s', async (serverVersion) => {
+    const refused = await refusal(test({ ...asTwinOf('app'), actsAs: 'app_clone', serverVersion }));
+    expect(refused.message).toContain(`PostgreSQL ${serverVersion.split(' ')[0]} ignores`);
+    const { message } = await refusal(test({ ...asTwinOf('app'), actsAs: 'app_clone', serverVersion: '17.10' }));
+    expect(message).not.toContain('ignores');
+  });
+});
+
+describe('a password that the server refuses in testSecret', () => {
+  /** The server hears of the new password when it has refused the first login with it. */
+  const arriving = (members: Members, superuserHost: string) => {
+    const rotation = rotating(members);
+    const { masterarn = ADMIN_ARN } = members;
+    rotation.superuser = secretText({ host: superuserHost, username: 'admin', password: 'admin' });
+    rotation.secrets.put(TOKEN, secretText({ masterarn, username: 'app_clone', password: 'on its way' }));
+    rotation.server.role('app_clone', 'earlier', asTwinOf('app'));
+    rotation.server.before = () => {
+      if (rotation.server.events.includes('refused pending')) rotation.server.role('app_clone', 'on its way');
     };
-    expect(await mayLag({})).toBe(false);
-    expect(await mayLag({ superuser: { host: 'primary' } })).toBe(true);
-    expect(await mayLag({ pending: { masterarn: undefined } })).toBe(false);
+    return rotation;
+  };
+
+  it('is waited for where the secret is for a replica', async () => {
+    const rotation = arriving({}, 'primary');
+    expect(await rotation.step('testSecret')).toMatchObject({ outcome: 'done' });
+    expect(only(rotation.server.events, 'login')).toHaveLength(2);
+  });
+
+  it.each<[string, Members, string]>([
+    ['the secret is for the very server', {}, 'db'],
+    ['nobody knows of another', { masterarn: null }, 'primary'],
+  ])('is not waited for where %s', async (_, members, host) => {
+    const rotation = arriving(members, host);
+    expect(await refusal(rotation.step('testSecret'))).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
+    expect(only(rotation.server.events, 'login')).toHaveLength(1);
   });
 });

@@ -1,54 +1,101 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RecentLogins } from '../../../shared/rotation/recent-logins.ts';
+import { type RecentLogin, RecentLogins } from '../../../shared/rotation/recent-logins.ts';
 
 const MINUTE = 60_000;
+const LOGIN: RecentLogin = { label: 'pending', scram: true };
 
-describe('the versions that an instance has tested', () => {
+describe('the versions that an instance has logged in with', () => {
   it('are those that it was told of', () => {
-    const tested = new RecentLogins();
-    expect(tested.has('secret', 'a')).toBe(false);
-    tested.add('secret', 'a');
-    expect(tested.has('secret', 'a')).toBe(true);
-    expect(tested.has('secret', 'b')).toBe(false);
+    const logins = new RecentLogins();
+    expect(logins.get('secret', 'a')).toBeUndefined();
+    logins.add('secret', 'a', LOGIN);
+    expect(logins.get('secret', 'a')).toMatchObject(LOGIN);
+    expect(logins.get('secret', 'b')).toBeUndefined();
+    expect(logins.get('secret 2', 'a')).toBeUndefined();
   });
 
   it('are believed for five minutes and no longer', () => {
-    const tested = new RecentLogins();
-    tested.add('secret', 'a', { now: 0 });
-    expect(tested.has('secret', 'a', 5 * MINUTE)).toBe(true);
-    expect(tested.has('secret', 'a', 5 * MINUTE + 1)).toBe(false);
+    const logins = new RecentLogins();
+    logins.add('secret', 'a', LOGIN, 0);
+    expect(logins.get('secret', 'a', 5 * MINUTE)).toBeDefined();
+    expect(logins.get('secret', 'a', 5 * MINUTE + 1)).toBeUndefined();
+    expect(logins.latest('secret', 5 * MINUTE)).toBeDefined();
+    expect(logins.latest('secret', 5 * MINUTE + 1)).toBeUndefined();
   });
 
-  it('tell how each logged in', () => {
-    const tested = new RecentLogins();
-    tested.add('secret', 'a', { scram: true });
-    tested.add('secret', 'b');
-    expect([tested.get('secret', 'a')?.scram, tested.get('secret', 'b')?.scram]).toEqual([true, false]);
+  it('tell how each logged in, and what it was compared with', () => {
+    const logins = new RecentLogins();
+    logins.add('secret', 'a', { label: 'current', scram: false });
+    logins.add('secret', 'b', { ...LOGIN, proof: { comparedWith: 'a' } });
+    expect(logins.get('secret', 'a')).toMatchObject({ label: 'current', scram: false });
+    expect(logins.get('secret', 'a')?.proof).toBeUndefined();
+    expect(logins.get('secret', 'b')).toMatchObject({ scram: true, proof: { comparedWith: 'a' } });
   });
 
-  it('count from their last test', () => {
-    const tested = new RecentLogins();
-    tested.add('secret', 'a', { now: 0 });
-    tested.add('secret', 'b', { now: 4 * MINUTE });
-    tested.add('secret', 'a', { now: 4 * MINUTE });
-    expect(tested.has('secret', 'a', 9 * MINUTE)).toBe(true);
-    tested.add('secret', 'c', { now: 20 * MINUTE });
-    expect(tested.has('secret', 'b', 20 * MINUTE)).toBe(false);
+  it('count from their last login, which says all that is known', () => {
+    const logins = new RecentLogins();
+    logins.add('secret', 'a', { ...LOGIN, proof: { comparedWith: 'x' } }, 0);
+    logins.add('secret', 'b', LOGIN, 4 * MINUTE);
+    logins.add('secret', 'a', LOGIN, 4 * MINUTE);
+    expect(logins.get('secret', 'a', 9 * MINUTE)).toMatchObject(LOGIN);
+    expect(logins.get('secret', 'a', 9 * MINUTE)?.proof).toBeUndefined();
   });
 
-  it('count no more once a password of the secret changes, but for the one version that keeps its own', () => {
-    const tested = new RecentLogins();
-    for (const [secret, version] of [
-      ['secret', 'a'],
-      ['secret', 'b'],
-      ['secret 2', 'a'],
-    ] as const)
-      tested.add(secret, version);
-    tested.keepOnly('secret', 'a');
-    expect([tested.has('secret', 'a'), tested.has('secret', 'b'), tested.has('secret 2', 'a')]).toEqual([
-      true,
-      false,
-      true,
-    ]);
+  it('have a latest one, whichever was told of first', () => {
+    const logins = new RecentLogins();
+    logins.add('secret', 'a', LOGIN, 1);
+    logins.add('secret', 'b', { label: 'current', scram: true }, 2);
+    expect(logins.latest('secret', 2)).toMatchObject({ versionId: 'b', label: 'current' });
+    logins.add('secret', 'a', LOGIN, 3);
+    expect(logins.latest('secret', 3)).toMatchObject({ versionId: 'a' });
+    expect(logins.latest('secret 2', 3)).toBeUndefined();
+  });
+
+  it('are forgotten one by one, and of one secret only', () => {
+    const logins = new RecentLogins();
+    for (const secret of ['1', '2']) for (const version of ['a', 'b']) logins.add(secret, version, LOGIN);
+    logins.forget('1', 'a');
+    logins.forget('3', 'a');
+    expect(
+      [logins.get('1', 'a'), logins.get('1', 'b'), logins.get('2', 'a')].map((each) => each !== undefined),
+    ).toEqual([false, true, true]);
+  });
+
+  it('count no more once a password of the secret changes, but for those that keep their own', () => {
+    const logins = new RecentLogins();
+    for (const version of ['a', 'b', 'c']) logins.add('secret', version, LOGIN);
+    logins.add('secret 2', 'b', LOGIN);
+    logins.keepOnly('secret', ['a', 'c']);
+    logins.keepOnly('secret 3', []);
+    expect(logins.get('secret', 'a')).toBeDefined();
+    expect(logins.get('secret', 'b')).toBeUndefined();
+    expect(logins.get('secret', 'c')).toBeDefined();
+    expect(logins.get('secret 2', 'b')).toBeDefined();
+  });
+
+  it('are never believed for longer than from their own last login on, in whatever order they come', () => {
+    const name = fc.constantFrom('a', 'b', 'c');
+    const added = fc.array(fc.record({ secret: name, version: name, pause: fc.integer({ min: 0, max: 3 * MINUTE }) }));
+    fc.assert(
+      fc.property(added, fc.integer({ min: 0, max: 6 * MINUTE }), (all, rest) => {
+        const logins = new RecentLogins();
+        const last = new Map<string, number>();
+        let now = 0;
+        for (const { secret, version, pause } of all) {
+          now += pause;
+          logins.add(secret, version, LOGIN, now);
+          last.set(`${secret} ${version}`, now);
+        }
+        now += rest;
+        for (const secret of ['a', 'b', 'c']) {
+          for (const version of ['a', 'b', 'c']) {
+            const at = last.get(`${secret} ${version}`);
+            const believed = at !== undefined && now - at <= 5 * MINUTE;
+            expect(logins.get(secret, version, now) !== undefined).toBe(believed);
+          }
+        }
+      }),
+    );
   });
 });

@@ -3,12 +3,23 @@ import { connectionFrom } from '../../../scripts/adoption/connection.ts';
 
 test('is what the environment says', () => {
   const environment = {
-    ...{ PGHOST: 'db.example.com', PGPORT: '6543', PGUSER: 'admin', PGPASSWORD: 'secret', PGDATABASE: 'shop' },
-    ...{ PGOPTIONS: '-c search_path=evil', PGAPPNAME: 'psql', PGSSLMODE: 'disable' },
+    PGHOST: 'db.example.com',
+    PGPORT: '6543',
+    PGUSER: 'admin',
+    PGPASSWORD: 'secret',
+    PGDATABASE: 'shop',
+    PGOPTIONS: '-c search_path=evil',
+    PGAPPNAME: 'psql',
+    PGSSLMODE: 'disable',
   };
   expect(connectionFrom(environment)).toEqual({
-    ...{ host: 'db.example.com', port: 6543, user: 'admin', password: 'secret', database: 'shop' },
-    ...{ ssl: false, application_name: 'adopt-clone' },
+    host: 'db.example.com',
+    port: 6543,
+    user: 'admin',
+    password: 'secret',
+    database: 'shop',
+    ssl: false,
+    application_name: 'adopt-clone',
   });
 });
 
@@ -17,7 +28,12 @@ test.each([
   { PGHOST: '', PGPORT: '', PGDATABASE: '', PGSSLMODE: '' },
 ])('is the postgres database of this machine, over verified TLS, where the environment says nothing: %j', (environment) => {
   expect(connectionFrom({ ...environment, PGUSER: 'admin' })).toMatchObject({
-    ...{ host: 'localhost', port: 5432, user: 'admin', password: '', database: 'postgres', ssl: true },
+    host: 'localhost',
+    port: 5432,
+    user: 'admin',
+    password: '',
+    database: 'postgres',
+    ssl: true,
   });
 });
 

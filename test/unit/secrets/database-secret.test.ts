@@ -31,9 +31,11 @@ function refusal(text: string | undefined): RotationError {
 
 describe('a secret', () => {
   it("is read with all of AWS's keys", () => {
-    const { password, withCredentials, ...rest } = parse(FULL);
+    const { password, withCredentials, rest: members, ...rest } = parse(FULL);
     expect(password.reveal()).toBe(FULL.password);
     expect(withCredentials).toBeTypeOf('function');
+    const { username: _, password: __, ...others } = FULL;
+    expect(members()).toEqual(others);
     expect(rest).toEqual({
       engine: 'postgres',
       host: 'db.example.com',
@@ -340,7 +342,10 @@ describe('an optional key in another case', () => {
 
   it('leaves the defaults as they are', () => {
     expect(parse({ ...MINIMAL, SSL: false, dbName: 'shop', Port: 1, MasterArn: 'arn' })).toMatchObject({
-      ...{ ssl: undefined, dbname: 'postgres', port: 5432, superuserSecretArn: undefined },
+      ssl: undefined,
+      dbname: 'postgres',
+      port: 5432,
+      superuserSecretArn: undefined,
     });
   });
 });

@@ -1,3 +1,4 @@
+import type { Input } from '../../http/input.ts';
 import { identify, replicationStatus, describe as showSecret, versionsToStages } from '../description.ts';
 import { exists, invalidParameter, invalidRequest, secretNotFound } from '../errors.ts';
 import type { Answer, Call, Operation, OperationTable } from '../operation.ts';
@@ -15,15 +16,7 @@ import {
 } from '../secret.ts';
 import { newArn } from '../state.ts';
 import { readTags } from '../tags.ts';
-import {
-  type Input,
-  requiredToken,
-  type SecretValue,
-  sameValue,
-  secretId,
-  secretName,
-  secretValue,
-} from '../validate.ts';
+import { requiredToken, type SecretValue, sameValue, secretId, secretName, secretValue } from '../validate.ts';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_RECOVERY_DAYS = 30;

@@ -1,5 +1,5 @@
+import { ServiceError } from '../../http/service.ts';
 import { identify } from '../description.ts';
-import { ServiceError } from '../errors.ts';
 import type { Operation, OperationTable } from '../operation.ts';
 import { refuseChange, refuseIfDeleted } from '../secret.ts';
 import { secretId } from '../validate.ts';

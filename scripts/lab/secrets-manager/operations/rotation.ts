@@ -1,9 +1,10 @@
+import type { Input } from '../../http/input.ts';
 import { identify } from '../description.ts';
 import { invalidParameter, invalidRequest } from '../errors.ts';
 import type { Operation, OperationTable } from '../operation.ts';
 import { parseSchedule, type RotationRules, ScheduleSyntaxError } from '../schedule.ts';
 import { refuseChange } from '../secret.ts';
-import { type Input, requiredToken, secretId } from '../validate.ts';
+import { requiredToken, secretId } from '../validate.ts';
 
 const rotateSecret: Operation = (input, call) => {
   const token = requiredToken(input, invalidParameter);
@@ -19,13 +20,10 @@ const rotateSecret: Operation = (input, call) => {
 
 function readRules(input: Input | undefined): RotationRules | undefined {
   if (!input) return undefined;
-  const days = input.integer('AutomaticallyAfterDays');
-  const duration = input.text('Duration', { min: 2, max: 3, pattern: /^[0-9]+h$/ });
-  const expression = input.text('ScheduleExpression', { min: 1, max: 256, pattern: /^[0-9A-Za-z()#?*\-/, ]+$/ });
   const rules: RotationRules = {
-    ...(days === undefined ? {} : { AutomaticallyAfterDays: days }),
-    ...(duration === undefined ? {} : { Duration: duration }),
-    ...(expression === undefined ? {} : { ScheduleExpression: expression }),
+    AutomaticallyAfterDays: input.integer('AutomaticallyAfterDays'),
+    Duration: input.text('Duration', { min: 2, max: 3, pattern: /^[0-9]+h$/ }),
+    ScheduleExpression: input.text('ScheduleExpression', { min: 1, max: 256, pattern: /^[0-9A-Za-z()#?*\-/, ]+$/ }),
   };
   try {
     parseSchedule(rules);

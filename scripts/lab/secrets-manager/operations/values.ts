@@ -1,11 +1,13 @@
+import type { Input } from '../../http/input.ts';
+import { ServiceError } from '../../http/service.ts';
 import { identify } from '../description.ts';
-import { invalidParameter, invalidRequest, ServiceError, stageNotFound, versionNotFound } from '../errors.ts';
+import { invalidParameter, invalidRequest, stageNotFound, versionNotFound } from '../errors.ts';
 import { parseFilters, passes } from '../filters.ts';
 import { CURRENT, sortedStages, type Version, versionAt, versionById } from '../labels.ts';
 import { type Answer, type Call, epochSeconds, type Operation, type OperationTable } from '../operation.ts';
 import { page } from '../paging.ts';
 import { putValue, recordRead, refuseChange, refuseIfDeleted, refuseIfManaged, type Secret } from '../secret.ts';
-import { type Input, missingValue, requiredToken, secretId, secretValue, stageName, versionId } from '../validate.ts';
+import { missingValue, requiredToken, secretId, secretValue, stageName, versionId } from '../validate.ts';
 
 const MAX_BATCH = 20;
 const ROTATION_TOKEN = { min: 36, max: 256, pattern: /^[a-zA-Z0-9-]+$/ };

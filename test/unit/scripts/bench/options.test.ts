@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseOptions } from '../../../../scripts/bench/options.ts';
+import { HelpWanted } from '../../../../scripts/lab/command/command-line.ts';
 
 describe('options of npm run bench', () => {
   it('measure rotations of both strategies on an embedded server, with TLS and without, unless told otherwise', () => {
@@ -27,6 +28,15 @@ describe('options of npm run bench', () => {
     expect(parseOptions(['--postgres', url, '--ca-file', 'ca.pem'])).toMatchObject({ tls: [false, true] });
   });
 
+  it("take from the shell who calls another Secrets Manager, and nobody for the lab's", () => {
+    const shell = { AWS_ACCESS_KEY_ID: 'me', AWS_SECRET_ACCESS_KEY: 'mine', AWS_DEFAULT_REGION: 'eu-west-1' };
+    expect(parseOptions([], shell)).toMatchObject({ caller: undefined });
+    expect(parseOptions(['--endpoint-url', 'http://127.0.0.1:5000'], shell)).toMatchObject({
+      caller: { accessKeyId: 'me', secretAccessKey: 'mine', region: 'eu-west-1' },
+    });
+    expect(parseOptions(['--endpoint-url', 'http://127.0.0.1:5000'])).toMatchObject({ caller: undefined });
+  });
+
   it.each([
     [['colour'], 'A benchmark was needed'],
     [['--strategy', 'multi'], '--strategy needs'],
@@ -42,8 +52,14 @@ describe('options of npm run bench', () => {
     expect(() => parseOptions(args)).toThrow(message);
   });
 
+  it('choose the function that stdio serves, by the words of {scheme} too', () => {
+    const stdio = (word: string) => parseOptions(['stdio', '--strategy', word]);
+    expect(stdio('multi')).toEqual({ command: 'stdio', strategy: 'alternating-users' });
+    expect(stdio('single-user')).toEqual({ command: 'stdio', strategy: 'single-user' });
+  });
+
   it('ask for help', () => {
-    expect(parseOptions(['--help'])).toBe('help');
+    expect(() => parseOptions(['--help'])).toThrow(HelpWanted);
   });
 });
 

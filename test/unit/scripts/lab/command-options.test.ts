@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseLabCommand, UsageError } from '../../../../scripts/lab/command/options.ts';
+import { HelpWanted, UsageError } from '../../../../scripts/lab/command/command-line.ts';
+import { parseLabCommand } from '../../../../scripts/lab/command/options.ts';
 import { needsTls } from '../../../../scripts/lab/lab.ts';
 
 describe('the options of npm run lab', () => {
@@ -10,14 +11,13 @@ describe('the options of npm run lab', () => {
       seed: true,
       timeScale: 1,
       json: false,
-      help: false,
     });
   });
 
   it('are read', () => {
     expect(
       parseLabCommand(['--port=4566', '--postgres', 'container', '--no-seed', '--time-scale', '0.5', '--json']),
-    ).toEqual({ port: 4566, postgres: 'container', seed: false, timeScale: 0.5, json: true, help: false });
+    ).toEqual({ port: 4566, postgres: 'container', seed: false, timeScale: 0.5, json: true });
   });
 
   it('take the password of a URL from PGPASSWORD, unless the URL has one', () => {
@@ -42,6 +42,17 @@ describe('the options of npm run lab', () => {
     const parse = () => parseLabCommand(args);
     expect(parse).toThrow(UsageError);
     expect(parse).toThrow(/^[^\n]+\.$/);
+  });
+
+  it.each([
+    [['--postgress=postgres://admin:hush-hush@db'], "Unknown option '--postgress'."],
+    [['postgres://admin:hush-hush@db'], 'No more than 0 arguments were needed, found 1.'],
+  ])('do not repeat what may hold a password: %j', (args, sentence) => {
+    expect(() => parseLabCommand(args)).toThrow(new UsageError(sentence));
+  });
+
+  it('are told where they are asked for', () => {
+    expect(() => parseLabCommand(['--help'])).toThrow(HelpWanted);
   });
 });
 

@@ -21,8 +21,13 @@ it('throttles an operation by the quota that it shares, and no other', () => {
   ]);
   const refused = (operation: string) => {
     const request = {
-      ...{ operation, region: '', secretId: undefined, versionId: undefined, versionStage: undefined },
-      ...{ token: undefined, userAgent: undefined },
+      operation,
+      region: '',
+      secretId: undefined,
+      versionId: undefined,
+      versionStage: undefined,
+      token: undefined,
+      userAgent: undefined,
     };
     return faults.interruptionBefore({ request, secretNames: [] }) !== undefined;
   };

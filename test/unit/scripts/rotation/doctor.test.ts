@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { judgeConnection, judgeLogin } from '../../../../scripts/rotation/doctor/database-checks.ts';
-import { planFix } from '../../../../scripts/rotation/doctor/fixes.ts';
 import { judgeFunction, judgePermission } from '../../../../scripts/rotation/doctor/function-checks.ts';
 import { judgeNetwork } from '../../../../scripts/rotation/doctor/network-checks.ts';
 import { type Group, type NetworkFacts, rulesOf, waysOut } from '../../../../scripts/rotation/doctor/network-facts.ts';
@@ -13,8 +11,6 @@ import {
 } from '../../../../scripts/rotation/doctor/secret-checks.ts';
 import { CommandError } from '../../../../scripts/rotation/failures.ts';
 import type { Secret } from '../../../../scripts/rotation/secrets.ts';
-import { RotationError, type RotationErrorCode } from '../../../../shared/rotation/errors.ts';
-import { parseDatabaseSecret } from '../../../../shared/secrets/database-secret.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const FUNCTION = 'arn:aws:lambda:us-east-1:111111111111:function:rotate';
@@ -80,33 +76,6 @@ describe('labels', () => {
   });
 });
 
-describe('a repair', () => {
-  const accepted = { outcome: 'accepted' } as const;
-  const refused = { outcome: 'refused' } as const;
-  const plan = (facts: LabelFacts, logins: object = {}) =>
-    planFix({ labels: facts, current: undefined, pending: undefined, sameLogin: true, ...logins }, NOW)?.name;
-
-  it('takes off a stuck AWSPENDING that has no value', () => {
-    expect(plan(labels(20))).toBe('take-off-pending');
-  });
-
-  it('leaves a rotation alone that may be under way', () => {
-    expect(plan(labels(2))).toBeUndefined();
-    expect(plan(labels(2, {}, true), { current: refused, pending: accepted })).toBeUndefined();
-  });
-
-  it('takes AWSPENDING off a value only where AWSCURRENT is proven to work', () => {
-    expect(plan(labels(20, {}, true))).toBeUndefined();
-    expect(plan(labels(20, {}, true), { current: refused, pending: refused })).toBeUndefined();
-    expect(plan(labels(20, {}, true), { current: accepted, pending: refused })).toBe('take-off-pending');
-  });
-
-  it('promotes AWSPENDING where it alone works, and is for the same user on the same server', () => {
-    expect(plan(labels(20, {}, true), { current: refused, pending: accepted })).toBe('promote-pending');
-    expect(plan(labels(20, {}, true), { current: refused, pending: accepted, sameLogin: false })).toBeUndefined();
-  });
-});
-
 describe('the runtime', () => {
   it.each([
     ['nodejs24.x', 'ok'],
@@ -119,6 +88,32 @@ describe('the runtime', () => {
     const configuration = { Timeout: 60, ...(Runtime === undefined ? {} : { Runtime }) };
     const described = { arn: FUNCTION, name: 'rotate', logGroup: 'g', configuration, reservedConcurrency: undefined };
     expect(judgeFunction(described).map((finding) => finding.state)).toEqual([state]);
+  });
+});
+
+describe('the environment', () => {
+  const stateOf = (Variables: Record<string, string>) => {
+    const configuration = { Timeout: 60, Runtime: 'nodejs24.x' as const, Environment: { Variables } };
+    const described = { arn: FUNCTION, name: 'rotate', logGroup: 'g', configuration, reservedConcurrency: undefined };
+    return judgeFunction(described).find(({ check }) => check === 'environment');
+  };
+
+  it.each([
+    ['SECRETS_MANAGER_ENDPOINT', 'here'],
+    ['AWS_MAX_ATTEMPTS', '0'],
+    ['PASSWORD_HASHING', 'none'],
+    ['TLS_FALLBACK', 'maybe'],
+    ['ALLOW_POOLER', 'maybe'],
+    ['ALTERNATING_SET_ROLE', 'maybe'],
+    ['PASSWORD_LENGTH', 'long'],
+    ['EXCLUDE_NUMBERS', 'maybe'],
+    ['REQUIRE_EACH_INCLUDED_TYPE', 'maybe'],
+  ])('is broken where %s is %s, as for the function', (name, value) => {
+    expect(stateOf({ [name]: value })).toMatchObject({ state: 'broken', message: expect.stringContaining(name) });
+  });
+
+  it('is not spoken of where all is well', () => {
+    expect(stateOf({ TLS_FALLBACK: 'allow', ALLOW_POOLER: 'true', DB_CA_FILE: 'ca.pem' })).toBeUndefined();
   });
 });
 
@@ -297,54 +292,5 @@ describe('routes', () => {
     ['the endpoint of S3', [to('pl-1', { GatewayId: 'vpce-1' })], { defaultRoute: undefined, otherRoutes: false }],
   ])('out of the VPC: %s', (_, routes, ways) => {
     expect(waysOut(routes)).toEqual(ways);
-  });
-});
-
-describe('logins', () => {
-  const login = (more: object = {}) =>
-    parseDatabaseSecret(JSON.stringify({ engine: 'postgres', host: 'db', username: 'u', password: 'p', ...more }));
-  const failed = (code: RotationErrorCode) =>
-    ({ outcome: 'failed', error: new RotationError(code, 'It failed.', { remedy: 'Mend it.' }) }) as const;
-  const facts = (
-    proof: Parameters<typeof judgeLogin>[0]['proof'],
-    label: 'AWSCURRENT' | 'AWSPENDING' | 'AWSPREVIOUS' = 'AWSCURRENT',
-  ) => ({
-    ...{ label, secret: login(), proof },
-  });
-
-  it.each([
-    ['AWSCURRENT', false, 'broken'],
-    ['AWSCURRENT', true, 'broken'],
-    ['AWSPENDING', false, 'ok'],
-    ['AWSPREVIOUS', false, 'ok'],
-    ['AWSPREVIOUS', true, 'warning'],
-  ] as const)('a refused %s (alternating: %s) is %s', (label, alternating, state) => {
-    expect(judgeLogin(facts({ outcome: 'refused' }, label), alternating).state).toBe(state);
-  });
-
-  it.each<[RotationErrorCode, string]>([
-    ['DATABASE_UNREACHABLE', 'unknown'],
-    ['DATABASE_TIMEOUT', 'unknown'],
-    ['DATABASE_HOST_NOT_FOUND', 'unknown'],
-    ['DATABASE_FULL', 'unknown'],
-    ['DATABASE_UNAVAILABLE', 'unknown'],
-    ['DATABASE_CONNECTION_LOST', 'unknown'],
-    ['ROLE_CONNECTION_LIMIT', 'unknown'],
-    ['LOGIN_FORBIDDEN', 'broken'],
-    ['DATABASE_NOT_FOUND', 'broken'],
-  ])('a login that fails with %s is %s', (code, state) => {
-    expect(judgeLogin(facts(failed(code)), false).state).toBe(state);
-  });
-
-  it.each<[RotationErrorCode, string, boolean, string]>([
-    ['TLS_UNTRUSTED_CERTIFICATE', 'db.example.com', false, 'broken'],
-    ['TLS_UNTRUSTED_CERTIFICATE', 'db.example.com', true, 'unknown'],
-    ['TLS_UNTRUSTED_CERTIFICATE', 'x.y.us-east-1.rds.amazonaws.com', false, 'unknown'],
-    ['TLS_WRONG_HOST', 'db.example.com', true, 'broken'],
-    ['DATABASE_UNREACHABLE', 'db.example.com', false, 'unknown'],
-    ['LOGIN_FORBIDDEN', 'db.example.com', false, 'ok'],
-  ])('%s at %s (other certificates: %s): the connection is %s', (code, host, other, state) => {
-    const [finding] = judgeConnection({ label: 'AWSCURRENT', secret: login({ host }), proof: failed(code) }, other);
-    expect(finding?.state).toBe(state);
   });
 });

@@ -31,7 +31,8 @@ describe('a line of a function’s log', () => {
       duration_ms: 7,
     };
     expect(line(failed).step?.end).toEqual({
-      ...{ ms: 7, words: 'It was busy.' },
+      ms: 7,
+      words: 'It was busy.',
       failure: { step: 'setSecret', code: 'ROLE_BUSY', message: 'It was busy.', remedy: 'Wait.' },
     });
   });

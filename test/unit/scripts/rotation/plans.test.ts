@@ -51,7 +51,8 @@ describe('the schedule', () => {
       Duration: '3h',
     });
     expect(chooseRules({ AutomaticallyAfterDays: 7, Duration: '3h' }, { schedule: 'rate(5 days)' })).toEqual({
-      ...{ ScheduleExpression: 'rate(5 days)', Duration: '3h' },
+      ScheduleExpression: 'rate(5 days)',
+      Duration: '3h',
     });
   });
 
@@ -65,8 +66,13 @@ describe('the schedule', () => {
 
   it('is compared with what there is', () => {
     const secret: Secret = {
-      ...{ ARN: 'a', Name: 'shop', stages: {}, $metadata: {} },
-      ...{ RotationLambdaARN: 'f', RotationEnabled: false, RotationRules: { AutomaticallyAfterDays: 7 } },
+      ARN: 'a',
+      Name: 'shop',
+      stages: {},
+      $metadata: {},
+      RotationLambdaARN: 'f',
+      RotationEnabled: false,
+      RotationRules: { AutomaticallyAfterDays: 7 },
     };
     expect(changesOf(secret, 'f', { AutomaticallyAfterDays: 7, Duration: '2h' })).toEqual([
       { what: 'rotation', before: 'off', after: 'on' },
@@ -104,7 +110,9 @@ describe('filters', () => {
 describe('exit codes of a rotation', () => {
   const failure = { step: 'setSecret', code: 'X', message: 'm', remedy: undefined } as const;
   const proof = (outcome: 'accepted' | 'refused' | 'not-tried' | 'not-possible-from-here') => ({
-    ...{ labels: {}, login: outcome, message: '' },
+    labels: {},
+    login: outcome,
+    message: '',
   });
   it.each([
     [{ outcome: 'succeeded' } as const, proof('accepted'), 0],

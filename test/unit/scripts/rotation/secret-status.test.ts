@@ -18,7 +18,7 @@ const well: StatusFacts = {
     lastRotated: minutesAgo(600),
     nextRotation: new Date('2026-03-20T00:00:00Z'),
   },
-  ...{ deleted: undefined, pending: undefined, failure: undefined, replicas: [] },
+  ...{ deleted: undefined, pending: undefined, failure: undefined, notice: undefined, replicas: [] },
 };
 const pending = (minutes: number) => ({ versionId: 'v', since: minutesAgo(minutes), hasValue: true });
 const failure = { step: 'setSecret', code: 'ROLE_BUSY', message: 'm', remedy: undefined } as const;

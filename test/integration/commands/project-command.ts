@@ -1,5 +1,4 @@
 import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,87 +6,53 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
+import { RunningCommand } from '../../support/running-command.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const run = promisify(execFile);
 
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
 /** One of the project's commands, as npm starts it, in a process group and with a temporary folder of its own. */
-export class RunningCommand implements AsyncDisposable {
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+export class ProjectCommand extends RunningCommand<Child> implements AsyncDisposable {
   readonly #folder: string;
-  readonly #closed: Promise<unknown>;
-  #stdout = '';
-  #stderr = '';
 
   /** @param script such as 'scripts/demo.ts'. */
   static async start(script: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
     const folder = await mkdtemp(join(tmpdir(), 'command-'));
     // Like the system's own: root's PostgreSQL runs as another user.
     await chmod(folder, 0o1777);
-    return new RunningCommand(folder, [script, ...args], env);
-  }
-
-  private constructor(folder: string, args: readonly string[], env: NodeJS.ProcessEnv) {
-    this.#folder = folder;
-    this.#child = spawn(process.execPath, [...args], {
+    const child = spawn(process.execPath, [script, ...args], {
       cwd: ROOT,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: folder, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
-    this.#closed = once(this.#child, 'close');
-    this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      this.#stdout += text;
-    });
-    this.#child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr += text;
-    });
+    return new ProjectCommand(folder, child);
   }
 
-  get stdout(): string {
-    return this.#stdout;
-  }
-
-  get stderr(): string {
-    return this.#stderr;
-  }
-
-  /** Waits until the command has printed this. */
-  async printed(text: string | RegExp): Promise<string> {
-    return await waitFor(
-      `the command to print ${text}`,
-      () => {
-        if (this.#stdout.match(text)) return this.#stdout;
-        if (this.#child.exitCode !== null)
-          throw new Error(`The command ended without printing ${text}:\n${this.stderr}`);
-        return undefined;
-      },
-      { timeoutMs: 50_000 },
-    );
+  private constructor(folder: string, child: Child) {
+    super(child);
+    this.#folder = folder;
   }
 
   /** As the terminal does it with Ctrl-C: for the whole process group. @returns the exit code. */
   async interrupt(): Promise<number | null> {
-    process.kill(-(this.#child.pid ?? 0), 'SIGINT');
+    process.kill(-(this.child.pid ?? 0), 'SIGINT');
     return await this.exitCode();
   }
 
   /** As a service manager does it: for the process alone. @returns the exit code. */
   async terminate(): Promise<number | null> {
-    this.#child.kill('SIGTERM');
+    this.child.kill('SIGTERM');
     return await this.exitCode();
-  }
-
-  async exitCode(): Promise<number | null> {
-    await this.#closed;
-    return this.#child.exitCode;
   }
 
   /** What is there still: files in the temporary folder, processes that name it, others of the process group. */
   async leftovers(): Promise<string[]> {
     const files = await readdir(this.#folder, { recursive: true });
     const { stdout } = await run('ps', ['-A', '-o', 'pgid=,args=']);
-    const group = `${this.#child.pid} `;
+    const group = `${this.child.pid} `;
     const processes = stdout
       .split('\n')
       .map((line) => line.trim())
@@ -96,9 +61,8 @@ export class RunningCommand implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null)
-      process.kill(-(this.#child.pid ?? 0), 'SIGKILL');
-    await this.#closed;
+    if (this.child.exitCode === null && this.child.signalCode === null) process.kill(-(this.child.pid ?? 0), 'SIGKILL');
+    await this.ended();
     await waitFor('a command to leave nothing behind', async () => (await this.leftovers()).length === 0 || undefined);
     await rm(this.#folder, { recursive: true });
   }

@@ -1,39 +1,26 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { frames } from '../../../scripts/relays/postgres-messages.ts';
+import { type Address, TcpServer } from '../../../scripts/relays/tcp-server.ts';
 import { type Gate, OPEN } from './gate.ts';
-import { backendLabel, frames, frontendLabel } from './postgres-protocol.ts';
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+import { backendLabel, frontendLabel } from './postgres-labels.ts';
 
 /**
  * Between a function and PostgreSQL, without TLS so that it can see the messages: asks its gate before a connection is
  * made, before each of the function's messages is sent on and before each of the server's that ends something.
  */
-export class PostgresProxy implements AsyncDisposable {
+export class GatedPostgres extends TcpServer {
   gate: Gate = OPEN;
-  readonly host = '127.0.0.1';
   /** Where new connections lead: a failover changes it. */
   target: Address;
-  readonly #sockets = new Set<Socket>();
-  readonly #server: Server = createServer({ allowHalfOpen: true }, (client) => void this.#serve(client));
   #sessions = 0;
 
-  static async start(target: Address): Promise<PostgresProxy> {
-    const proxy = new PostgresProxy(target);
-    proxy.#server.listen(0, proxy.host);
-    await once(proxy.#server, 'listening');
-    return proxy;
+  static async start(target: Address): Promise<GatedPostgres> {
+    return await new GatedPostgres(target).listen();
   }
 
   private constructor({ host, port }: Address) {
+    super({ allowHalfOpen: true });
     this.target = { host, port };
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
   }
 
   /** Numbers sessions from 1 again, as at the beginning of a step. */
@@ -41,20 +28,17 @@ export class PostgresProxy implements AsyncDisposable {
     this.#sessions = 0;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
+  protected serve(client: Socket): void {
+    void this.#serve(client);
   }
 
   async #serve(client: Socket): Promise<void> {
     const { gate } = this;
     const session = `session ${++this.#sessions}`;
-    this.#keep(client);
+    client.setNoDelay(true);
     if ((await gate.reach(`${session}, connect`)) === 'cut') return void client.resetAndDestroy();
-    const server = connect({ host: this.target.host, port: this.target.port, allowHalfOpen: true });
-    this.#keep(server);
+    const server = connect({ host: this.target.host, port: this.target.port, allowHalfOpen: true, noDelay: true });
+    this.keep(server);
     const passes = async (label: string) => {
       if ((await gate.reach(`${session} ${label}`)) === 'pass') return true;
       client.resetAndDestroy();
@@ -62,13 +46,6 @@ export class PostgresProxy implements AsyncDisposable {
       return false;
     };
     await Promise.all([relayClient(client, server, passes), relayServer(server, client, passes)]);
-  }
-
-  #keep(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.setNoDelay(true);
-    socket.on('error', () => undefined);
-    socket.on('close', () => this.#sockets.delete(socket));
   }
 }
 

@@ -1,31 +1,5 @@
-/** PostgreSQL's frontend/backend protocol 3, as far as telling messages apart goes (manual, "Message Formats"). */
-export interface Frame {
-  /** The message's type byte; '' for the startup message, which has none. */
-  readonly type: string;
-  /** The whole message. */
-  readonly bytes: Buffer;
-}
-
-const TYPE_BYTES = 1;
-const LENGTH_BYTES = 4;
-
-/** Cuts what one side sends into messages. */
-export async function* frames(source: AsyncIterable<Buffer>, startsWithStartup: boolean): AsyncIterable<Frame> {
-  let pending = Buffer.alloc(0);
-  let typed = !startsWithStartup;
-  for await (const chunk of source) {
-    pending = Buffer.concat([pending, chunk]);
-    for (;;) {
-      const head = typed ? TYPE_BYTES : 0;
-      if (pending.length < head + LENGTH_BYTES) break;
-      const length = head + pending.readInt32BE(head);
-      if (pending.length < length) break;
-      yield { type: typed ? pending.toString('latin1', 0, 1) : '', bytes: pending.subarray(0, length) };
-      pending = pending.subarray(length);
-      typed = true;
-    }
-  }
-}
+/** Names for PostgreSQL's messages, by which a moment of a session can be told (manual, "Message Formats"). */
+import { LENGTH_BYTES, TYPE_BYTES } from '../../../scripts/relays/postgres-messages.ts';
 
 const FRONTEND: Readonly<Record<string, string>> = {
   '': 'Startup',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { MessageReader } from '../../../../scripts/bench/postgres-messages.ts';
+import { MessageReader } from '../../../../scripts/relays/postgres-messages.ts';
 
 function message(type: string, body: string): Buffer {
   const text = Buffer.from(body);
@@ -15,13 +15,14 @@ it('meets every message once, however the bytes arrive', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(letter, fc.string())), fc.array(fc.nat(20)), (messages, cuts) => {
       const met: string[] = [];
-      const reader = new MessageReader((type) => met.push(type));
+      const reader = new MessageReader();
+      const read = (chunk: Buffer) => met.push(...reader.read(chunk).map(({ type }) => type));
       let rest = Buffer.concat(messages.map(([type, body]) => message(type, body)));
       for (const cut of cuts) {
-        reader.read(rest.subarray(0, cut));
+        read(rest.subarray(0, cut));
         rest = rest.subarray(cut);
       }
-      reader.read(rest);
+      read(rest);
       expect(met).toEqual(messages.map(([type]) => type));
     }),
   );

@@ -1,10 +1,9 @@
-/** Stands between a rotation function and PostgreSQL, ends the TLS where there is any, and counts. */
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import type { ServerCertificate } from '../lab/database/server.ts';
-import type { Address } from './arena.ts';
-import { MessageReader } from './postgres-messages.ts';
+import { MessageReader } from '../relays/postgres-messages.ts';
+import { type Address, TcpServer } from '../relays/tcp-server.ts';
 
 export interface DatabaseCounts {
   readonly logins: number;
@@ -23,30 +22,22 @@ const NOTHING: DatabaseCounts = { logins: 0, failedLogins: 0, statements: 0, rou
 const SSL_REQUEST = 80877103;
 const GSS_REQUEST = 80877104;
 
-export class PostgresRelay implements AsyncDisposable {
-  readonly #server;
-  readonly #sockets = new Set<Socket>();
+/** Stands between a rotation function and PostgreSQL, ends the TLS where there is any, and counts. */
+export class PostgresCounter extends TcpServer {
   readonly #target: Address;
   readonly #certificate: ServerCertificate;
   readonly #open = new Set<Promise<unknown>>();
   #counts = NOTHING;
 
   /** @param certificate for 127.0.0.1, shown to clients that ask for TLS; the server is reached in plain text. */
-  static async open(target: Address, certificate: ServerCertificate): Promise<PostgresRelay> {
-    const relay = new PostgresRelay(target, certificate);
-    relay.#server.listen(0, '127.0.0.1');
-    await once(relay.#server, 'listening');
-    return relay;
+  static async start(target: Address, certificate: ServerCertificate): Promise<PostgresCounter> {
+    return await new PostgresCounter(target, certificate).listen();
   }
 
   private constructor(target: Address, certificate: ServerCertificate) {
+    super();
     this.#target = target;
     this.#certificate = certificate;
-    this.#server = createServer((socket) => void this.#serve(socket));
-  }
-
-  get address(): Address {
-    return { host: '127.0.0.1', port: (this.#server.address() as AddressInfo).port };
   }
 
   /** What was counted since the last time, once all connections have ended. */
@@ -57,22 +48,18 @@ export class PostgresRelay implements AsyncDisposable {
     return counts;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    this.#server.close();
+  protected serve(client: Socket): void {
+    void this.#serve(client);
   }
 
   async #serve(raw: Socket): Promise<void> {
     const closed = once(raw, 'close').catch(() => undefined);
     this.#open.add(closed);
-    this.#sockets.add(raw);
-    raw.on('error', () => undefined);
     const client = await this.#greet(raw);
     if (client !== undefined) this.#relay(client.socket, client.first);
     await closed;
     this.#count('bytes', raw.bytesRead + raw.bytesWritten);
     this.#open.delete(closed);
-    this.#sockets.delete(raw);
   }
 
   /** Answers requests for encryption, until the client says who it is. */
@@ -102,22 +89,20 @@ export class PostgresRelay implements AsyncDisposable {
     const server = connect(this.#target);
     server.on('error', () => client.destroy());
     let ready = false;
-    const fromServer = new MessageReader((type) => {
-      if (type === 'C') this.#count('statements');
-      else if (type === 'Z' && !ready) {
-        ready = true;
-        this.#count('logins');
-      } else if (type === 'E' && !ready) this.#count('failedLogins');
-    });
-    const fromClient = new MessageReader((type) => {
-      if (type === 'Q' || type === 'S') this.#count('roundTrips');
-    });
+    const fromServer = new MessageReader();
+    const fromClient = new MessageReader();
     server.on('data', (chunk) => {
-      fromServer.read(chunk);
+      for (const { type } of fromServer.read(chunk)) {
+        if (type === 'C') this.#count('statements');
+        else if (type === 'Z' && !ready) {
+          ready = true;
+          this.#count('logins');
+        } else if (type === 'E' && !ready) this.#count('failedLogins');
+      }
       client.write(chunk);
     });
     client.on('data', (chunk) => {
-      fromClient.read(chunk);
+      for (const { type } of fromClient.read(chunk)) if (type === 'Q' || type === 'S') this.#count('roundTrips');
       server.write(chunk);
     });
     server.on('close', () => client.end());

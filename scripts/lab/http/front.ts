@@ -1,0 +1,79 @@
+/** The lab's one endpoint. Which service is meant is what the caller signed for. Listens on loopback only. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type Service, ServiceError, type ServiceReply, serviceError } from './service.ts';
+import { signedScope } from './signature.ts';
+
+export interface Services {
+  /** By the service's name in the signature's scope. */
+  readonly known: Readonly<Record<string, Service>>;
+  /** Refuses what is signed for none of them. */
+  readonly unsigned: Service;
+}
+
+export interface Front {
+  readonly endpoint: string;
+  close(): Promise<void>;
+}
+
+const LOOPBACK = '127.0.0.1';
+// A secret's value of 64 KB as JSON escapes (six bytes for one), and everything around it.
+const MAX_BODY_BYTES = 1_048_576;
+
+/** @param port 0: any free one. */
+export async function startFront(services: Services, port: number): Promise<Front> {
+  const server = createServer((request, response) => void serve(services, request, response));
+  // Longer than clients keep an idle connection, so that none is closed under a request.
+  server.keepAliveTimeout = 120_000;
+  server.listen(port, LOOPBACK);
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('The server has no TCP port.');
+  return {
+    endpoint: `http://${LOOPBACK}:${address.port}`,
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function serve(services: Services, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  const reply = await answer(services, incoming);
+  if (reply === undefined) {
+    incoming.socket.destroy();
+    return;
+  }
+  response.writeHead(reply.status, { ...reply.headers, 'Content-Length': Buffer.byteLength(reply.body) });
+  response.end(reply.body);
+}
+
+/** Never throws: whatever a client sends, the lab goes on. */
+async function answer({ known, unsigned }: Services, incoming: IncomingMessage): Promise<ServiceReply | undefined> {
+  const { method = '', url = '', headers } = incoming;
+  const scope = signedScope(headers.authorization);
+  const signedFor = scope && Object.hasOwn(known, scope.service) ? known[scope.service] : undefined;
+  const service = signedFor ?? unsigned;
+  const requestId = randomUUID();
+  try {
+    const body = await readText(incoming);
+    return await service.reply({ method, url, headers, body, region: scope?.region ?? '', requestId });
+  } catch (error) {
+    return service.refusal(serviceError(error), { requestId });
+  }
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  // What is left of a request that is too large is passed over by Node, so that its refusal is read.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += chunk.length;
+    if (bytes > MAX_BODY_BYTES) throw new ServiceError('RequestEntityTooLargeException', 'Request is too large.', 413);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}

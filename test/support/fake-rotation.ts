@@ -1,0 +1,155 @@
+import { Deadline } from '../../shared/deadline.ts';
+import { alternatingUsers } from '../../shared/rotation/alternating-users.ts';
+import type { RotationError } from '../../shared/rotation/errors.ts';
+import { STEPS, type Step } from '../../shared/rotation/event.ts';
+import { RecentLogins } from '../../shared/rotation/recent-logins.ts';
+import { type Rotation, runStep, type StepReport } from '../../shared/rotation/rotation.ts';
+import { singleUser } from '../../shared/rotation/single-user.ts';
+import type { Credential, RoleDatabase } from '../../shared/rotation/strategy.ts';
+import { parseDatabaseSecret } from '../../shared/secrets/database-secret.ts';
+import { Password } from '../../shared/secrets/password.ts';
+import { FakeSecrets } from './fake-secrets.ts';
+import { databaseOf, FakeServer } from './fake-server.ts';
+
+export const ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf';
+export const ADMIN_ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:admin-AbCdEf';
+/** The id of AWSCURRENT's version, to begin with. */
+export const V1 = 'v1'.padEnd(36, '-');
+/** The rotation's own version. */
+export const TOKEN = 'token'.padEnd(36, '-');
+
+/** A secret's value; members that are undefined are left out. */
+export function secretText(members: Readonly<Record<string, unknown>> = {}): string {
+  return JSON.stringify({ engine: 'postgres', host: 'db', username: 'app', password: 'old', ...members });
+}
+
+export function credentialOf(label: Credential['label'], versionId: string, members = {}): Credential {
+  return { label, versionId, secret: parseDatabaseSecret(secretText(members)) };
+}
+
+/** A deadline whose time is what a test says. */
+export class ManualDeadline extends Deadline {
+  left: number;
+
+  constructor(left = 30_000) {
+    super(left);
+    this.left = left;
+  }
+
+  override remaining(): number {
+    return Math.max(1, this.left);
+  }
+
+  override get passed(): boolean {
+    return this.left <= 0;
+  }
+}
+
+/** One secret, its servers, and function instances that rotate it. */
+export class FakeRotation {
+  readonly secrets = new FakeSecrets();
+  readonly server: FakeServer;
+  readonly servers: FakeServer[];
+  readonly strategy: Rotation['strategy'];
+  deadline = new ManualDeadline();
+  /** What the current instance remembers. */
+  logins = new RecentLogins();
+  /** The secret that "masterarn" names. */
+  superuser = secretText({ username: 'admin', password: 'admin' });
+  #made = 0;
+
+  constructor(strategy: Rotation['strategy'] = singleUser, members: Readonly<Record<string, unknown>> = {}) {
+    this.strategy = strategy;
+    const masterarn = strategy === alternatingUsers ? { masterarn: ADMIN_ARN } : {};
+    this.secrets.put(V1, secretText({ ...masterarn, ...members }), 'AWSCURRENT').put(TOKEN, undefined, 'AWSPENDING');
+    this.server = new FakeServer().role('app', 'old').role('admin', 'admin');
+    this.servers = [this.server];
+  }
+
+  /** Another instance of the function, which remembers nothing. */
+  anew(): this {
+    this.logins = new RecentLogins();
+    return this;
+  }
+
+  /** What is between this instance and the servers. */
+  between: (database: RoleDatabase) => RoleDatabase = (database) => database;
+
+  get database(): RoleDatabase {
+    return this.between(databaseOf(...this.servers));
+  }
+
+  /** Another instance of the function in the same world. */
+  beside(): FakeRotation {
+    const other = new FakeRotation(this.strategy);
+    Object.assign(other, { secrets: this.secrets, server: this.server, servers: this.servers });
+    return other;
+  }
+
+  async step(step: Step, token = TOKEN): Promise<StepReport> {
+    return await runStep({
+      event: { step, secretId: ARN, token },
+      strategy: this.strategy,
+      store: this.secrets.store(token),
+      superusers: {
+        read: async () => ({ label: 'superuser', versionId: 'admin', secret: parseDatabaseSecret(this.superuser) }),
+      },
+      database: this.database,
+      logins: this.logins,
+      deadline: this.deadline,
+      newPassword: () => new Password(`new-${++this.#made}`),
+    });
+  }
+
+  /** Steps in the service's order, up to and with `last`. */
+  async run(last: Step = 'finishSecret', token = TOKEN): Promise<void> {
+    for (const step of STEPS.slice(0, STEPS.indexOf(last) + 1)) await this.step(step, token);
+  }
+
+  /** Begins another rotation. */
+  begin(token: string): void {
+    this.secrets.put(token, undefined, 'AWSPENDING');
+  }
+
+  /** A person's PutSecretValue: a new current version. */
+  edit(versionId: string, members: Readonly<Record<string, unknown>>): void {
+    const text = this.secrets.textOf(this.secrets.with('AWSCURRENT') ?? '') ?? '{}';
+    this.secrets.put(versionId, JSON.stringify({ ...JSON.parse(text), ...members }), 'AWSCURRENT');
+  }
+
+  /** What AWSCURRENT, or another version, says. */
+  passwordIn(label: string): string | undefined {
+    const text = this.secrets.textOf(this.secrets.with(label) ?? '');
+    return text === undefined ? undefined : parseDatabaseSecret(text).password.reveal();
+  }
+
+  /** What a version holds now. */
+  credential(label: 'AWSCURRENT' | 'AWSPENDING' | 'AWSPREVIOUS'): Credential {
+    const versionId = this.secrets.with(label) ?? '';
+    const name = { AWSCURRENT: 'current', AWSPENDING: 'pending', AWSPREVIOUS: 'previous' } as const;
+    return { label: name[label], versionId, secret: parseDatabaseSecret(this.secrets.textOf(versionId)) };
+  }
+
+  /** Whether an application that reads AWSCURRENT would be let in. */
+  get currentIsAccepted(): boolean {
+    const text = this.secrets.textOf(this.secrets.with('AWSCURRENT') ?? '');
+    if (text === undefined) return false;
+    const { host, username, password } = parseDatabaseSecret(text);
+    return this.servers.find((server) => server.host === host)?.passwordOf(username) === password.reveal();
+  }
+}
+
+/** What a promise is rejected with; a promise that resolves fails the test. */
+export async function refusal(work: Promise<unknown>): Promise<RotationError> {
+  return await work.then(
+    () => {
+      throw new Error('A refusal was expected.');
+    },
+    (error: RotationError) => error,
+  );
+}
+
+/** Events of one kind, such as the logins. */
+export function only(events: readonly string[], prefix: string): string[] {
+  return events.filter((event) => event.startsWith(prefix));
+}

@@ -1,0 +1,293 @@
+import { RotationError, type RotationErrorCode } from '../../shared/rotation/errors.ts';
+import type {
+  Credential,
+  LockedTwins,
+  OwnRole,
+  PasswordOutcome,
+  PasswordRequest,
+  RoleDatabase,
+  RoleSession,
+  TwinChange,
+  TwinLink,
+  UserFacts,
+} from '../../shared/rotation/strategy.ts';
+
+export interface FakeRole {
+  password: string;
+  readonly facts?: Partial<UserFacts>;
+}
+
+/** A login that the server has been asked for. */
+export interface LoginAttempt {
+  readonly credential: Credential;
+  /** Of all logins with this server, from 1. */
+  readonly number: number;
+}
+
+/** What meets a login besides the judgement of its password. */
+export type Meeting =
+  /** Before the password is looked at. */
+  | { readonly fails: RotationError }
+  /** Once the password was taken. */
+  | { readonly withoutSession: RotationError };
+
+const SCRAM: PasswordRequest = { method: 'scram-sha-256', salt: Buffer.alloc(16), iterations: 4096 };
+
+/**
+ * A server in memory: roles, their passwords, and a lock for each. What a session does is in `events`; `before` is where a
+ * schedule of several actors waits, or lets something happen; `meets` is where a login goes another way.
+ */
+export class FakeServer {
+  readonly host: string;
+  readonly roles = new Map<string, FakeRole>();
+  readonly events: string[] = [];
+  request: PasswordRequest | undefined = SCRAM;
+  address: string | undefined = '10.0.0.1';
+  /** How long, in ms, computing a verifier is said to have taken. */
+  computing = 0;
+  /** Why there is no way back; undefined where there is one. */
+  noWayBack: string | undefined;
+  /** Whether a lock that was free counts as taken right at the login. */
+  fresh = true;
+  actsAsItself = false;
+  missing = 0;
+  before: (event: string) => Promise<void> | void = () => {};
+  meets: (attempt: LoginAttempt) => Meeting | undefined = () => undefined;
+  #logins = 0;
+  readonly #locks = new Map<string, { holder: symbol; readonly waiting: (() => void)[] }>();
+  readonly #rows = new Map<string, Promise<void>>();
+  readonly #broken = new Set<symbol>();
+
+  constructor(host = 'db') {
+    this.host = host;
+  }
+
+  /** A person's ALTER ROLE, which waits for whatever transaction has the role's row. */
+  async setByHand(name: string, password: string): Promise<void> {
+    await this.#inTransaction(name, async () => this.#set(name, password));
+  }
+
+  role(name: string, password: string, facts: Partial<UserFacts> = {}): this {
+    this.roles.set(name, { password, facts });
+    return this;
+  }
+
+  /** Nobody gets as far as a password. */
+  refuseAll(error: RotationError): void {
+    this.meets = () => ({ fails: error });
+  }
+
+  passwordOf(name: string): string | undefined {
+    return this.roles.get(name)?.password;
+  }
+
+  /** The lock is taken away from whoever has it, as when the server ends that session. */
+  breakLock(role: string): void {
+    const lock = this.#locks.get(role);
+    if (lock === undefined) return;
+    this.#broken.add(lock.holder);
+    this.#unlock(role, lock.holder);
+  }
+
+  isLocked(role: string): boolean {
+    return this.#locks.has(role);
+  }
+
+  async happens(event: string): Promise<void> {
+    this.events.push(event);
+    await this.before(event);
+  }
+
+  async login<T>(credential: Credential, work: (roles: RoleSession) => Promise<T>): Promise<PasswordOutcome<T>> {
+    const { username, password } = credential.secret;
+    const number = ++this.#logins;
+    await this.happens(`login ${credential.label}`);
+    const meeting = this.meets({ credential, number });
+    if (meeting !== undefined && 'fails' in meeting) throw meeting.fails;
+    if (this.request !== undefined && this.passwordOf(username) !== password.reveal()) {
+      this.events.push(`refused ${credential.label}`);
+      return { accepted: false, address: this.address };
+    }
+    if (meeting !== undefined) {
+      if (this.request === undefined) throw meeting.withoutSession;
+      return { accepted: 'without-session', error: meeting.withoutSession, request: this.request };
+    }
+    const session = Symbol(credential.label);
+    try {
+      return { accepted: true, value: await work(this.#session(credential, session)) };
+    } finally {
+      for (const role of this.#locks.keys()) this.#unlock(role, session);
+    }
+  }
+
+  #session(credential: Credential, session: symbol): RoleSession {
+    const { username } = credential.secret;
+    return {
+      request: this.request,
+      address: this.address,
+      confirmUser: () => this.happens('confirm'),
+      examineOwn: () => this.happens('examine'),
+      lockOwn: () => this.#lockOwn(username, session),
+      twins: {
+        describeUser: async (name = username) => {
+          await this.happens(`describe ${name}`);
+          return {
+            ...PLAIN,
+            actsAs: name,
+            scram: this.request?.method === 'scram-sha-256',
+            ...this.roles.get(name)?.facts,
+          };
+        },
+        lock: (base) => this.#lockTwins(base, session),
+        preview: () => Promise.reject(new Error('The functions preview nothing.')),
+        missingPrivileges: () => Promise.resolve(this.missing),
+      },
+    };
+  }
+
+  async #lockOwn(username: string, session: symbol): Promise<OwnRole> {
+    const wasFree = await this.#lock(username, session);
+    return {
+      fresh: wasFree && this.fresh,
+      release: async () => {
+        await this.happens('release');
+        return this.#unlock(username, session);
+      },
+      prepare: async (to, { credential: origin }) => ({
+        computing: this.computing,
+        apply: (guard) =>
+          this.#inTransaction(username, async () => {
+            await this.happens('hold');
+            const verdict = await guard();
+            if (verdict === 'already-current') return verdict;
+            await this.happens('change');
+            this.#set(username, to.reveal());
+            return 'changed';
+          }),
+        wayBack:
+          this.noWayBack === undefined
+            ? () =>
+                this.#inTransaction(username, async () => {
+                  await this.happens(`way back to ${origin.label}`);
+                  this.#set(username, origin.secret.password.reveal());
+                })
+            : { none: this.noWayBack },
+      }),
+    };
+  }
+
+  async #lockTwins(base: string, session: symbol): Promise<LockedTwins> {
+    const fresh = await this.#lock(base, session);
+    return {
+      fresh,
+      release: async () => {
+        await this.happens('release');
+        return this.#unlock(base, session);
+      },
+      applyTwin: async ({ base: _, twin, username, password, proven }: TwinChange, guard) => {
+        await this.happens(`plan ${twin}`);
+        const { membership, setToBase } = this.#link(twin);
+        if (this.roles.has(twin) && !(membership === 'granted' && (setToBase || (await proven()))))
+          throw failure('TWIN_NOT_LINKED', 'A twin was needed, and it is none.');
+        return await this.#inTransaction(username, async () => {
+          await this.happens('hold');
+          const verdict = await guard();
+          if (verdict === 'already-current') return { verdict };
+          await this.happens('change');
+          if (!this.roles.has(twin)) this.role(twin, '', TWIN_FACTS);
+          this.#set(username, password.reveal());
+          return { verdict: 'changed', computing: this.computing, actsAsItself: this.actsAsItself };
+        });
+      },
+    };
+  }
+
+  /** Transactions that hold a role's row follow one another, in the order in which they ask for it. */
+  async #inTransaction<T>(role: string, work: () => Promise<T>): Promise<T> {
+    // Its first message is on the way.
+    await this.before('begin');
+    const before = this.#rows.get(role) ?? Promise.resolve();
+    const mine = before.then(work);
+    this.#rows.set(
+      role,
+      mine.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    return await mine;
+  }
+
+  #link(twin: string): TwinLink {
+    return this.roles.get(twin)?.facts?.asTwin ?? NO_LINK;
+  }
+
+  #set(username: string, password: string): void {
+    const role = this.roles.get(username);
+    if (role === undefined) throw failure('ROLE_MISSING', 'The role must exist, and it does not.');
+    role.password = password;
+  }
+
+  /** @returns whether it was free. */
+  async #lock(role: string, session: symbol): Promise<boolean> {
+    await this.happens(`lock ${role}`);
+    const lock = this.#locks.get(role);
+    if (lock === undefined) {
+      this.#locks.set(role, { holder: session, waiting: [] });
+      return true;
+    }
+    await new Promise<void>((resolve) => lock.waiting.push(resolve));
+    this.#locks.set(role, { holder: session, waiting: lock.waiting });
+    return false;
+  }
+
+  #unlock(role: string, session: symbol): boolean {
+    const lock = this.#locks.get(role);
+    if (lock?.holder !== session) return false;
+    this.#locks.delete(role);
+    const next = lock.waiting.shift();
+    if (next !== undefined) {
+      // Nobody else gets it in between.
+      this.#locks.set(role, lock);
+      next();
+    }
+    return !this.#broken.has(session);
+  }
+}
+
+const NO_LINK: TwinLink = { membership: 'none', setToBase: false, ownsObjects: false, superuser: false };
+/** How a twin of our own making is linked to its base role. */
+export const LINKED: TwinLink = { membership: 'granted', setToBase: true, ownsObjects: false, superuser: false };
+
+const PLAIN: UserFacts = {
+  serverVersion: '18.1',
+  superuser: false,
+  scram: true,
+  actsAs: '',
+  namesake: null,
+  namesakeActsAs: null,
+  asTwin: null,
+  twin: null,
+};
+const TWIN_FACTS: Partial<UserFacts> = { actsAs: 'app', namesake: 'app', namesakeActsAs: 'app', asTwin: LINKED };
+
+/** Several servers, by host, as the engine's port. */
+export function databaseOf(...servers: readonly FakeServer[]): RoleDatabase {
+  const tryPassword: RoleDatabase['tryPassword'] = async (credential, work) => {
+    const server = servers.find(({ host }) => host === credential.secret.host);
+    if (server === undefined) throw failure('DATABASE_HOST_NOT_FOUND', 'A host was needed, and there is none.');
+    return await server.login(credential, work);
+  };
+  return {
+    tryPassword,
+    async withLogin(credential, work) {
+      const outcome = await tryPassword(credential, work);
+      if (outcome.accepted === 'without-session') throw outcome.error;
+      return outcome;
+    },
+  };
+}
+
+export function failure(code: RotationErrorCode, message = `${code} was met.`): RotationError {
+  return new RotationError(code, message, { remedy: `Mend ${code}.` });
+}

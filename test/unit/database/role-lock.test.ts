@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { openRole } from '../../../shared/database/role-lock.ts';
+import type { ServerTraits } from '../../../shared/database/server-traits.ts';
+import { refusal } from '../../support/fake-rotation.ts';
+import { failure } from '../../support/fake-server.ts';
+import { FakeSession } from '../../support/fake-session.ts';
+
+const TRAITS: ServerTraits = {
+  method: 'scram-sha-256',
+  iterations: 4096,
+  standby: false,
+  mayUseTemp: true,
+  mayUsePlpgsql: true,
+  ddlTriggers: [],
+};
+const OPENING = { user: 'app', pid: 4711, traits: TRAITS, full: false, locked: true };
+
+interface Given {
+  readonly opening?: Partial<Omit<typeof OPENING, 'locked'>> & { readonly locked?: boolean | null };
+  readonly allowPooler?: boolean;
+  readonly session?: FakeSession;
+  /** Null: the session answers nothing. */
+  readonly released?: boolean | null;
+  /** Whether the wait for the lock ends without it, and who has it then. */
+  readonly busy?: readonly object[];
+}
+
+async function open({ opening, allowPooler = false, session = new FakeSession(), released = true, busy }: Given = {}) {
+  session.rows = ({ text }) => {
+    if (text.includes('pg_try_advisory_lock')) return [{ ...OPENING, ...opening }];
+    if (text.includes('pg_advisory_unlock')) return released === null ? [] : [{ released }];
+    if (text.includes('pg_locks')) return busy ?? [];
+    if (text.includes('pg_advisory_lock(') && busy !== undefined) throw failure('ROLE_BUSY', 'The role is busy.');
+    return [];
+  };
+  const role = await openRole(session, 'app', 'session_user', { allowPooler });
+  return { role, session };
+}
+
+describe('a role that is opened', () => {
+  it('takes one message where nothing is in the way', async () => {
+    const { role, session } = await open();
+    expect(session.sent).toHaveLength(1);
+    expect(role).toMatchObject({ fresh: true, pooled: false, server: TRAITS });
+  });
+
+  it('is fresh only where the lock was free and the login began a moment ago', async () => {
+    const old = new FakeSession();
+    old.beganAt = performance.now() - 1_000;
+    expect((await open({ session: old })).role.fresh).toBe(false);
+    expect((await open({ opening: { locked: false } })).role.fresh).toBe(false);
+  });
+
+  it('is waited for, and most of the time that is left is for that', async () => {
+    const { session } = await open({ opening: { locked: false } });
+    expect(session.sent[1]?.text).toMatch(/^SET LOCAL lock_timeout = 22000; SELECT pg_advisory_lock\(/);
+    expect(session.sent).toHaveLength(2);
+  });
+
+  it('waits for at least a millisecond, as 0 would be for ever', async () => {
+    const session = new FakeSession();
+    session.deadline.left = 100;
+    await open({ session, opening: { locked: false } });
+    expect(session.sent[1]?.text).toContain('lock_timeout = 1;');
+  });
+
+  it('that is not to be had tells who has it, and how to end that', async () => {
+    const holder = { pid: 99, user: 'we"ird', database: 'shop' };
+    const error = await refusal(open({ opening: { locked: false }, busy: [holder] }));
+    expect(error).toMatchObject({
+      code: 'ROLE_BUSY',
+      message: 'The role is busy: process 99 of "we""ird" in "shop" holds it.',
+      remedy: expect.stringContaining('SELECT pg_terminate_backend(99);'),
+    });
+    const unseen = await refusal(open({ opening: { locked: false }, busy: [{ pid: 99, user: null, database: null }] }));
+    expect(unseen.message).toBe('The role is busy: process 99 holds it.');
+    expect((await refusal(open({ opening: { locked: false }, busy: [] }))).message).toBe('The role is busy.');
+  });
+
+  it('rolls back before it asks who has it', async () => {
+    const session = new FakeSession();
+    await refusal(open({ session, opening: { locked: false }, busy: [{ pid: 99, user: null, database: null }] }));
+    expect(session.sent.map(({ how }) => how)).toEqual(['query', 'query', 'rollback', 'query']);
+  });
+
+  it.each([
+    ['DATABASE_READ_ONLY', { traits: { ...TRAITS, standby: true } }],
+    ['DATABASE_FULL', { full: true }],
+    ['DATABASE_BEHIND_PROXY', { pid: 1, locked: null }],
+    ['DATABASE_ERROR', { user: 'shop_owner', locked: null }],
+  ] as const)('is refused with %s before it is waited for', async (code, opening) => {
+    const session = new FakeSession();
+    expect(await refusal(open({ session, opening: { locked: false, ...opening } }))).toMatchObject({ code });
+    expect(session.sent).toHaveLength(1);
+  });
+
+  it("has nothing set for a session that is not the expected one: it may be a pooler's", async () => {
+    const { session } = await open();
+    const [{ text } = { text: '' }] = session.sent;
+    const guarded = text.match(/CASE WHEN session_user = 'app' AND pg_backend_pid\(\) = 4711 THEN/g) ?? [];
+    expect(guarded).toHaveLength(3);
+    for (const set of ['pg_try_advisory_lock', 'set_config'])
+      for (const before of text.split(set).slice(0, -1)) expect(before).toMatch(/THEN\s+$/);
+  });
+});
+
+describe('letting go of it', () => {
+  it.each([true, false, null])('tells whether it was still held: %s', async (released) => {
+    const { role, session } = await open({ released });
+    expect(await role.release()).toBe(released === true);
+    expect(session.sent.at(-1)?.text).toMatch(/RESET idle_session_timeout; RESET idle_in_transaction_session_timeout$/);
+  });
+
+  it('is nothing behind a pooler, where no proof counts as made under it', async () => {
+    const { role, session } = await open({ opening: { pid: 1, locked: null }, allowPooler: true });
+    expect(role.pooled).toBe(true);
+    expect(await role.release()).toBe(false);
+    expect(session.sent).toHaveLength(1);
+  });
+});

@@ -1,0 +1,132 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { type Meaning, meaningOf } from '../../../shared/database/connect-error.ts';
+import { passwordNotPutBack, passwordPutBack } from '../../../shared/rotation/credential-errors.ts';
+import { RotationError, type RotationErrorCode } from '../../../shared/rotation/errors.ts';
+import { editsCurrent, givingUpFirst, TAKE_PENDING_OFF } from '../../../shared/rotation/remedies.ts';
+import { ARN, credentialOf, FakeRotation, refusal, secretText, TOKEN } from '../../support/fake-rotation.ts';
+
+const FIRST =
+  /^aws secretsmanager update-secret-version-stage --secret-id \S+ --version-stage AWSPENDING --remove-from-version-id \S+/;
+/** How remedies speak of an edit of the secret that is rotated. */
+const EDIT =
+  /\b(into|correct|check|remove|add) "(host|port|dbname|ssl|username|sslhostname|masterarn)"|"ssl": false (in|from)|put-secret-value/i;
+
+/** Remedies as they stand in the sources, by the code that comes before each. */
+async function remediesIn(path: string): Promise<{ code: string; remedy: string }[]> {
+  const source = await readFile(new URL(`../../../shared/${path}`, import.meta.url), 'utf8');
+  const codes = Array.from(source.matchAll(/'([A-Z]+(?:_[A-Z]+)+)'/g), (match) => ({
+    at: match.index,
+    code: match[1],
+  }));
+  return Array.from(source.matchAll(/'(?:\\.|[^'\\\n])+'|"(?:\\.|[^"\\\n])+"|`(?:\\.|[^`\\])+`/g), (match) => ({
+    code: codes.findLast(({ at }) => at < match.index)?.code ?? '',
+    remedy: match[0].slice(1, -1),
+  })).filter(({ remedy }) => EDIT.test(remedy));
+}
+
+const folder = (name: string) => readdir(new URL(`../../../shared/${name}/`, import.meta.url));
+
+const error = (code: RotationErrorCode, facts: object = {}) =>
+  new RotationError(code, 'Something was needed, and it was not found.', {
+    remedy: 'Edit "host" in the secret.',
+    ...facts,
+  });
+
+it('every text in the sources that has AWSCURRENT edited is of a code that is known for it', async () => {
+  const folders = await Promise.all(
+    ['database', 'rotation', 'secrets'].map(async (name) => (await folder(name)).map((file) => `${name}/${file}`)),
+  );
+  const editing = (await Promise.all(folders.flat().map(remediesIn))).flat();
+  expect(editing.length).toBeGreaterThan(15);
+  const codes = new Set(editing.map(({ code }) => code));
+  const known = (code: string) =>
+    editsCurrent(error(code as RotationErrorCode, { credential: 'current', key: 'masterarn' }));
+  expect([...codes].filter((code) => !known(code))).toEqual([]);
+});
+
+describe('once the pending version has a value', () => {
+  it('a remedy that edits AWSCURRENT begins with taking AWSPENDING off', () => {
+    const { remedy } = givingUpFirst(error('TLS_NOT_SUPPORTED', { secretArn: ARN, versionId: TOKEN }));
+    expect(remedy).toMatch(FIRST);
+    expect(remedy).toContain(`--secret-id ${ARN}`);
+    expect(remedy).toContain(TOKEN);
+    expect(remedy).toMatch(/then: Edit "host" in the secret\. Then rotate again\.$/);
+  });
+
+  it('is said once, and all else of the error stays', () => {
+    const before = error('DATABASE_NOT_FOUND', { host: 'db', reason: '3D000' });
+    const after = givingUpFirst(givingUpFirst(before));
+    expect(after.remedy.split('update-secret-version-stage')).toHaveLength(2);
+    expect(after).toMatchObject({ code: before.code, message: before.message, stack: before.stack });
+    expect(after.facts).toMatchObject({ host: 'db', reason: '3D000' });
+  });
+
+  it('the superuser secret may be edited all the same, but not the key that names it', () => {
+    expect(editsCurrent(error('DATABASE_NOT_FOUND', { credential: 'superuser' }))).toBe(false);
+    expect(editsCurrent(error('SECRET_MALFORMED', { credential: 'superuser', key: 'port' }))).toBe(false);
+    expect(editsCurrent(error('SUPERUSER_ON_OTHER_SERVER', { credential: 'superuser', key: 'masterarn' }))).toBe(true);
+    expect(editsCurrent(error('SUPERUSER_IS_APPLICATION_USER', { credential: 'superuser', key: 'masterarn' }))).toBe(
+      true,
+    );
+  });
+});
+
+/** Errors of the server, of TLS and of the network whose remedies edit the secret. */
+const CAUSES: readonly RotationErrorCode[] = [
+  'DATABASE_HOST_NOT_FOUND',
+  'DATABASE_UNREACHABLE',
+  'DATABASE_NOT_FOUND',
+  'DATABASE_READ_ONLY',
+  'DATABASE_BEHIND_PROXY',
+  'TLS_NOT_SUPPORTED',
+  'TLS_REQUIRED',
+  'TLS_WRONG_HOST',
+  'LOGIN_FORBIDDEN',
+  'ROLE_NAME_ENCODING',
+];
+
+describe.each(CAUSES)('%s', (code) => {
+  it('takes AWSPENDING off first in every step after createSecret, and in createSecret where a value is there', async () => {
+    for (const [step, stored] of [
+      ['createSecret', false],
+      ['createSecret', true],
+      ['setSecret', true],
+      ['testSecret', true],
+      ['finishSecret', true],
+    ] as const) {
+      const rotation = new FakeRotation();
+      if (stored) rotation.secrets.put(TOKEN, secretText({ password: 'stored' }));
+      rotation.server.refuseAll(error(code));
+      const { remedy } = await refusal(rotation.step(step));
+      if (stored) expect(remedy).toMatch(FIRST);
+      else expect(remedy).toBe('Edit "host" in the secret.');
+    }
+  });
+
+  it('as the cause of a password that was put back, or could not be, does so too', () => {
+    const former = credentialOf('current', 'v1');
+    for (const outcome of [
+      passwordPutBack(error(code), former, 'accepted'),
+      passwordNotPutBack(error(code), former, 'x'),
+    ])
+      expect(outcome.remedy).toMatch(FIRST);
+  });
+});
+
+it.each<[string, unknown]>([
+  ['a server that hangs up', new Error('Connection terminated unexpectedly')],
+  [
+    'a server that does not know the password',
+    new Error('SASL: SCRAM-SERVER-FINAL-MESSAGE: server signature does not match'),
+  ],
+])('a remedy edits nothing for %s', (_, thrown) => {
+  const { code, remedy }: Meaning = meaningOf(thrown, 'connecting', true);
+  expect(code === 'WRONG_PASSWORD' || editsCurrent(error(code)) || EDIT.test(remedy)).toBe(false);
+});
+
+it('the command names the secret and the version', () => {
+  expect(TAKE_PENDING_OFF).toMatch(FIRST);
+  expect(TAKE_PENDING_OFF).toContain('{secretArn}');
+  expect(TAKE_PENDING_OFF).toContain('{versionId}');
+});

@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import { candidates, onServerOf, type Source } from '../../../shared/rotation/recovery.ts';
+import type { Credential } from '../../../shared/rotation/strategy.ts';
+import {
+  earlierCredentials,
+  readCurrent,
+  readDescribed,
+  readPending,
+  tryRead,
+} from '../../../shared/rotation/version-read.ts';
+import { ARN, credentialOf, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
+import { FakeSecrets } from '../../support/fake-secrets.ts';
+import { failure } from '../../support/fake-server.ts';
+
+const V2 = 'v2'.padEnd(36, '-');
+
+const secrets = () => new FakeSecrets().put(V1, secretText(), 'AWSCURRENT').put(TOKEN, undefined, 'AWSPENDING');
+const earlierOf = (from: FakeSecrets, judge: (own: Credential) => Promise<void> = async () => {}) =>
+  earlierCredentials(from.store(TOKEN), TOKEN, judge);
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
+describe('a version that must be there', () => {
+  it('is an error with its label where it has no value, or none that can be used', async () => {
+    const empty = new FakeSecrets().put(V1, undefined, 'AWSCURRENT').put(TOKEN, 'no JSON', 'AWSPENDING');
+    expect(await refusal(readCurrent(empty.store(TOKEN)))).toMatchObject({
+      code: 'SECRET_HAS_NO_VALUE',
+      facts: { credential: 'current' },
+      remedy: expect.stringContaining('put-secret-value'),
+    });
+    expect(await refusal(readPending(empty.store(TOKEN)))).toMatchObject({
+      code: 'SECRET_MALFORMED',
+      facts: { credential: 'pending' },
+    });
+    expect((await refusal(readPending(secrets().store(TOKEN)))).with({ secretArn: ARN }).remedy).toContain(
+      `rotate-secret --secret-id ${ARN}`,
+    );
+  });
+
+  it('that need not be there is none where it can not be used, and other failures are failures', async () => {
+    const store = secrets().put('malformed', 'no JSON').store(TOKEN);
+    expect(await tryRead(store, 'unlabelled', { versionId: 'gone' })).toBeUndefined();
+    expect(await tryRead(store, 'unlabelled', { versionId: 'malformed' })).toBeUndefined();
+    const denied = secrets();
+    denied.before = () => {
+      throw failure('SECRET_KEY_UNUSABLE');
+    };
+    expect(await refusal(tryRead(denied.store(TOKEN), 'previous', { stage: 'AWSPREVIOUS' }))).toMatchObject({
+      code: 'SECRET_KEY_UNUSABLE',
+    });
+  });
+});
+
+describe('AWSCURRENT as DescribeSecret says', () => {
+  it.each([0, 1, 4])('is found where the two disagree %d times', async (times) => {
+    const from = secrets().put(V2, secretText({ password: 'newer' }), 'AWSCURRENT');
+    const store = from.store(TOKEN);
+    const state = await store.describe();
+    from.stale = { versionId: V1, times };
+    expect(await readDescribed(store, state)).toMatchObject({ versionId: V2, label: 'current' });
+    expect(from.calls.filter((call) => call === 'DescribeSecret')).toHaveLength(1 + times);
+  });
+
+  it('is given up where they go on, a bounded few times', async () => {
+    const from = secrets().put(V2, secretText(), 'AWSCURRENT');
+    const store = from.store(TOKEN);
+    from.stale = { versionId: V1, times: 1_000 };
+    expect(await readDescribed(store, await store.describe())).toBeUndefined();
+    expect(from.calls.length).toBeLessThan(12);
+  });
+
+  it('is found where it was DescribeSecret that was late', async () => {
+    const from = secrets().put(V2, secretText(), 'AWSCURRENT');
+    const state = { rotationEnabled: true, tags: {}, stages: { [V1]: ['AWSCURRENT'] } };
+    expect(await readDescribed(from.store(TOKEN), state)).toMatchObject({ versionId: V2 });
+  });
+});
+
+describe('earlier versions', () => {
+  it('are read only when they are asked for', async () => {
+    const from = secrets()
+      .put('v0', secretText({ password: 'p' }), 'AWSPREVIOUS')
+      .put('u1', secretText());
+    const earlier = earlierOf(from);
+    expect(from.calls).toEqual([]);
+    expect(await all(earlier.previous())).toMatchObject([{ label: 'previous', versionId: 'v0' }]);
+    expect(from.calls).toEqual(['GetSecretValue AWSPREVIOUS']);
+    for await (const version of earlier.unlabelled()) {
+      expect(version).toMatchObject({ label: 'unlabelled', versionId: 'u1' });
+      break;
+    }
+    expect(from.calls.slice(1)).toEqual(['ListSecretVersionIds', 'GetSecretValue u1']);
+  });
+
+  it('of the rotation itself are read plainly, whatever has become of the label, and judged before use', async () => {
+    const from = secrets().put(TOKEN, secretText({ password: 'own' }));
+    from.label('AWSPENDING');
+    expect(await all(earlierOf(from).own())).toMatchObject([{ label: 'pending', versionId: TOKEN }]);
+    expect(from.calls).toEqual([`GetSecretValue ${TOKEN}`]);
+    const judged = earlierOf(from, () => Promise.reject(failure('PENDING_MISMATCH')));
+    expect(await refusal(all(judged.own()))).toMatchObject({ code: 'PENDING_MISMATCH' });
+  });
+
+  it("are none of the rotation's own by another label", async () => {
+    const from = secrets().put(TOKEN, secretText(), 'AWSPREVIOUS');
+    expect(await all(earlierOf(from).previous())).toEqual([]);
+  });
+
+  it('are none where they may not be listed, which is known then', async () => {
+    const from = secrets().put('u1', secretText());
+    from.mayList = false;
+    const earlier = earlierOf(from);
+    expect(earlier.denied).toBe(false);
+    expect(await all(earlier.unlabelled())).toEqual([]);
+    expect(earlier.denied).toBe(true);
+  });
+});
+
+describe('the passwords that a database may still have', () => {
+  const current = credentialOf('current', V1, { ssl: true, dbname: 'shop' });
+  const ALL: readonly Source[] = ['own', 'previous', 'unlabelled'];
+  const of = (from: FakeSecrets, options: { from?: readonly Source[]; username?: string; seen?: Credential[] } = {}) =>
+    all(candidates({ earlier: earlierOf(from) }, current, { username: 'app', from: ALL, seen: [current], ...options }));
+
+  it('are one for each password, in the order of their sources', async () => {
+    const from = secrets()
+      .put(TOKEN, secretText({ password: 'a' }))
+      .put('v0', secretText({ password: 'b' }), 'AWSPREVIOUS');
+    for (const [i, password] of ['c', 'a', 'old', 'd', 'c', 'b'].entries()) from.put(`u${i}`, secretText({ password }));
+    const found = await of(from);
+    expect(found.map(({ label, secret }) => `${label} ${secret.password.reveal()}`)).toEqual([
+      ...['pending a', 'previous b', 'unlabelled c', 'unlabelled d'],
+    ]);
+    expect((await of(from, { from: ['previous', 'own'] })).map(({ label }) => label)).toEqual(['previous', 'pending']);
+  });
+
+  it('are five of those without a label, however many follow', async () => {
+    const from = secrets();
+    for (let i = 0; i < 40; i++) from.put(`u${i}`, secretText({ password: `p${i % 9}` }));
+    expect(await of(from)).toHaveLength(5);
+  });
+
+  it('are of the asked user, on the very server, and go there as the current version says', async () => {
+    const from = secrets()
+      .put('u1', secretText({ username: 'other', password: 'a' }))
+      .put('u2', secretText({ host: 'elsewhere', password: 'b' }))
+      .put('u3', secretText({ port: 1, password: 'c' }))
+      .put('u4', secretText({ host: 'DB', port: '5432', ssl: false, dbname: 'gone', password: 'd' }));
+    const [only, ...more] = await of(from);
+    expect(more).toEqual([]);
+    expect(only?.secret).toMatchObject({ host: 'db', ssl: true, dbname: 'shop', username: 'app' });
+    expect(only?.secret.password.reveal()).toBe('d');
+    expect((await of(from, { username: 'other' })).map(({ versionId }) => versionId)).toEqual(['u1']);
+  });
+
+  it('keep their own label and id', () => {
+    const other = credentialOf('previous', 'v0', { password: 'p', ssl: false });
+    expect(onServerOf(current, other)).toMatchObject({ label: 'previous', versionId: 'v0', secret: { ssl: true } });
+  });
+});

@@ -1,0 +1,259 @@
+import { describe, expect, it } from 'vitest';
+import type { RotationErrorCode } from '../../../shared/rotation/errors.ts';
+import { FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
+import { failure } from '../../support/fake-server.ts';
+
+const V2 = 'v2'.padEnd(36, '-');
+
+/** A rotation whose setSecret changes the password and then has its proof go wrong. */
+async function failing(how: (rotation: FakeRotation) => void): Promise<FakeRotation> {
+  const rotation = new FakeRotation();
+  await rotation.step('createSecret');
+  how(rotation);
+  return rotation;
+}
+
+/** What logins as AWSPENDING meet. */
+const meets = (code: RotationErrorCode, kind: 'fails' | 'withoutSession') => (rotation: FakeRotation) => {
+  const meeting = kind === 'fails' ? { fails: failure(code) } : { withoutSession: failure(code) };
+  rotation.server.meets = ({ credential: { label } }) => (label === 'pending' ? meeting : undefined);
+};
+
+/** Somebody else does something as soon as the change was made; then logins as AWSPENDING fail. */
+const meanwhile = (act: (rotation: FakeRotation) => void) => (rotation: FakeRotation) => {
+  meets('TLS_FAILED', 'fails')(rotation);
+  rotation.server.before = (event) => {
+    if (event === 'login pending') act(rotation);
+  };
+};
+
+/** Applications are where they were before setSecret. */
+function expectUnharmed(rotation: FakeRotation): void {
+  expect(rotation.server.passwordOf('app')).toBe('old');
+  expect(rotation.secrets.with('AWSCURRENT')).toBe(V1);
+  expect(rotation.currentIsAccepted).toBe(true);
+}
+
+describe('a new password that applications could not use is taken back', () => {
+  it.each<[RotationErrorCode, 'fails' | 'withoutSession']>([
+    ['TLS_FAILED', 'fails'],
+    ['DATABASE_TIMEOUT', 'fails'],
+    ['DATABASE_ERROR', 'fails'],
+    ['LOGIN_FORBIDDEN', 'withoutSession'],
+    ['DATABASE_NOT_FOUND', 'withoutSession'],
+    ['DATABASE_TIMEOUT', 'withoutSession'],
+    ['PERMISSION_DENIED', 'withoutSession'],
+  ])('%s (%s)', async (code, kind) => {
+    const rotation = await failing(meets(code, kind));
+    const error = await refusal(rotation.step('setSecret'));
+    expect(error).toMatchObject({
+      code: 'PASSWORD_PUT_BACK',
+      message: expect.stringMatching(new RegExp(`${code}.*AWSCURRENT logs in again\\.$`)),
+      facts: { reason: code },
+    });
+    expectUnharmed(rotation);
+    // Nothing of it is believed afterwards.
+    await expect(rotation.step('finishSecret')).rejects.toThrow();
+    expectUnharmed(rotation);
+  });
+
+  it.each<RotationErrorCode>([
+    'DATABASE_UNREACHABLE',
+    'DATABASE_HOST_NOT_FOUND',
+    'DATABASE_CONNECTION_LOST',
+  ])('where nothing answers, as long as there is time: %s', async (code) => {
+    const rotation = await failing(meets(code, 'fails'));
+    rotation.deadline.left = 2_700;
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_PUT_BACK' });
+    expect(only(rotation.server.events, 'login pending').length).toBeGreaterThan(2);
+    expectUnharmed(rotation);
+  });
+
+  it('and is not where the answer comes in time', async () => {
+    const rotation = await failing(({ server }) => {
+      let attempts = 0;
+      server.meets = ({ credential: { label } }) =>
+        label === 'pending' && ++attempts < 3 ? { fails: failure('DATABASE_UNAVAILABLE') } : undefined;
+    });
+    await rotation.run();
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it('where the server refuses it', async () => {
+    const rotation = await failing(({ server }) => {
+      server.before = (event) => {
+        // It stored something else: a password hook, or a middleman.
+        if (event === 'login pending') server.role('app', 'something else');
+      };
+    });
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({
+      code: 'PASSWORD_PUT_BACK',
+      facts: { reason: 'PASSWORD_NOT_ACCEPTED' },
+    });
+    expectUnharmed(rotation);
+  });
+
+  it('where something unexpected is thrown', async () => {
+    const rotation = await failing(({ server }) => {
+      server.before = (event) => {
+        if (event === 'confirm' && server.passwordOf('app') === 'new-1') throw new TypeError('quotes new-1');
+      };
+    });
+    const error = await refusal(rotation.step('setSecret'));
+    expect(error.code).toBe('PASSWORD_PUT_BACK');
+    expect(`${error.stack}${error.message}`).not.toContain('quotes');
+    expectUnharmed(rotation);
+  });
+
+  it.each<RotationErrorCode>([
+    'ROLE_CONNECTION_LIMIT',
+    'DATABASE_FULL',
+  ])('but not where the server took it and only has no room: %s', async (code) => {
+    const rotation = await failing(meets(code, 'withoutSession'));
+    await rotation.run();
+    expect(rotation.secrets.with('AWSCURRENT')).toBe(TOKEN);
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+});
+
+describe('before it is put back, it is looked whether somebody has moved on', () => {
+  it('and where the very version is current by now, the rotation has succeeded', async () => {
+    const rotation = await failing(meanwhile(({ secrets }) => secrets.label('AWSCURRENT', TOKEN)));
+    expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'already-current' });
+    expect(rotation.server.passwordOf('app')).toBe('new-1');
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it('and where AWSCURRENT is another that logs in, nothing is put back', async () => {
+    const act = (rotation: FakeRotation) => {
+      rotation.server.role('app', 'by hand');
+      rotation.edit(V2, { password: 'by hand' });
+    };
+    const rotation = await failing(meanwhile(act));
+    const error = await refusal(rotation.step('setSecret'));
+    expect(error).toMatchObject({ code: 'PENDING_MISMATCH', message: expect.stringContaining('AWSCURRENT logs in') });
+    expect(rotation.server.passwordOf('app')).toBe('by hand');
+    expect(rotation.secrets.with('AWSCURRENT')).toBe(V2);
+  });
+
+  it('and where AWSCURRENT is another that does not log in, what had logged in is put back', async () => {
+    const rotation = await failing(meanwhile((each) => each.edit(V2, { password: 'never set' })));
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_PUT_BACK' });
+    expect(rotation.server.passwordOf('app')).toBe('old');
+  });
+
+  it('and where AWSCURRENT is another with the former password, that logs in afterwards', async () => {
+    const rotation = await failing(meanwhile((each) => each.edit(V2, { note: 'only this' })));
+    await refusal(rotation.step('setSecret'));
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it('and where that can not be told, nobody can have', async () => {
+    for (const answer of ['fails', 'never comes'] as const) {
+      const rotation = await failing(
+        meanwhile(({ secrets }) => {
+          secrets.before = (call) => {
+            if (call !== 'DescribeSecret') return undefined;
+            if (answer === 'never comes') return new Promise<void>(() => {});
+            throw failure('SECRETS_MANAGER_THROTTLED');
+          };
+        }),
+      );
+      expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_PUT_BACK' });
+      expectUnharmed(rotation);
+    }
+  });
+
+  it('and where the current version can not be read, what had logged in is put back', async () => {
+    const rotation = await failing(meanwhile(({ secrets }) => secrets.put(V2, 'no JSON', 'AWSCURRENT')));
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_PUT_BACK' });
+    expect(rotation.server.passwordOf('app')).toBe('old');
+  });
+});
+
+describe('where there is no way back, the error says so', () => {
+  it('as the server asked for no password', async () => {
+    const rotation = await failing((each) => {
+      each.server.noWayBack = 'the server asked for no password';
+      meets('TLS_FAILED', 'fails')(each);
+    });
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({
+      code: 'PASSWORD_NOT_PUT_BACK',
+      message: expect.stringContaining('(the server asked for no password)'),
+      remedy: expect.stringContaining('\\password'),
+    });
+    expect(rotation.server.passwordOf('app')).toBe('new-1');
+  });
+
+  it('or as it failed, with the cause of both', async () => {
+    const rotation = await failing((each) => {
+      meets('TLS_FAILED', 'fails')(each);
+      each.server.before = (event) => {
+        if (event.startsWith('way back')) throw failure('DATABASE_CONNECTION_LOST', 'The session broke off.');
+      };
+    });
+    const { message } = await refusal(rotation.step('setSecret'));
+    expect(message).toMatch(/TLS_FAILED.*that of AWSCURRENT could not be put back \(The session broke off\)\.$/);
+  });
+
+  it('and the next attempt finds what the database has', async () => {
+    const rotation = await failing((each) => {
+      each.server.noWayBack = 'x';
+      meets('TLS_FAILED', 'fails')(each);
+    });
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_NOT_PUT_BACK' });
+    rotation.server.meets = () => undefined;
+    await rotation.anew().run();
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it('and what the former password meets after the way back is told as it is', async () => {
+    const rotation = await failing(({ server }) => {
+      server.meets = ({ credential: { label }, number }) =>
+        label === 'pending' || number > 3 ? { fails: failure('TLS_FAILED') } : undefined;
+    });
+    const { message } = await refusal(rotation.step('setSecret'));
+    expect(message).toContain('whether AWSCURRENT logs in could not be seen');
+  });
+});
+
+describe('with too little time left nothing is changed', () => {
+  it.each([
+    ['before', 2_400, 0],
+    ['as computing takes long', 8_000, 3_000],
+  ])('%s', async (_, left, computing) => {
+    const rotation = await failing(({ server, deadline }) => {
+      server.computing = computing;
+      deadline.left = left;
+    });
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'DATABASE_TIMEOUT' });
+    expect(rotation.server.events).not.toContain('change');
+    expectUnharmed(rotation);
+  });
+
+  it('after the guard, which may take its time', async () => {
+    const rotation = await failing(({ secrets, deadline }) => {
+      secrets.before = (call) => {
+        if (call === 'DescribeSecret') deadline.left = 1_500;
+      };
+    });
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'DATABASE_TIMEOUT' });
+    expect(rotation.server.events).not.toContain('change');
+    expectUnharmed(rotation);
+  });
+});
+
+it.each([
+  ['current', secretText()],
+  ['previous', secretText({ password: 'previous' })],
+])('what is put back is what has logged in: %s', async (label, text) => {
+  const rotation = new FakeRotation();
+  if (label === 'previous') rotation.secrets.put('v0', text, 'AWSPREVIOUS');
+  rotation.server.role('app', label === 'previous' ? 'previous' : 'old');
+  await rotation.step('createSecret');
+  meets('TLS_FAILED', 'fails')(rotation);
+  const { message } = await refusal(rotation.step('setSecret'));
+  expect(message).toContain(`AWS${label.toUpperCase()} logs in again`);
+  expect(rotation.server.events).toContain(`way back to ${label}`);
+  expect(rotation.server.passwordOf('app')).toBe(label === 'previous' ? 'previous' : 'old');
+});
