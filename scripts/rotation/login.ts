@@ -71,14 +71,15 @@ export async function tryLogin(
   { label, caFile, environment, strategy }: LoginTry,
 ): Promise<LoginProof> {
   const credential = { label, versionId: '', secret };
+  const database = databaseFromHere(caFile, environment);
   let isOpen = false;
   let loggedIn = false;
   try {
-    const { accepted } = await databaseFromHere(caFile, environment).withLogin(credential, async (roles) => {
+    const { accepted } = await database.withLogin(credential, async (roles) => {
       isOpen = true;
       await roles.confirmUser();
       loggedIn = true;
-      if (strategy !== undefined) await examine(roles, credential, strategy);
+      if (strategy !== undefined) await examine(roles, credential, strategy, database);
     });
     return { outcome: accepted ? 'accepted' : 'refused' };
   } catch (error) {
@@ -91,10 +92,15 @@ export async function tryLogin(
 }
 
 /** What a rotation asks of a login: of AWSCURRENT's before it stores anything, of a twin's before it is made current. */
-async function examine(roles: RoleSession, credential: Credential, strategy: StrategyName): Promise<void> {
+async function examine(
+  roles: RoleSession,
+  credential: Credential,
+  strategy: StrategyName,
+  database: RoleDatabase,
+): Promise<void> {
   if (strategy === 'single-user') await roles.examineOwn();
   else if (credential.label === 'current') await roles.twins.describeUser();
-  else await alternatingUsers.verify(roles, credential);
+  else await alternatingUsers.verify(roles, credential, database);
 }
 
 /** Whether a failed login says nothing about the secret: another machine, or another moment, may well succeed. */

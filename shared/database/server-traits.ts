@@ -13,6 +13,8 @@ export interface ServerTraits {
   readonly mayUseTemp: boolean;
   readonly mayUsePlpgsql: boolean;
   readonly ddlTriggers: readonly string[];
+  /** Settings that have the server log the statement inside of a block with statistics of it. */
+  readonly statistics: readonly string[];
 }
 
 /** Such as 16 of "16.4 (Debian 16.4-1)". */
@@ -52,7 +54,9 @@ export function traitsColumn(actor: Actor): string {
       'mayUsePlpgsql', EXISTS (SELECT FROM pg_language
                                 WHERE lanname = 'plpgsql' AND has_language_privilege(${actor}, oid, 'USAGE')),
       'ddlTriggers', ARRAY(SELECT evtname FROM pg_event_trigger
-                            WHERE evtevent LIKE 'ddl%' AND evtenabled <> 'D' ORDER BY evtname)) AS traits`;
+                            WHERE evtevent LIKE 'ddl%' AND evtenabled <> 'D' ORDER BY evtname),
+      'statistics', ARRAY(SELECT name FROM unnest(ARRAY['log_parser_stats', 'log_planner_stats', 'log_executor_stats'])
+                            AS name WHERE current_setting(name) = 'on')) AS traits`;
 }
 
 /** How a new password is to be stored. Who logs in by SCRAM may be let in by nothing else, whatever the setting says. */
@@ -72,8 +76,8 @@ export function isSilent({ mayUseTemp, mayUsePlpgsql, ddlTriggers }: ServerTrait
  * @throws RotationError PASSWORD_WOULD_BE_LOGGED
  */
 export function needSilence({ login }: Pick<SqlSession, 'login'>, server: ServerTraits, actor: string): void {
-  if (isSilent(server)) return;
-  const { mayUseTemp, mayUsePlpgsql, ddlTriggers } = server;
+  const { mayUseTemp, mayUsePlpgsql, ddlTriggers, statistics } = server;
+  if (isSilent(server) && statistics.length === 0) return;
   const role = quotedName(actor);
   const causes = [
     ...(mayUseTemp
@@ -91,6 +95,7 @@ export function needSilence({ login }: Pick<SqlSession, 'login'>, server: Server
       found: `the event trigger ${quotedName(name)} watches DDL`,
       remedy: `ALTER EVENT TRIGGER ${quotedName(name)} DISABLE;`,
     })),
+    ...statistics.map((name) => ({ found: `${name} is on`, remedy: `ALTER SYSTEM SET ${name} = off;` })),
   ];
   const { host, port, username, database } = login;
   throw new RotationError(

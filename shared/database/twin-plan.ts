@@ -2,7 +2,7 @@ import { escapeIdentifier, escapeLiteral } from 'pg';
 import { twinNotLinked } from '../rotation/credential-errors.ts';
 import { quotedName, RotationError, type RotationErrorCode } from '../rotation/errors.ts';
 import type { TwinChange, TwinLink } from '../rotation/strategy.ts';
-import { type SettingChange, settingChanges, settingStatement, wantedSettings } from './role-settings.ts';
+import { type SettingChange, settingChanges, settingStatement, wantedSettings, withoutRole } from './role-settings.ts';
 import type { AdminState, RoleState, TwinState } from './twin-state.ts';
 
 export interface TwinPlanOptions {
@@ -49,7 +49,9 @@ export function planTwin(state: TwinState, change: Turn, options: TwinPlanOption
   }
   const setRole = options.setRole && !actsAsItself;
   const thirdRoles = Object.fromEntries(state.thirdRoles.map(({ database, role }) => [database, role]));
-  const wanted = wantedSettings(base.settings, setRole ? change.base : undefined, thirdRoles);
+  // Who owns objects acts as itself, whatever the base role acts as.
+  const copied = state.link?.ownsObjects === true && !state.link.setToBase ? withoutRole(base.settings) : base.settings;
+  const wanted = wantedSettings(copied, setRole ? change.base : undefined, thirdRoles);
   const settings = settingChanges(state.twin?.settings ?? {}, wanted);
   const attributes: readonly Attribute[] = setRole
     ? // Checked at the start of a connection, before the twin acts as the base role. The others are the base role's.

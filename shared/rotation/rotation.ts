@@ -142,10 +142,16 @@ async function setSecret(rotation: Rotation): Promise<StepReport> {
     throw labelMoved();
   } catch (error) {
     // Before anything is said of credentials: is this still a rotation that is wanted?
-    const state = isGuarded ? undefined : await store.describe().catch(() => undefined);
+    const state = isGuarded ? undefined : await store.describe().catch(unlessOfSecret);
     if (state !== undefined && decide(state, event.token) === 'already-current') return { outcome: 'already-current' };
     throw error;
   }
+}
+
+/** What is wrong with the secret itself counts before what followed from it; that nobody answered does not. */
+function unlessOfSecret(error: unknown): undefined {
+  if (error instanceof RotationError && !error.code.startsWith('SECRET_')) return undefined;
+  throw error;
 }
 
 async function testSecret(rotation: Rotation): Promise<StepReport> {

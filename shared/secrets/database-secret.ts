@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
 import { faultOfHost, isSameHost } from './host-name.ts';
 import { replaceMembers } from './json-text.ts';
 import { Password } from './password.ts';
+import { isSameJson } from './same-json.ts';
 import { type Members, malformed, optional, parseMembers, requiredText, writtenOtherwise } from './secret-members.ts';
 
 /** The engines whose secrets we rotate; AWS's names. */
@@ -76,7 +76,7 @@ export function parseDatabaseSecret(text: string | undefined): DatabaseSecret {
 export function differences(a: DatabaseSecret, b: DatabaseSecret): readonly string[] {
   const [left, right] = [a.rest(), b.rest()];
   const keys = [...new Set([...Object.keys(left), ...Object.keys(right)])];
-  return keys.filter((key) => !isDeepStrictEqual(left[key], right[key]));
+  return keys.filter((key) => !isSameJson(left[key], right[key]));
 }
 
 /** Whether two secrets are for one server: same host, however its name is written, and port. */

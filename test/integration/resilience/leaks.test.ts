@@ -117,7 +117,7 @@ describe.each(['single-user', 'alternating-users'] as const)('%s', (strategy) =>
       message: `no entry with ${password}`,
     }));
     const login = { name: 'somebody', password: newPassword(), database: 'postgres' };
-    const secret = await bench.secretFor(greedy, login, { strategy });
+    const secret = await bench.secretFor(greedy, login, { strategy }, { masterarn: 'arn:of:none' });
     const token = await secret.begin();
     const failure = (await secret.stepsUntil('setSecret', token)).at(-1);
     expect(greedy.passwords).toContain(login.password);

@@ -5,7 +5,7 @@ import { startPostgres } from '../../../scripts/lab/database/server.ts';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { Trap } from '../../support/crash/gate.ts';
-import { PostgresProxy } from '../../support/crash/postgres-proxy.ts';
+import { GatedPostgres } from '../../support/crash/gated-postgres.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { closedPort, SilentServer, TcpProxy } from '../../support/network.ts';
 import { sharedServer, startTestServer } from '../../support/postgres.ts';
@@ -177,7 +177,7 @@ describe('a server that falls silent ends the step a second before its deadline'
 
   test.concurrent('once it has changed the password, which a retry then finds changed', async () => {
     const server = await sharedServer();
-    await using proxy = await PostgresProxy.start(server);
+    await using proxy = await GatedPostgres.start(server);
     const choice = { ...SINGLE_USER, timeoutMs: TIMEOUT_MS };
     await using here = await arrange(bench, server, choice, { members: { host: proxy.host, port: proxy.port } });
     const { secret } = here;
@@ -187,7 +187,8 @@ describe('a server that falls silent ends the step a second before its deadline'
     const silence = Promise.withResolvers<'cut'>();
     proxy.restartNumbering();
     proxy.gate = new Trap(
-      'change: session 1 < CommandComplete COMMIT',
+      // The first is that of the look that comes before.
+      'change: session 1 < CommandComplete COMMIT (2)',
       () => 'change',
       () => silence.promise,
     );

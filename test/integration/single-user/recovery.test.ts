@@ -135,8 +135,9 @@ describe('whatever the version', () => {
 
     expect(elsewhere.connections).toBe(0);
     expect(await logins(scope.name('somebody-else'))).toEqual({ accepted: 0, failed: 0 });
-    // Current (previous has the same password); the right one proves itself and sets the password; the new one is proven.
-    expect(await logins(role.name)).toEqual({ accepted: 3, failed: 1 });
+    // Current (previous has the same password); the right one proves itself, sets the password, having shown under the
+    // lock that it is right, and the new one is proven.
+    expect(await logins(role.name)).toEqual({ accepted: 4, failed: 1 });
     await expectWorking(here);
   });
 
