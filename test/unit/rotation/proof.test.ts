@@ -29,7 +29,7 @@ async function proveBy(answers: readonly Answer[], options: Partial<ProofOptions
   return { result, asked };
 }
 
-const refusedBy = (address: string | undefined): Answer => ({ accepted: false, address });
+const refusedBy = (address: string | undefined): Answer => ({ accepted: false, address, request: REQUEST });
 const ACCEPTED: Answer = { accepted: true, value: undefined };
 
 describe('a new password is proven', () => {
