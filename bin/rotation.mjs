@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Runs scripts/rotation.ts on a Node.js that runs TypeScript as it is: the one at hand if it is new enough, else the
+ * Runs cli/main.ts on a Node.js that runs TypeScript as it is: the one at hand if it is new enough, else the
  * one that the project brings.
  */
 import { spawn } from 'node:child_process';
@@ -8,11 +8,11 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const MAJOR = 24;
-const command = fileURLToPath(new URL('../scripts/rotation.ts', import.meta.url));
+const command = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 
 if (Number.parseInt(process.versions.node, 10) >= MAJOR) {
   process.argv[1] = command;
-  await import('../scripts/rotation.ts');
+  await import('../cli/main.ts');
 } else {
   const child = spawn(broughtNode(), [command, ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal sends Ctrl-C to both: the child decides what it means, and this process waits for it.

@@ -1,4 +1,4 @@
-import { type DatabaseSecret, isSameServer } from '../shared/secrets/database-secret.ts';
+import { type DatabaseSecret, isSameServer } from '../shared/secret/database-secret.ts';
 
 /** AWS's suffix of the second of two users that take turns. */
 const TWIN = '_clone';

@@ -1,5 +1,5 @@
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { type DatabaseSecret, parseDatabaseSecret } from '../shared/secrets/database-secret.ts';
+import { type DatabaseSecret, parseDatabaseSecret } from '../shared/secret/database-secret.ts';
 import { LoginError } from './errors.ts';
 import type { Answer, SecretsManager, Stage } from './secrets-manager.ts';
 

@@ -4,9 +4,9 @@
  * Attach it to a secret that names its superuser secret in `masterarn`; Secrets Manager then calls `handler` four times
  * a rotation.
  */
+import { superuserSecrets } from '../shared/aws/superuser-secret.ts';
 import { postgresTwins } from '../shared/database/twins.ts';
-import { rotationHandler } from '../shared/handler.ts';
+import { rotationHandler } from '../shared/lambda/handler.ts';
 import { alternatingUsers } from '../shared/rotation/alternating-users.ts';
-import { superuserSecrets } from '../shared/secrets/superuser-secret.ts';
 
 export const handler = rotationHandler(alternatingUsers, { superusers: superuserSecrets, twins: postgresTwins });

@@ -3,7 +3,7 @@
  *
  * Attach it to a secret as its rotation function; Secrets Manager then calls `handler` four times a rotation.
  */
-import { rotationHandler } from '../shared/handler.ts';
+import { rotationHandler } from '../shared/lambda/handler.ts';
 import { singleUser } from '../shared/rotation/single-user.ts';
 
 export const handler = rotationHandler(singleUser);

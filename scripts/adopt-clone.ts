@@ -2,8 +2,8 @@
 import { parseArgs } from 'node:util';
 import { type Client, escapeIdentifier } from 'pg';
 import { ExplicitClient } from '../shared/database/client-options.ts';
-import { handOver, planHandovers } from './adoption/adopt-clone.ts';
-import { connectionFrom } from './adoption/connection.ts';
+import { handOver, planHandovers } from './adopt-clone/adopt-clone.ts';
+import { connectionFrom } from './adopt-clone/connection.ts';
 
 const HELP = `Hands the objects that an alternating login of AWS's rotation function owns to the user that it is a clone of.
 

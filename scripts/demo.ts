@@ -1,8 +1,8 @@
 /** `npm run demo`: both rotation strategies at work, on a PostgreSQL and a Secrets Manager that are gone afterwards. */
 import { Command } from 'commander';
+import { runCommand } from '../shared/terminal/interruption.ts';
 import { demo } from './demo/demo.ts';
 import { readArguments, tell } from './lab/command/command-line.ts';
-import { runCommand } from './lab/command/interruption.ts';
 import { forgetShell } from './lab/shell.ts';
 
 const program = new Command('npm run demo').description(

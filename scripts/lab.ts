@@ -1,8 +1,8 @@
 /** `npm run lab`: an AWS account and a database on your desk. See `npm run lab -- --help`. */
 
+import { runCommand, untilAborted } from '../shared/terminal/interruption.ts';
 import { tell } from './lab/command/command-line.ts';
 import { guide, readyLine } from './lab/command/guide.ts';
-import { runCommand, untilAborted } from './lab/command/interruption.ts';
 import { labNews } from './lab/command/news.ts';
 import { type LabCommand, parseLabCommand } from './lab/command/options.ts';
 import { containerEngineAnswers } from './lab/database/container.ts';

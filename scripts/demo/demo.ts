@@ -1,5 +1,5 @@
-import { unlessAborted } from '../lab/command/interruption.ts';
-import { duration, green, plural, red } from '../lab/command/text.ts';
+import { unlessAborted } from '../../shared/terminal/interruption.ts';
+import { duration, green, plural, red } from '../../shared/terminal/text.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { showAlternatingUsers } from './alternating-users.ts';
 import { Page } from './page.ts';

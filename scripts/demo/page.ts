@@ -1,6 +1,6 @@
+import { type Cell, table } from '../../shared/terminal/table.ts';
+import { bold, dim, duration, green, plural, red, shortId } from '../../shared/terminal/text.ts';
 import { stepLines } from '../lab/command/news.ts';
-import { type Cell, table } from '../lab/command/table.ts';
-import { bold, dim, duration, green, plural, red, shortId } from '../lab/command/text.ts';
 import type { RotationOutcome } from '../lab/rotate.ts';
 import type { SecretHistory } from './secret-history.ts';
 

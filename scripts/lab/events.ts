@@ -12,7 +12,7 @@ interface OfRotation {
   attempt: number;
 }
 
-export interface StepFailure {
+export interface FunctionError {
   errorType: string;
   errorMessage: string;
 }
@@ -29,9 +29,15 @@ export interface FunctionLogLine {
 export type LabEvent = { at: Date } & (
   | ({ type: 'rotation-started' } & OfRotation)
   | ({ type: 'step-started'; step: Step } & OfRotation)
-  | ({ type: 'step-ended'; step: Step; ms: number; outcome: 'succeeded' | 'failed'; error?: StepFailure } & OfRotation)
+  | ({
+      type: 'step-ended';
+      step: Step;
+      ms: number;
+      outcome: 'succeeded' | 'failed';
+      error?: FunctionError;
+    } & OfRotation)
   | ({ type: 'rotation-succeeded' } & OfRotation)
-  | ({ type: 'rotation-failed'; willRetry: boolean; error: StepFailure } & OfRotation)
+  | ({ type: 'rotation-failed'; willRetry: boolean; error: FunctionError } & OfRotation)
   | ({ type: 'rotation-abandoned'; reason: string } & OfRotation)
   | ({ type: 'log-line'; functionName: string } & FunctionLogLine)
 );

@@ -4,8 +4,9 @@ import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { DEFAULT_REGION } from './account.ts';
 import { builtFunctions } from './built-functions.ts';
 import { startClock } from './clock.ts';
-import { type PostgresServer, type StartOptions, startPostgres } from './database/server.ts';
-import { type SecretsLab, startSecretsManager } from './secrets-lab.ts';
+import { type StartOptions, startPostgres } from './database/server.ts';
+import type { LabParts } from './parts.ts';
+import { startSecretsManager } from './secrets-lab.ts';
 import { removeApplications, type Seed, seedApplications, storeSuperuser } from './seed.ts';
 
 export interface LabOptions {
@@ -23,18 +24,7 @@ export interface LabOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface Lab extends AsyncDisposable {
-  readonly endpoint: string;
-  readonly region: string;
-  readonly database: PostgresServer;
-  readonly secretsManager: SecretsLab;
-  /** Talks to the lab's Secrets Manager. Ends with the lab. */
-  readonly client: SecretsManagerClient;
-  /** The functions' ARNs. */
-  readonly functions: Readonly<Record<StrategyName, string>>;
-  /** Whether the database is reached over TLS. */
-  readonly ssl: boolean;
-  readonly timeScale: number;
+export interface Lab extends LabParts, AsyncDisposable {
   readonly seed: Seed;
   /** Stops and removes everything. */
   close(): Promise<void>;

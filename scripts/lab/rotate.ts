@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { RotateSecretCommand, type RotateSecretCommandInput } from '@aws-sdk/client-secrets-manager';
-import type { Lab } from './lab.ts';
+import type { LabParts } from './parts.ts';
 import { type StepNews, StepReporter } from './step-news.ts';
 
 export interface RotationOutcome {
@@ -16,7 +16,7 @@ export interface RotationOutcome {
 
 /** Rotates as an operator does, and waits for the end. */
 export async function rotate(
-  lab: Pick<Lab, 'client' | 'secretsManager'>,
+  lab: Pick<LabParts, 'client' | 'secretsManager'>,
   secretId: string,
   request: Omit<RotateSecretCommandInput, 'SecretId' | 'ClientRequestToken'> = {},
 ): Promise<RotationOutcome> {
@@ -43,6 +43,6 @@ export async function rotate(
   return { versionId, succeeded, steps, ms, apiCalls: callsOfFunctions(lab) - callsBefore };
 }
 
-function callsOfFunctions({ secretsManager }: Pick<Lab, 'secretsManager'>): number {
+function callsOfFunctions({ secretsManager }: Pick<LabParts, 'secretsManager'>): number {
   return secretsManager.requests.all().filter(({ userAgent }) => userAgent?.includes('exec-env/AWS_Lambda')).length;
 }

@@ -3,7 +3,7 @@ import { CreateSecretCommand, type RotationRulesType } from '@aws-sdk/client-sec
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { createAppRole, dropRoles, existingRoles } from './database/app-role.ts';
 import type { PostgresServer } from './database/server.ts';
-import type { Lab } from './lab.ts';
+import type { LabParts } from './parts.ts';
 import { rotate } from './rotate.ts';
 
 /** An application: the role that it logs in as, a table of its own, and the secret that holds its login. */
@@ -30,8 +30,6 @@ export interface Seed {
   readonly applications: readonly StoredApplication[];
 }
 
-type BareLab = Omit<Lab, 'seed' | 'close' | typeof Symbol.asyncDispose>;
-
 const SUPERUSER_SECRET = 'lab/superuser';
 
 const APPLICATIONS: readonly Application[] = [
@@ -43,14 +41,14 @@ const APPLICATIONS: readonly Application[] = [
 export const twinOf = (role: string) => `${role}_clone`;
 
 /** Nothing is made in the database: this is the login that it has. */
-export async function storeSuperuser(lab: BareLab): Promise<StoredSuperuser> {
+export async function storeSuperuser(lab: LabParts): Promise<StoredSuperuser> {
   const { username, password } = lab.database.superuser;
   const login = { username, password, dbname: await databaseName(lab.database) };
   return { username, secretName: SUPERUSER_SECRET, secretArn: await store(lab, SUPERUSER_SECRET, login) };
 }
 
 /** Makes the lab's applications, with their functions attached. */
-export async function seedApplications(lab: BareLab, superuser: StoredSuperuser): Promise<Seed> {
+export async function seedApplications(lab: LabParts, superuser: StoredSuperuser): Promise<Seed> {
   const roles = APPLICATIONS.flatMap(({ role }) => [role, twinOf(role)]);
   const taken = await existingRoles(lab.database, roles);
   if (taken.length > 0) {
@@ -76,7 +74,7 @@ export async function seedApplications(lab: BareLab, superuser: StoredSuperuser)
 
 /** Makes the role and its table, and stores its login as a secret. */
 export async function createApplication(
-  lab: BareLab,
+  lab: LabParts,
   superuser: StoredSuperuser,
   application: Application,
 ): Promise<StoredApplication> {
@@ -89,7 +87,7 @@ export async function createApplication(
 }
 
 /** Attaches the strategy's function without rotating: Secrets Manager has it log in with the password there is. */
-export async function attach(lab: BareLab, application: StoredApplication, rules: RotationRulesType) {
+export async function attach(lab: LabParts, application: StoredApplication, rules: RotationRulesType) {
   const { secretArn, secretName, strategy } = application;
   const outcome = await rotate(lab, secretArn, {
     RotationLambdaARN: lab.functions[strategy],
@@ -118,7 +116,7 @@ async function databaseName(server: PostgresServer): Promise<string> {
 }
 
 /** Stores a login as AWS's database secrets do. @returns the secret's ARN. */
-async function store(lab: BareLab, name: string, login: Readonly<Record<string, string>>): Promise<string> {
+async function store(lab: LabParts, name: string, login: Readonly<Record<string, string>>): Promise<string> {
   const { database, ssl } = lab;
   const members = { engine: 'postgres', host: database.host, port: database.port, ...login, ssl };
   const { ARN = '' } = await lab.client.send(

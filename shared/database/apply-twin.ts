@@ -1,6 +1,6 @@
 import { escapeIdentifier } from 'pg';
-import { quotedName, RotationError } from '../rotation/errors.ts';
-import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/strategy.ts';
+import { quotedName, RotationError } from '../errors.ts';
+import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/ports.ts';
 import { isBusy } from './connect-error.ts';
 import { changeSettings, holdRole, setPassword, storedForm } from './password-change.ts';
 import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';

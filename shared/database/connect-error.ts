@@ -1,12 +1,12 @@
 import { DatabaseError } from 'pg';
-import { RotationError, type RotationErrorCode } from '../rotation/errors.ts';
+import { RotationError, type RotationErrorCode } from '../errors.ts';
 import { AuthenticationUnsupported, MAX_SCRAM_ITERATIONS, TooManyIterations } from './connection.ts';
 
 /** Where a session was when it failed. */
 export type Phase = 'connecting' | 'working';
 
 /** What an error of the driver, the server, the socket or TLS means. */
-export interface Meaning {
+export interface DatabaseErrorMeaning {
   readonly code: RotationErrorCode | 'WRONG_PASSWORD';
   /** Completes "A session with <host> was needed, but …". */
   readonly what: string;
@@ -14,7 +14,7 @@ export interface Meaning {
 }
 
 /** The one place that tells what went wrong with a database; pure. */
-export function meaningOf(error: unknown, phase: Phase, encrypted: boolean): Meaning {
+export function meaningOf(error: unknown, phase: Phase, encrypted: boolean): DatabaseErrorMeaning {
   if (error instanceof DatabaseError) return serverMeaning(error, phase, encrypted);
   if (error instanceof AuthenticationUnsupported) return unsupported(error.method);
   if (error instanceof TooManyIterations) return tooManyIterations(error.iterations);
@@ -35,7 +35,7 @@ export function meaningOf(error: unknown, phase: Phase, encrypted: boolean): Mea
 }
 
 /** SQLSTATE → meaning. `routine` (a function of the server's source) tells apart what shares an SQLSTATE, in any language. */
-function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): Meaning {
+function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): DatabaseErrorMeaning {
   const state = error.code ?? '';
   if (phase === 'connecting') {
     if (state === '28P01') return MEANINGS.wrongPassword;
@@ -59,7 +59,7 @@ function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): 
   return BY_STATE.get(state) ?? BY_STATE.get(state.slice(0, 2)) ?? MEANINGS.other;
 }
 
-function unsupported(method: string): Meaning {
+function unsupported(method: string): DatabaseErrorMeaning {
   return {
     code: 'AUTHENTICATION_UNSUPPORTED',
     what: `it asks for authentication by ${method}, which is none by password`,
@@ -69,7 +69,7 @@ function unsupported(method: string): Meaning {
 }
 
 /** @param found how many rounds were asked for. */
-export function tooManyIterations(found: number | string): Meaning {
+export function tooManyIterations(found: number | string): DatabaseErrorMeaning {
   return {
     code: 'SCRAM_ITERATIONS_TOO_HIGH',
     what: `its SCRAM passwords take ${found} iterations, where at most ${MAX_SCRAM_ITERATIONS} are computed`,
@@ -232,13 +232,13 @@ const MEANINGS = {
     what: 'the server answered with an error',
     remedy: 'Look up the SQLSTATE in `reason` and the server log at this time.',
   },
-} as const satisfies Record<string, Meaning>;
+} as const satisfies Record<string, DatabaseErrorMeaning>;
 
 /** The meaning of a wait that was cut short by the deadline. */
-export const TIMED_OUT: Meaning = MEANINGS.timeout;
+export const TIMED_OUT: DatabaseErrorMeaning = MEANINGS.timeout;
 
 /** By SQLSTATE, or by its class where the whole class means one thing (PostgreSQL manual, appendix A). */
-const BY_STATE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+const BY_STATE: ReadonlyMap<string, DatabaseErrorMeaning> = new Map<string, DatabaseErrorMeaning>([
   ['3D000', MEANINGS.databaseNotFound],
   ['57P03', MEANINGS.unavailable],
   ['57P01', MEANINGS.unavailable],
@@ -271,7 +271,7 @@ export interface SessionFacts {
  * @param redact takes every secret of the session out of a text.
  */
 export function databaseError(
-  meaning: Meaning,
+  meaning: DatabaseErrorMeaning,
   error: unknown,
   facts: SessionFacts,
   redact: (text: string) => string,
@@ -300,7 +300,10 @@ export const behindProxy = (session: SessionFacts) => foundError(MEANINGS.behind
 export const databaseFull = (session: SessionFacts) => foundError(MEANINGS.full, session);
 
 /** What was found out before the server would have answered with an error. */
-export function foundError(meaning: Meaning, { host, port, username, database }: SessionFacts): RotationError {
+export function foundError(
+  meaning: DatabaseErrorMeaning,
+  { host, port, username, database }: SessionFacts,
+): RotationError {
   return databaseError(meaning, undefined, { host, port, username, database }, (text) => text);
 }
 

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { Connection, type ConnectionConfig } from 'pg';
-import type { PasswordRequest } from '../rotation/strategy.ts';
+import type { PasswordRequest } from '../rotation/ports.ts';
 
 /** More rounds than these take a client seconds: nobody's PostgreSQL has them by choice. */
 export const MAX_SCRAM_ITERATIONS = 1_000_000;

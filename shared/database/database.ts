@@ -1,8 +1,8 @@
 import type { SecureContext } from 'node:tls';
 import { Deadline } from '../deadline.ts';
-import { RotationError } from '../rotation/errors.ts';
-import type { Credential, PasswordOutcome, RoleDatabase, RoleSession } from '../rotation/strategy.ts';
-import { isRdsProxyHost } from '../secrets/rds-proxy.ts';
+import { RotationError } from '../errors.ts';
+import type { Credential, PasswordOutcome, RoleDatabase, RoleSession } from '../rotation/ports.ts';
+import { isRdsProxyHost } from '../secret/rds-proxy.ts';
 import { behindProxy } from './connect-error.ts';
 import { DIALECTS } from './dialect.ts';
 import { type Login, withSession } from './session.ts';
@@ -20,7 +20,7 @@ export interface DatabaseOptions {
 /** The adapter between the engine's credentials and sessions with a server, for one rotation step. */
 export function roleDatabase({ settings, trust, deadline, twins }: DatabaseOptions): RoleDatabase {
   async function tryPassword<T>(
-    { label, secret }: Credential,
+    { source, secret }: Credential,
     work: (roles: RoleSession) => Promise<T>,
     within?: number,
   ): Promise<PasswordOutcome<T>> {
@@ -33,7 +33,7 @@ export function roleDatabase({ settings, trust, deadline, twins }: DatabaseOptio
       error.with({
         host,
         port,
-        ...([undefined, username].includes(error.facts.username) ? { credential: label } : {}),
+        ...([undefined, username].includes(error.facts.username) ? { credential: source } : {}),
       });
     try {
       if (isRdsProxyHost(host)) throw behindProxy(login);

@@ -1,5 +1,5 @@
-import type { RoleSession } from '../rotation/strategy.ts';
-import type { Engine } from '../secrets/database-secret.ts';
+import type { RoleSession } from '../rotation/ports.ts';
+import type { Engine } from '../secret/database-secret.ts';
 import { postgresRoles } from './postgres.ts';
 import type { SqlSession } from './session.ts';
 import type { DatabaseSettings } from './settings.ts';

@@ -1,4 +1,4 @@
-import { RotationError } from '../rotation/errors.ts';
+import { RotationError } from '../errors.ts';
 import type { SqlSession } from './session.ts';
 
 export interface PoolerRules {

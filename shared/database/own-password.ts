@@ -1,5 +1,5 @@
-import type { Guard, Origin, OwnPasswordChange, PasswordRequest } from '../rotation/strategy.ts';
-import type { Password } from '../secrets/password.ts';
+import type { Guard, Origin, OwnPasswordChange, PasswordRequest } from '../rotation/ports.ts';
+import type { Password } from '../secret/password.ts';
 import { formUnknown, isBusy, isRefusedByPolicy } from './connect-error.ts';
 import {
   changeSettings,
@@ -62,8 +62,8 @@ export async function prepareOwnPassword(
   const stored = await storedForm(session, server, hashing, { username, password: to, scram, actor: username });
   const former = await formerForm(origin.request, server, username, password);
   const computing = performance.now() - started;
-  session.keepSecret(clear);
-  if (former !== undefined) session.keepSecret(former);
+  session.redact(clear);
+  if (former !== undefined) session.redact(former);
 
   const begin = async (lock: string) => {
     await session.begin(`${changeSettings(session, server, scram)} SET LOCAL ROLE NONE; ${lock} ${holdRole(SELF)}`);

@@ -1,5 +1,5 @@
 import { escapeLiteral } from 'pg';
-import type { Password } from '../secrets/password.ts';
+import type { Password } from '../secret/password.ts';
 import { foundError, tooManyIterations } from './connect-error.ts';
 import { MAX_SCRAM_ITERATIONS } from './connection.ts';
 import { isAscii, passwordVerifier } from './password-hash.ts';
@@ -33,14 +33,14 @@ export async function storedForm(
   { username, password, scram, actor }: NewPassword,
 ): Promise<string> {
   const clear = password.reveal();
-  session.keepSecret(clear);
+  session.redact(clear);
   needUsualIterations(session, server);
   if (hashing === 'server' || !isAscii(clear)) {
     needSilence(session, server, actor);
     return clear;
   }
   const verifier = await passwordVerifier(encryptionOf(server, scram), username, clear);
-  session.keepSecret(verifier);
+  session.redact(verifier);
   return verifier;
 }
 

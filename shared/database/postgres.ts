@@ -1,4 +1,4 @@
-import type { RoleSession } from '../rotation/strategy.ts';
+import type { RoleSession } from '../rotation/ports.ts';
 import { readOnlyError } from './connect-error.ts';
 import { type Identity, needUser } from './identity.ts';
 import { needChangeable, prepareOwnPassword } from './own-password.ts';

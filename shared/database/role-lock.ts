@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { escapeLiteral } from 'pg';
-import { quotedName, RotationError } from '../rotation/errors.ts';
-import type { RoleLock } from '../rotation/strategy.ts';
+import { quotedName, RotationError } from '../errors.ts';
+import type { RoleLock } from '../rotation/ports.ts';
 import { databaseFull, readOnlyError } from './connect-error.ts';
 import { needDirectSession, type PoolerRules } from './identity.ts';
 import { type Actor, actAsOneself, type ServerTraits, traitsColumn } from './server-traits.ts';

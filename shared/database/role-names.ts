@@ -1,6 +1,12 @@
-import { RotationError } from '../rotation/errors.ts';
+import { RotationError } from '../errors.ts';
 import { isAscii } from './password-hash.ts';
-import type { SqlSession } from './session.ts';
+
+/** A session, or as much as is known of one that begins. */
+interface NamedDatabase {
+  readonly login: { readonly host: string; readonly port: number; readonly database: string };
+  /** server_encoding. */
+  readonly encoding: string;
+}
 
 /**
  * Role names are bytes that all databases of a server share. In a database that is not in UTF8 an SQL statement's "café"
@@ -8,7 +14,7 @@ import type { SqlSession } from './session.ts';
  *
  * @throws RotationError ROLE_NAME_ENCODING
  */
-export function needSpellable({ login, encoding }: Pick<SqlSession, 'login' | 'encoding'>, names: readonly string[]) {
+export function needSpellable({ login, encoding }: NamedDatabase, names: readonly string[]) {
   if (encoding === 'UTF8') return;
   const name = names.find((each) => !isAscii(each));
   if (name === undefined) return;

@@ -1,4 +1,4 @@
-import { quotedName, RotationError } from '../rotation/errors.ts';
+import { quotedName, RotationError } from '../errors.ts';
 import { MAX_SCRAM_ITERATIONS } from './connection.ts';
 import { DEFAULT_SCRAM_ITERATIONS, type PasswordEncryption } from './password-hash.ts';
 import type { SqlSession } from './session.ts';

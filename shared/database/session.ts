@@ -2,9 +2,9 @@ import { Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate, type SecureContext } from 'node:tls';
 import { type Client, Query, type QueryConfig, type QueryResult } from 'pg';
 import type { Deadline } from '../deadline.ts';
-import { RotationError } from '../rotation/errors.ts';
-import type { PasswordOutcome, PasswordRequest } from '../rotation/strategy.ts';
-import type { Password } from '../secrets/password.ts';
+import { RotationError } from '../errors.ts';
+import type { PasswordOutcome, PasswordRequest } from '../rotation/ports.ts';
+import type { Password } from '../secret/password.ts';
 import { ExplicitClient } from './client-options.ts';
 import { databaseError, meaningOf, type Phase, TIMED_OUT } from './connect-error.ts';
 import { ServerConnection } from './connection.ts';
@@ -56,7 +56,7 @@ export interface SqlSession {
   /** Gives the open transaction up, also after an error. */
   rollback(): Promise<void>;
   /** Marks a text that no error of this session may quote. */
-  keepSecret(text: string): void;
+  redact(text: string): void;
 }
 
 /** What a session is made with, besides the login itself. */
@@ -98,11 +98,11 @@ async function openSession<T>(
   client.on('error', () => {});
 
   const secrets = [login.password.reveal()];
-  const redact = (text: string) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
+  const redacted = (text: string) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
   const fail = (error: unknown, phase: Phase) => {
     const meaning = error === TIMED_OUT ? TIMED_OUT : meaningOf(error, phase, encrypted);
     const { host, port, username, database } = login;
-    return { meaning, error: databaseError(meaning, error, { host, port, username, database }, redact) };
+    return { meaning, error: databaseError(meaning, error, { host, port, username, database }, redacted) };
   };
   const run = async <Result>(query: (client: Client) => Promise<Result>): Promise<Result> => {
     try {
@@ -156,7 +156,7 @@ async function openSession<T>(
       },
       lastCommitAt: () => committedAt,
       rollback: async () => void (await send('ROLLBACK')),
-      keepSecret: (text) => secrets.push(text),
+      redact: (text) => secrets.push(text),
     });
     return { accepted: true, value };
   } finally {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { RotationError } from '../rotation/errors.ts';
+import { RotationError } from '../errors.ts';
 
 /**
  * How a connection is protected.

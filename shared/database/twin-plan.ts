@@ -1,7 +1,7 @@
 import { escapeIdentifier, escapeLiteral } from 'pg';
+import { quotedName, RotationError, type RotationErrorCode } from '../errors.ts';
 import { twinNotLinked } from '../rotation/credential-errors.ts';
-import { quotedName, RotationError, type RotationErrorCode } from '../rotation/errors.ts';
-import type { TwinChange, TwinLink } from '../rotation/strategy.ts';
+import type { TwinChange, TwinLink } from '../rotation/ports.ts';
 import { type SettingChange, settingChanges, settingStatement, wantedSettings, withoutRole } from './role-settings.ts';
 import type { AdminState, RoleState, TwinState } from './twin-state.ts';
 

@@ -1,4 +1,4 @@
-import type { TwinRoles } from '../rotation/strategy.ts';
+import type { TwinRoles } from '../rotation/ports.ts';
 import type { SqlSession } from './session.ts';
 import type { DatabaseSettings } from './settings.ts';
 

@@ -1,5 +1,5 @@
 import { escapeLiteral } from 'pg';
-import type { TwinLink } from '../rotation/strategy.ts';
+import type { TwinLink } from '../rotation/ports.ts';
 import type { SqlSession } from './session.ts';
 
 /** A role as pg_roles shows it (pg_authid can't be read on RDS, by the master either). */

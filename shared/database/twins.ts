@@ -1,5 +1,5 @@
 import { escapeLiteral } from 'pg';
-import type { UserFacts } from '../rotation/strategy.ts';
+import type { UserFacts } from '../rotation/ports.ts';
 import { applyTwin, previewTwin } from './apply-twin.ts';
 import { type Identity, needUser } from './identity.ts';
 import { openRole } from './role-lock.ts';

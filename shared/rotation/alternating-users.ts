@@ -1,4 +1,5 @@
-import { isSameServer } from '../secrets/database-secret.ts';
+import { quotedName, RotationError } from '../errors.ts';
+import { isSameServer } from '../secret/database-secret.ts';
 import { whileRoleBusy } from './busy.ts';
 import { logsIn } from './change-own.ts';
 import {
@@ -8,20 +9,10 @@ import {
   superuserSecretMissing,
   twinNotLinked,
 } from './credential-errors.ts';
-import { quotedName, RotationError } from './errors.ts';
+import type { Credential, RoleSession, TwinChange, TwinLink, UserFacts } from './ports.ts';
 import { PROOF_WITHIN, prove } from './proof.ts';
 import { candidates } from './recovery.ts';
-import type {
-  Applied,
-  Credential,
-  RoleSession,
-  RotationStrategy,
-  SetSecretContext,
-  StrategyContext,
-  TwinChange,
-  TwinLink,
-  UserFacts,
-} from './strategy.ts';
+import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
 
 /** AWS's rule for the name of the second login. */
 const SUFFIX = '_clone';

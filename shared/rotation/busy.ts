@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RotationError } from './errors.ts';
+import { RotationError } from '../errors.ts';
 import type { StrategyContext } from './strategy.ts';
 
 /** How often a role that somebody else is changing is tried again, from the login on. */

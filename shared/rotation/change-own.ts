@@ -1,17 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { asRotationError, RotationError } from '../errors.ts';
 import { labelMoved, passwordNotPutBack, passwordPutBack, passwordReplaced } from './credential-errors.ts';
-import { asRotationError, RotationError } from './errors.ts';
+import type { Credential, Origin, OwnPasswordChange, OwnRole, RoleLock, RoleSession } from './ports.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
-import type {
-  Applied,
-  Credential,
-  Origin,
-  OwnPasswordChange,
-  OwnRole,
-  RoleLock,
-  RoleSession,
-  SetSecretContext,
-} from './strategy.ts';
+import type { Applied, SetSecretContext } from './strategy.ts';
 
 /** Kept, in ms, for the way back: a look at who has moved on, one transaction, and a login to see what came of it. */
 const WAY_BACK = 3_000;
@@ -40,7 +32,7 @@ export async function changeVerified(
   const { pending, deadline } = context;
   const change = await role.prepare(pending.secret.password, origin);
   const computing = 2 * change.computing;
-  const already: Applied = { outcome: 'already-current', credential: origin.credential.label, proven: false };
+  const already: Applied = { outcome: 'already-current', credential: origin.credential.source, proven: false };
   // Looked at as late as can be, since the guard may take its time.
   const guard = async () => {
     const verdict = await context.guard();
@@ -58,7 +50,7 @@ export async function changeVerified(
   } catch (error) {
     if ((await goBack(context, change, origin, error)) === 'promoted') return already;
   }
-  return { outcome: 'done', credential: origin.credential.label, proven: await isReleased(role) };
+  return { outcome: 'done', credential: origin.credential.source, proven: await isReleased(role) };
 }
 
 /** A proof counts only if the lock was held up to its end; that the session broke after that is no failure. */

@@ -1,6 +1,6 @@
-import { quotedName, quotedText, RotationError } from './errors.ts';
+import { quotedName, quotedText, RotationError } from '../errors.ts';
+import type { Credential, TwinLink } from './ports.ts';
 import { editsCurrent, givingUpFirst, TAKE_PENDING_OFF } from './remedies.ts';
-import type { Credential, TwinLink } from './strategy.ts';
 
 /**
  * The pending version is not one that createSecret makes of the current one: somebody else wrote one of the two.
@@ -27,7 +27,7 @@ export function passwordNotAccepted(credential: Credential, remedy: string): Rot
   const { host, port, username } = credential.secret;
   return new RotationError(
     'PASSWORD_NOT_ACCEPTED',
-    `The server at ${host}:${port} must accept the ${credential.label} password of ${username}, and it refused it.`,
+    `The server at ${host}:${port} must accept the ${credential.source} password of ${username}, and it refused it.`,
     { remedy, ...credentialFacts(credential) },
   );
 }
@@ -38,7 +38,7 @@ export function passwordNotAccepted(credential: Credential, remedy: string): Rot
  */
 export function noWorkingPassword(current: Credential, tried: readonly Credential[], denied: boolean): RotationError {
   const { host, port, username } = current.secret;
-  const count = (label: string) => tried.filter((credential) => credential.label === label).length;
+  const count = (source: string) => tried.filter((credential) => credential.source === source).length;
   const names = [
     ...(count('current') > 0 ? ['AWSCURRENT'] : []),
     ...(count('pending') > 0 ? ['AWSPENDING'] : []),
@@ -69,11 +69,11 @@ export function passwordPutBack(
   former: Credential,
   works: 'accepted' | 'refused' | 'unknown',
 ): RotationError {
-  const label = NAMES[former.label] ?? former.label;
+  const source = NAMES[former.source] ?? former.source;
   const again = {
-    accepted: `${label} logs in again`,
-    refused: `but the server refuses ${label}`,
-    unknown: `whether ${label} logs in could not be seen`,
+    accepted: `${source} logs in again`,
+    refused: `but the server refuses ${source}`,
+    unknown: `whether ${source} logs in could not be seen`,
   }[works];
   return new RotationError(
     'PASSWORD_PUT_BACK',
@@ -84,10 +84,10 @@ export function passwordPutBack(
 
 /** The same, but that the former password is not accepted (any more). @param why it could not be put back. */
 export function passwordNotPutBack(cause: RotationError, former: Credential, why: string): RotationError {
-  const label = NAMES[former.label] ?? former.label;
+  const source = NAMES[former.source] ?? former.source;
   return new RotationError(
     'PASSWORD_NOT_PUT_BACK',
-    `The new password had to be one that applications can use, and it was not (${cause.code}: ${trimmed(cause)}); that of ${label} could not be put back (${why.replace(/\.$/, '')}).`,
+    `The new password had to be one that applications can use, and it was not (${cause.code}: ${trimmed(cause)}); that of ${source} could not be put back (${why.replace(/\.$/, '')}).`,
     {
       ...cause.facts,
       remedy: `${remedyOf(cause)} The database has the password of AWSPENDING: the service tries the rotation again; to end it now, as an administrator set the password that AWSCURRENT holds (in psql: \\password {role}).`,
@@ -138,8 +138,8 @@ export function twinNotLinked(base: string, twin: string, link: TwinLink): Rotat
 }
 
 /** What an error may tell of a credential. */
-export function credentialFacts({ label, secret: { host, port, username } }: Credential) {
-  return { credential: label, host, port, username };
+export function credentialFacts({ source, secret: { host, port, username } }: Credential) {
+  return { credential: source, host, port, username };
 }
 
 /** @param misspelt keys of the secret that have no effect as they are written. */

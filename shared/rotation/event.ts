@@ -1,4 +1,4 @@
-import { kindOf, RotationError } from './errors.ts';
+import { kindOf, RotationError } from '../errors.ts';
 
 /** The four steps of a rotation, in the order in which Secrets Manager calls them. */
 export const STEPS = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const;

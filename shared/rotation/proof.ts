@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RotationError, type RotationErrorCode } from '../errors.ts';
 import { passwordNotAccepted } from './credential-errors.ts';
-import { RotationError, type RotationErrorCode } from './errors.ts';
-import type { Credential, PasswordRequest, RoleSession, StrategyContext } from './strategy.ts';
+import type { Credential, PasswordRequest, RoleSession } from './ports.ts';
+import type { StrategyContext } from './strategy.ts';
 
 /** How long, in ms, a new password's login may take, besides our own computing. No answer by then is a refusal. */
 export const PROOF_WITHIN = 3_000;

@@ -1,11 +1,11 @@
-import type { CredentialLabel } from './errors.ts';
+import type { CredentialSource } from '../errors.ts';
 
 /** How long a login by this instance is believed, in ms: longer than a rotation, shorter than anyone's patience. */
 const BELIEVED_FOR = 5 * 60_000;
 
 /** What is remembered of a version: never its value, which a version's id stands for, as it never changes. */
 export interface RecentLogin {
-  readonly label: CredentialLabel;
+  readonly source: CredentialSource;
   /** Whether the server asked for SCRAM. */
   readonly scram: boolean;
   /** Of the pending version, once setSecret or testSecret has logged in with it as they must: what finishSecret need not do. */

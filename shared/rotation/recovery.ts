@@ -1,5 +1,6 @@
-import { isSameServer } from '../secrets/database-secret.ts';
-import { type Credential, type EarlierCredentials, type StrategyContext, UNLABELLED_TO_TRY } from './strategy.ts';
+import { isSameServer } from '../secret/database-secret.ts';
+import type { Credential } from './ports.ts';
+import { type EarlierCredentials, type StrategyContext, UNLABELLED_TO_TRY } from './strategy.ts';
 
 /** Where an earlier credential may be. */
 export type Source = Exclude<keyof EarlierCredentials, 'denied'>;

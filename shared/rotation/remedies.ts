@@ -1,4 +1,4 @@
-import type { RotationError, RotationErrorCode } from './errors.ts';
+import type { RotationError, RotationErrorCode } from '../errors.ts';
 
 /** Takes AWSPENDING off the version that the step was for. */
 export const TAKE_PENDING_OFF =

@@ -1,19 +1,12 @@
-import { isSameServer } from '../secrets/database-secret.ts';
+import { RotationError } from '../errors.ts';
+import { isSameServer } from '../secret/database-secret.ts';
 import { whileRoleBusy } from './busy.ts';
 import { changeVerified, isReleased, logsIn } from './change-own.ts';
 import { noWorkingPassword, pendingMismatch } from './credential-errors.ts';
-import { RotationError } from './errors.ts';
+import type { Credential, Origin, RoleSession } from './ports.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import { candidates, isSamePassword, onServerOf } from './recovery.ts';
-import type {
-  Applied,
-  Credential,
-  Origin,
-  RoleSession,
-  RotationStrategy,
-  SetSecretContext,
-  StrategyContext,
-} from './strategy.ts';
+import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
 
 const WHEN_REFUSED =
   "Check the role's VALID UNTIL (\\du in psql) and that pg_hba.conf lets in what password_encryption makes; the service then tries again.";
@@ -99,11 +92,11 @@ async function setOwn(context: SetSecretContext): Promise<Applied> {
         role.fresh && isUsual ? { credential: candidate, request: roles.request } : await loginAnew(context);
       if (!isSamePassword(origin.credential, pending))
         return await changeVerified(context, { roles, role, origin, whenRefused: WHEN_REFUSED });
-      const { label } = origin.credential;
+      const { source } = origin.credential;
       const verdict = await context.guard();
       return {
         outcome: verdict === 'already-current' ? verdict : ('already-done' as const),
-        credential: label,
+        credential: source,
         proven: await isReleased(role),
       };
     });

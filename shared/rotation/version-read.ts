@@ -1,9 +1,9 @@
 /** Versions of the secret as credentials, each read when it is asked for. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseDatabaseSecret } from '../secrets/database-secret.ts';
-import type { SecretDescription, SecretStore, StoredVersion, WhichVersion } from '../secrets/secret-store.ts';
-import { type CredentialLabel, RotationError } from './errors.ts';
-import { type Credential, type EarlierCredentials, UNLABELLED_TO_READ } from './strategy.ts';
+import { type CredentialSource, RotationError } from '../errors.ts';
+import { parseDatabaseSecret } from '../secret/database-secret.ts';
+import type { Credential, SecretDescription, SecretStore, StoredVersion, WhichVersion } from './ports.ts';
+import { type EarlierCredentials, UNLABELLED_TO_READ } from './strategy.ts';
 import { versionWith } from './version-stage.ts';
 
 export const CURRENT: WhichVersion = { stage: 'AWSCURRENT' };
@@ -46,12 +46,12 @@ export async function readPending(store: SecretStore): Promise<Credential> {
 /** @returns undefined where there is no such version, or none that holds a login. */
 export async function tryRead(
   store: SecretStore,
-  label: CredentialLabel,
+  source: CredentialSource,
   which: WhichVersion,
 ): Promise<Credential | undefined> {
   try {
     const version = await store.read(which);
-    return version === undefined ? undefined : credential(label, version);
+    return version === undefined ? undefined : credential(source, version);
   } catch (error) {
     if (error instanceof RotationError && error.code === 'SECRET_MALFORMED') return undefined;
     throw error;
@@ -93,21 +93,21 @@ export function earlierCredentials(
   };
 }
 
-function credential(label: CredentialLabel, version: StoredVersion | undefined): Credential {
-  if (version === undefined) throw noValue(label);
+function credential(source: CredentialSource, version: StoredVersion | undefined): Credential {
+  if (version === undefined) throw noValue(source);
   try {
-    return { label, versionId: version.versionId, secret: parseDatabaseSecret(version.text) };
+    return { source, versionId: version.versionId, secret: parseDatabaseSecret(version.text) };
   } catch (error) {
-    throw error instanceof RotationError ? error.with({ credential: label }) : error;
+    throw error instanceof RotationError ? error.with({ credential: source }) : error;
   }
 }
 
-function noValue(label: CredentialLabel): RotationError {
-  return new RotationError('SECRET_HAS_NO_VALUE', `The ${label} version must have a value, and it has none.`, {
+function noValue(source: CredentialSource): RotationError {
+  return new RotationError('SECRET_HAS_NO_VALUE', `The ${source} version must have a value, and it has none.`, {
     remedy:
-      label === 'current'
+      source === 'current'
         ? 'Store the credential that the database has: aws secretsmanager put-secret-value --secret-id {secretArn} --secret-string file://…'
         : 'createSecret has not run: start again with `aws secretsmanager rotate-secret --secret-id {secretArn}`.',
-    credential: label,
+    credential: source,
   });
 }

@@ -1,4 +1,4 @@
-import { RotationError } from './errors.ts';
+import { RotationError } from '../errors.ts';
 import { TAKE_PENDING_OFF } from './remedies.ts';
 
 /** Staging labels by version id, as DescribeSecret gives them (VersionIdsToStages). */

@@ -2,8 +2,8 @@ import type { AppRole, AppRoleOptions } from '../../scripts/lab/database/app-rol
 import type { PostgresServer } from '../../scripts/lab/database/server.ts';
 import { roleScope } from './postgres.ts';
 import type { RoleScope } from './role-scope.ts';
-import type { FunctionChoice, RotationBench, SecretMembers } from './rotation-bench.ts';
-import type { TestSecret } from './test-secret.ts';
+import type { TestAccount } from './test-account.ts';
+import type { FunctionChoice, SecretMembers, TestSecret } from './test-secret.ts';
 
 export interface ArrangementOptions extends Omit<Partial<AppRoleOptions>, 'name' | 'database'> {
   /** The role's name behind the scope's prefix. Default: 'app'. */
@@ -24,9 +24,9 @@ export interface Arrangement extends AsyncDisposable {
   readonly secret: TestSecret;
 }
 
-/** `await using here = await arrange(bench, server, { strategy: 'single-user' })`. */
+/** `await using here = await arrange(account, server, { strategy: 'single-user' })`. */
 export async function arrange(
-  bench: RotationBench,
+  account: TestAccount,
   server: PostgresServer,
   choice: FunctionChoice,
   { named = 'app', ownDatabase = false, prepare, members, ...roleOptions }: ArrangementOptions = {},
@@ -37,7 +37,7 @@ export async function arrange(
     const role = await scope.createAppRole({ ...roleOptions, ...database, name: scope.name(named) });
     if (prepare !== undefined)
       await server.query(prepare(quoted(role.name), scope), undefined, { database: role.database });
-    const secret = await bench.secretFor(server, role, choice, members);
+    const secret = await account.secretFor(server, role, choice, members);
     return { server, scope, role, secret, [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose]() };
   } catch (error) {
     await scope[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { RotateSecretCommand, TagResourceCommand } from '@aws-sdk/client-secrets-manager';
 import type { FunctionDetails } from '../../scripts/lab/functions/function-registry.ts';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
-import type { RotationBench } from './rotation-bench.ts';
+import type { TestAccount } from './test-account.ts';
 
 const NAMES: Readonly<Record<StrategyName, string>> = {
   'single-user': 'rotation-SingleUserFunction',
@@ -17,15 +17,15 @@ export interface DeployOptions {
 }
 
 /** A rotation function under a name as template.yaml gives it. @returns its ARN. */
-export function deploy(bench: RotationBench, strategy: StrategyName, options: DeployOptions = {}): string {
+export function deploy(account: TestAccount, strategy: StrategyName, options: DeployOptions = {}): string {
   const { named = '', ...more } = options;
   const bundle = fileURLToPath(new URL(`../../dist/${strategy}/index.mjs`, import.meta.url));
-  return bench.lab.functions.register({ name: `${NAMES[strategy]}${named}`, bundle, ...more });
+  return account.lab.functions.register({ name: `${NAMES[strategy]}${named}`, bundle, ...more });
 }
 
 /** Attaches without rotating. */
-export async function attachTo(bench: RotationBench, secretArn: string, functionArn: string): Promise<void> {
-  await bench.client.send(
+export async function attachTo(account: TestAccount, secretArn: string, functionArn: string): Promise<void> {
+  await account.client.send(
     new RotateSecretCommand({
       SecretId: secretArn,
       RotationLambdaARN: functionArn,
@@ -33,14 +33,14 @@ export async function attachTo(bench: RotationBench, secretArn: string, function
       RotateImmediately: false,
     }),
   );
-  await bench.lab.settled(secretArn);
+  await account.lab.settled(secretArn);
 }
 
 export async function tag(
-  bench: RotationBench,
+  account: TestAccount,
   secretArn: string,
   tags: Readonly<Record<string, string>>,
 ): Promise<void> {
   const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
-  await bench.client.send(new TagResourceCommand({ SecretId: secretArn, Tags }));
+  await account.client.send(new TagResourceCommand({ SecretId: secretArn, Tags }));
 }

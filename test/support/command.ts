@@ -12,7 +12,7 @@ export interface CommandOptions {
 /** With pipes for stdin, stdout and stderr. */
 type Running = RunningCommand<ChildProcessWithoutNullStreams>;
 
-const ROTATION = fileURLToPath(new URL('../../scripts/rotation.ts', import.meta.url));
+const ROTATION = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 /** `rotation` against a lab. It ends with the test that started it, and remembers all that it ever wrote. */
 export class RotationCommand implements AsyncDisposable {

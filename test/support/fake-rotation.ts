@@ -1,13 +1,13 @@
 import { Deadline } from '../../shared/deadline.ts';
+import type { RotationError } from '../../shared/errors.ts';
 import { alternatingUsers } from '../../shared/rotation/alternating-users.ts';
-import type { RotationError } from '../../shared/rotation/errors.ts';
 import { STEPS, type Step } from '../../shared/rotation/event.ts';
+import type { Credential, RoleDatabase } from '../../shared/rotation/ports.ts';
 import { RecentLogins } from '../../shared/rotation/recent-logins.ts';
-import { type Rotation, runStep, type StepReport } from '../../shared/rotation/rotation.ts';
 import { singleUser } from '../../shared/rotation/single-user.ts';
-import type { Credential, RoleDatabase } from '../../shared/rotation/strategy.ts';
-import { parseDatabaseSecret } from '../../shared/secrets/database-secret.ts';
-import { Password } from '../../shared/secrets/password.ts';
+import { runStep, type StepInput, type StepReport } from '../../shared/rotation/steps.ts';
+import { parseDatabaseSecret } from '../../shared/secret/database-secret.ts';
+import { Password } from '../../shared/secret/password.ts';
 import { FakeSecrets } from './fake-secrets.ts';
 import { databaseOf, FakeServer } from './fake-server.ts';
 
@@ -23,8 +23,8 @@ export function secretText(members: Readonly<Record<string, unknown>> = {}): str
   return JSON.stringify({ engine: 'postgres', host: 'db', username: 'app', password: 'old', ...members });
 }
 
-export function credentialOf(label: Credential['label'], versionId: string, members = {}): Credential {
-  return { label, versionId, secret: parseDatabaseSecret(secretText(members)) };
+export function credentialOf(source: Credential['source'], versionId: string, members = {}): Credential {
+  return { source, versionId, secret: parseDatabaseSecret(secretText(members)) };
 }
 
 /** A deadline whose time is what a test says. */
@@ -50,7 +50,7 @@ export class FakeRotation {
   readonly secrets = new FakeSecrets();
   readonly server: FakeServer;
   readonly servers: FakeServer[];
-  readonly strategy: Rotation['strategy'];
+  readonly strategy: StepInput['strategy'];
   deadline = new ManualDeadline();
   /** What the current instance remembers. */
   logins = new RecentLogins();
@@ -58,7 +58,7 @@ export class FakeRotation {
   superuser = secretText({ username: 'admin', password: 'admin' });
   #made = 0;
 
-  constructor(strategy: Rotation['strategy'] = singleUser, members: Readonly<Record<string, unknown>> = {}) {
+  constructor(strategy: StepInput['strategy'] = singleUser, members: Readonly<Record<string, unknown>> = {}) {
     this.strategy = strategy;
     const masterarn = strategy === alternatingUsers ? { masterarn: ADMIN_ARN } : {};
     this.secrets.put(V1, secretText({ ...masterarn, ...members }), 'AWSCURRENT').put(TOKEN, undefined, 'AWSPENDING');
@@ -92,7 +92,7 @@ export class FakeRotation {
       strategy: this.strategy,
       store: this.secrets.store(token),
       superusers: {
-        read: async () => ({ label: 'superuser', versionId: 'admin', secret: parseDatabaseSecret(this.superuser) }),
+        read: async () => ({ source: 'superuser', versionId: 'admin', secret: parseDatabaseSecret(this.superuser) }),
       },
       database: this.database,
       logins: this.logins,
@@ -127,7 +127,7 @@ export class FakeRotation {
   credential(label: 'AWSCURRENT' | 'AWSPENDING' | 'AWSPREVIOUS'): Credential {
     const versionId = this.secrets.with(label) ?? '';
     const name = { AWSCURRENT: 'current', AWSPENDING: 'pending', AWSPREVIOUS: 'previous' } as const;
-    return { label: name[label], versionId, secret: parseDatabaseSecret(this.secrets.textOf(versionId)) };
+    return { source: name[label], versionId, secret: parseDatabaseSecret(this.secrets.textOf(versionId)) };
   }
 
   /** Whether an application that reads AWSCURRENT would be let in. */

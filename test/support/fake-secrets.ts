@@ -1,5 +1,5 @@
-import { RotationError } from '../../shared/rotation/errors.ts';
-import type { SecretStore, StoredVersion, WhichVersion } from '../../shared/secrets/secret-store.ts';
+import { RotationError } from '../../shared/errors.ts';
+import type { SecretStore, StoredVersion, WhichVersion } from '../../shared/rotation/ports.ts';
 
 interface Version {
   readonly id: string;

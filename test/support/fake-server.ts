@@ -1,4 +1,4 @@
-import { RotationError, type RotationErrorCode } from '../../shared/rotation/errors.ts';
+import { RotationError, type RotationErrorCode } from '../../shared/errors.ts';
 import type {
   Credential,
   LockedTwins,
@@ -12,7 +12,7 @@ import type {
   TwinChange,
   TwinLink,
   UserFacts,
-} from '../../shared/rotation/strategy.ts';
+} from '../../shared/rotation/ports.ts';
 
 export interface FakeRole {
   password: string;
@@ -119,19 +119,19 @@ export class FakeServer {
   async login<T>(credential: Credential, work: (roles: RoleSession) => Promise<T>): Promise<PasswordOutcome<T>> {
     const { username, password } = credential.secret;
     const number = ++this.#logins;
-    await this.happens(`login ${credential.label}`);
+    await this.happens(`login ${credential.source}`);
     const meeting = this.meets({ credential, number });
     if (meeting !== undefined && 'fails' in meeting) throw meeting.fails;
     const request = this.#requestFor(username);
     if (request !== undefined && this.passwordOf(username) !== password.reveal()) {
-      this.events.push(`refused ${credential.label}`);
+      this.events.push(`refused ${credential.source}`);
       return { accepted: false, address: this.address, request };
     }
     if (meeting !== undefined) {
       if (request === undefined) throw meeting.withoutSession;
       return { accepted: 'without-session', error: meeting.withoutSession, request };
     }
-    const session = Symbol(credential.label);
+    const session = Symbol(credential.source);
     const began = ++this.#clock;
     this.#sessions.set(session, { username, began, committed: began, stale: false });
     try {
@@ -200,7 +200,7 @@ export class FakeServer {
               ? (look) =>
                   this.#inTransaction(username, async () => {
                     if (!(await look())) return;
-                    await this.happens(`way back to ${origin.label}`);
+                    await this.happens(`way back to ${origin.source}`);
                     const former = request?.method === 'scram-sha-256' ? request.salt : this.#newSalt();
                     this.#commit(session, username, origin.secret.password.reveal(), former);
                   })

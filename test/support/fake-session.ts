@@ -1,6 +1,6 @@
 import type { SqlSession } from '../../shared/database/session.ts';
-import type { PasswordRequest } from '../../shared/rotation/strategy.ts';
-import { Password } from '../../shared/secrets/password.ts';
+import type { PasswordRequest } from '../../shared/rotation/ports.ts';
+import { Password } from '../../shared/secret/password.ts';
 import { ManualDeadline } from './fake-rotation.ts';
 
 /** A statement, or COPY data, that a session was given. */
@@ -50,7 +50,7 @@ export class FakeSession implements SqlSession {
     return this.committedAt;
   }
 
-  keepSecret(text: string): void {
+  redact(text: string): void {
     this.secrets.push(text);
   }
 

@@ -1,7 +1,7 @@
 import type { SecretsLab } from '../../scripts/lab/secrets-lab.ts';
 
-/** What a function's log says of a step: the members that shared/observer.ts gives its lines. */
-export interface StepLine {
+/** What a function's log says of a step: the members that shared/lambda/observer.ts gives its lines. */
+export interface LoggedStep {
   readonly step?: string;
   readonly version_id?: string;
   readonly secret_arn?: string;
@@ -18,7 +18,7 @@ export interface StepLine {
 export class FunctionOutput {
   readonly #lines: string[] = [];
   /** Lines that end a step and that nobody has taken yet. */
-  readonly #ends: StepLine[] = [];
+  readonly #ends: LoggedStep[] = [];
 
   constructor(lab: SecretsLab) {
     lab.on((event) => {
@@ -34,7 +34,7 @@ export class FunctionOutput {
   }
 
   /** The lines that are JSON, such as the logger's and the metrics'. */
-  get objects(): readonly StepLine[] {
+  get objects(): readonly LoggedStep[] {
     return this.#lines.map(parse).filter((line) => line !== undefined);
   }
 
@@ -45,13 +45,13 @@ export class FunctionOutput {
   }
 
   /** Takes the oldest line that ends this step of this version. */
-  takeEnd(step: string, versionId: string): StepLine | undefined {
+  takeEnd(step: string, versionId: string): LoggedStep | undefined {
     const index = this.#ends.findIndex((line) => line.step === step && line.version_id === versionId);
     return index === -1 ? undefined : this.#ends.splice(index, 1)[0];
   }
 }
 
-function parse(line: string): StepLine | undefined {
+function parse(line: string): LoggedStep | undefined {
   if (!line.startsWith('{')) return undefined;
   try {
     return JSON.parse(line);

@@ -9,8 +9,8 @@ import { GatedApi } from './crash/gated-api.ts';
 import { GatedPostgres } from './crash/gated-postgres.ts';
 import { opensNow, violations } from './crash/invariants.ts';
 import { type StoredLogin, Subject } from './crash/subject.ts';
-import type { FunctionChoice, RotationBench } from './rotation-bench.ts';
-import type { StepResult } from './test-secret.ts';
+import type { TestAccount } from './test-account.ts';
+import type { FunctionChoice, StepResult } from './test-secret.ts';
 
 /** A moment of A's traffic, at which A waits until the test lets it go on, or cuts the connection. */
 export interface Hold extends Gate {
@@ -49,17 +49,17 @@ interface Ways {
 /** A's ways, on which messages are held and cut: to a server, which B takes too, and to Secrets Manager. */
 export class HeldWays implements AsyncDisposable {
   readonly ways: Ways;
-  readonly #bench: RotationBench;
+  readonly #account: TestAccount;
 
-  static async open(bench: RotationBench, server: PostgresServer): Promise<HeldWays> {
+  static async open(account: TestAccount, server: PostgresServer): Promise<HeldWays> {
     const api = new GatedApi();
-    const relay = await ApiRelay.start(bench.lab.endpoint, api);
+    const relay = await ApiRelay.start(account.lab.endpoint, api);
     const database = await GatedPostgres.start(server);
-    return new HeldWays(bench, { server, database, api, relay, admin: await server.connect() });
+    return new HeldWays(account, { server, database, api, relay, admin: await server.connect() });
   }
 
-  private constructor(bench: RotationBench, ways: Ways) {
-    this.#bench = bench;
+  private constructor(account: TestAccount, ways: Ways) {
+    this.#account = account;
     this.ways = ways;
   }
 
@@ -69,8 +69,8 @@ export class HeldWays implements AsyncDisposable {
     const a = { environment: { SECRETS_MANAGER_ENDPOINT: relay.endpoint, ...environment }, timeoutMs };
     const b = { environment: { INSTANCE: 'B', ...environment } };
     const members = { host: database.host, port: database.port, ...options.members };
-    const here = await arrange(this.#bench, server, { strategy: 'single-user', ...a }, { ...options, members });
-    return new HeldRotation(this.#bench, { ways: this.ways, here, a, b });
+    const here = await arrange(this.#account, server, { strategy: 'single-user', ...a }, { ...options, members });
+    return new HeldRotation(this.#account, { ways: this.ways, here, a, b });
   }
 
   /** The moments of an undisturbed step, after those before it. */
@@ -106,13 +106,13 @@ export class HeldRotation implements AsyncDisposable {
   readonly #subject: Subject;
   #step = '';
 
-  constructor(bench: RotationBench, { ways, here, a, b }: { ways: Ways; here: Arrangement; a: Instance; b: Instance }) {
+  constructor(account: TestAccount, { ways, here, a, b }: { ways: Ways; here: Arrangement; a: Instance; b: Instance }) {
     this.here = here;
     this.#ways = ways;
     this.#a = a;
     this.#b = b;
-    const registersOnly = bench.registersOnly();
-    this.#subject = new Subject(bench.client, { arn: here.secret.arn, role: here.role.name, registersOnly });
+    const registersOnly = account.registersOnly();
+    this.#subject = new Subject(account.client, { arn: here.secret.arn, role: here.role.name, registersOnly });
   }
 
   readonly step = (): string => this.#step;

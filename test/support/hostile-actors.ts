@@ -9,8 +9,8 @@ import { quoted } from './arrangement.ts';
 import { deploy } from './attached.ts';
 import type { RotationCommand } from './command.ts';
 import type { RoleScope } from './role-scope.ts';
-import type { RotationBench } from './rotation-bench.ts';
 import { freshName } from './secrets-lab-client.ts';
+import type { TestAccount } from './test-account.ts';
 import type { TestSecret } from './test-secret.ts';
 import { createLogin, twins } from './twins.ts';
 
@@ -18,7 +18,7 @@ const run = promisify(execFile);
 const ADOPT_CLONE = fileURLToPath(new URL('../../scripts/adopt-clone.ts', import.meta.url));
 
 export interface Stage {
-  readonly bench: RotationBench;
+  readonly account: TestAccount;
   readonly command: RotationCommand;
   readonly scope: RoleScope;
   readonly database: string;
@@ -70,9 +70,9 @@ async function rotate(secret: TestSecret): Promise<void> {
 }
 
 /** A rotation, and a recovery from one that was given up after it had reached the database. */
-async function singleUser({ bench, scope, database, named }: Stage): Promise<Act> {
+async function singleUser({ account, scope, database, named }: Stage): Promise<Act> {
   const role = await scope.createAppRole({ name: scope.name(`${named}_single`), database });
-  const secret = await bench.secretFor(scope.server, role, { strategy: 'single-user' });
+  const secret = await account.secretFor(scope.server, role, { strategy: 'single-user' });
   return [
     'single user, and its recovery',
     async () => {
@@ -86,17 +86,17 @@ async function singleUser({ bench, scope, database, named }: Stage): Promise<Act
 }
 
 /** A superuser's own password. */
-async function administrator({ bench, scope, database, named }: Stage): Promise<Act> {
+async function administrator({ account, scope, database, named }: Stage): Promise<Act> {
   const name = scope.name(`${named}_boss`);
   const password = newPassword();
   await createLogin(scope, name, password, 'SUPERUSER');
-  const secret = await bench.secretFor(scope.server, { name, password, database }, { strategy: 'single-user' });
+  const secret = await account.secretFor(scope.server, { name, password, database }, { strategy: 'single-user' });
   return ["an administrator's single user", () => rotate(secret)];
 }
 
 /** The turn that makes the twin, and a turn of each login after it; then what the commands do with such a secret. */
-async function alternatingUsers({ bench, command, scope, database, named }: Stage): Promise<Act> {
-  const { secret } = await twins(bench, scope, {
+async function alternatingUsers({ account, command, scope, database, named }: Stage): Promise<Act> {
+  const { secret } = await twins(account, scope, {
     name: scope.name(`${named}_app`),
     adminName: `${named}_admin`,
     database,
@@ -112,9 +112,9 @@ async function alternatingUsers({ bench, command, scope, database, named }: Stag
 }
 
 /** A clone as AWS's function makes it, in a secret that AWS's function has rotated: adopted, and its table handed over. */
-async function clone({ bench, scope, database, named }: Stage): Promise<Act> {
+async function clone({ account, scope, database, named }: Stage): Promise<Act> {
   const { server } = scope;
-  const app = await twins(bench, scope, {
+  const app = await twins(account, scope, {
     name: scope.name(`${named}_old`),
     adminName: `${named}_adopter`,
     database,
@@ -157,11 +157,11 @@ async function clone({ bench, scope, database, named }: Stage): Promise<Act> {
 }
 
 /** From a login that exists to a secret that is rotated and examined. */
-async function commands({ bench, command, scope, database, named }: Stage): Promise<Act> {
+async function commands({ account, command, scope, database, named }: Stage): Promise<Act> {
   const { server } = scope;
   const role = await scope.createAppRole({ name: scope.name(`${named}_new`), database });
   const secret = freshName(scope.name(named));
-  const functionArn = deploy(bench, 'single-user', { named: `-${secret}` });
+  const functionArn = deploy(account, 'single-user', { named: `-${secret}` });
   const where = ['--host', server.host, '--port', `${server.port}`, '--dbname', database, '--ssl', 'false'];
   return [
     'the commands',

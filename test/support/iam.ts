@@ -1,7 +1,7 @@
-import { type Call, evaluate } from '../../scripts/lab/services/policy-evaluation.ts';
+import { evaluate, type IamRequest } from '../../shared/iam/policy-evaluation.ts';
 import { asList, asObject, type Json, type Stack } from './cloudformation.ts';
 
-export type { Call } from '../../scripts/lab/services/policy-evaluation.ts';
+export type { IamRequest } from '../../shared/iam/policy-evaluation.ts';
 
 export interface PolicyDocument {
   readonly Version: string;
@@ -9,7 +9,7 @@ export interface PolicyDocument {
 }
 
 /** Whether a role with these policies (and no boundary or resource policy that says otherwise) may make the call. */
-export function isAllowed(documents: readonly PolicyDocument[], call: Call): boolean {
+export function isAllowed(documents: readonly PolicyDocument[], call: IamRequest): boolean {
   return evaluate(documents, call) === 'allowed';
 }
 

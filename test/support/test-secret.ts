@@ -4,17 +4,32 @@ import {
   GetSecretValueCommand,
   PutSecretValueCommand,
   RotateSecretCommand,
+  type SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { beginRotation } from '../../scripts/lab/beginning.ts';
 import type { LabEvent } from '../../scripts/lab/events.ts';
 import type { RequestRecord } from '../../scripts/lab/requests.ts';
+import type { SecretsLab } from '../../scripts/lab/secrets-lab.ts';
 import { STEPS, type Step } from '../../shared/rotation/event.ts';
-import type { StepLine } from './function-output.ts';
-import type { FunctionChoice, RotationBench, SecretMembers } from './rotation-bench.ts';
+import type { StrategyName } from '../../shared/rotation/strategy.ts';
+import type { FunctionOutput, LoggedStep } from './function-output.ts';
+import type { LeakWatch } from './leaks.ts';
+
+/** A rotation function as a test wants it. Those that want the same share its warm instances. */
+export interface FunctionChoice {
+  readonly strategy: StrategyName;
+  /** Of the function, besides what the lab sets. A variable of its own gives a test an instance of its own. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Default 30,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** The members of a secret's JSON; undefined leaves one out. */
+export type SecretMembers = Readonly<Record<string, unknown>>;
 
 /** What came of one step: the line with which the function's log ends it, or how the function's process ended. */
-export type StepResult = StepLine;
+export type StepResult = LoggedStep;
 
 /** What came of one RotateSecret. */
 export interface RotationResult {
@@ -30,21 +45,31 @@ export type Which = { readonly label: string } | { readonly versionId: string };
 
 export const CURRENT: Which = { label: 'AWSCURRENT' };
 
+/** What a secret needs of the account that it is in. */
+export interface AccountOfSecret {
+  readonly lab: SecretsLab;
+  readonly client: SecretsManagerClient;
+  readonly output: FunctionOutput;
+  readonly leaks: LeakWatch;
+  function(choice: FunctionChoice): string;
+  registersOnly(): string;
+}
+
 /** A secret in the lab, and the function that rotates it. */
 export class TestSecret {
   readonly arn: string;
-  readonly #bench: RotationBench;
+  readonly #account: AccountOfSecret;
   readonly #choice: FunctionChoice;
 
-  constructor(bench: RotationBench, arn: string, choice: FunctionChoice) {
-    this.#bench = bench;
+  constructor(account: AccountOfSecret, arn: string, choice: FunctionChoice) {
+    this.#account = account;
     this.arn = arn;
     this.#choice = choice;
   }
 
   /** Rotates as an operator does, and waits for the end. `immediately: false` is a test of the configuration only. */
   async rotate({ immediately = true, token = randomUUID() as string } = {}): Promise<RotationResult> {
-    const { lab, client } = this.#bench;
+    const { lab, client } = this.#account;
     const events: LabEvent[] = [];
     const stop = lab.on((event) => {
       if (event.type !== 'log-line' && event.versionId === token) events.push(event);
@@ -54,7 +79,7 @@ export class TestSecret {
         new RotateSecretCommand({
           SecretId: this.arn,
           ClientRequestToken: token,
-          RotationLambdaARN: this.#bench.function(this.#choice),
+          RotationLambdaARN: this.#account.function(this.#choice),
           RotationRules: { AutomaticallyAfterDays: 30 },
           RotateImmediately: immediately,
         }),
@@ -69,8 +94,8 @@ export class TestSecret {
 
   /** Registers a new version as the service does before the first step. @returns its id, the ClientRequestToken. */
   async begin(token: string = randomUUID()): Promise<string> {
-    const { lab, client } = this.#bench;
-    const beginning = { secretId: this.arn, functionArn: this.#bench.registersOnly(), token };
+    const { lab, client } = this.#account;
+    const beginning = { secretId: this.arn, functionArn: this.#account.registersOnly(), token };
     return await beginRotation(client, beginning, (secretId) => lab.settled(secretId));
   }
 
@@ -86,9 +111,9 @@ export class TestSecret {
     by: Partial<FunctionChoice> = {},
     rotationToken: string | null = `rotation-token-${randomUUID()}`,
   ): Promise<StepResult> {
-    const { lab, leaks, output } = this.#bench;
+    const { lab, leaks, output } = this.#account;
     if (rotationToken !== null) leaks.keepSecret(rotationToken);
-    const result = await lab.functions.invoke(this.#bench.function({ ...this.#choice, ...by }), {
+    const result = await lab.functions.invoke(this.#account.function({ ...this.#choice, ...by }), {
       Step: step,
       SecretId: this.arn,
       ClientRequestToken: token,
@@ -116,7 +141,7 @@ export class TestSecret {
   /** A version's SecretString. */
   async text(which: Which = CURRENT): Promise<string> {
     const selector = 'label' in which ? { VersionStage: which.label } : { VersionId: which.versionId };
-    const answer = await this.#bench.client.send(new GetSecretValueCommand({ SecretId: this.arn, ...selector }));
+    const answer = await this.#account.client.send(new GetSecretValueCommand({ SecretId: this.arn, ...selector }));
     if (answer.SecretString === undefined) throw new Error('The version should have a SecretString, and has none.');
     return answer.SecretString;
   }
@@ -132,7 +157,7 @@ export class TestSecret {
   }
 
   async putText(SecretString: string, stages?: readonly string[], token: string = randomUUID()): Promise<string> {
-    await this.#bench.client.send(
+    await this.#account.client.send(
       new PutSecretValueCommand({
         SecretId: this.arn,
         SecretString,
@@ -145,19 +170,19 @@ export class TestSecret {
 
   /** Takes a label off, as an operator does who gives a rotation up. */
   async unlabel(label: string, from: string): Promise<void> {
-    await this.#bench.client.send(
+    await this.#account.client.send(
       new UpdateSecretVersionStageCommand({ SecretId: this.arn, VersionStage: label, RemoveFromVersionId: from }),
     );
   }
 
   async moveLabel(label: string, from: string, to: string): Promise<void> {
     const move = { VersionStage: label, RemoveFromVersionId: from, MoveToVersionId: to };
-    await this.#bench.client.send(new UpdateSecretVersionStageCommand({ SecretId: this.arn, ...move }));
+    await this.#account.client.send(new UpdateSecretVersionStageCommand({ SecretId: this.arn, ...move }));
   }
 
   /** Ids of versions by staging label. */
   async labels(): Promise<Readonly<Record<string, string>>> {
-    const { VersionIdsToStages = {} } = await this.#bench.client.send(
+    const { VersionIdsToStages = {} } = await this.#account.client.send(
       new DescribeSecretCommand({ SecretId: this.arn }),
     );
     return Object.fromEntries(
@@ -167,13 +192,13 @@ export class TestSecret {
 
   /** What was asked of Secrets Manager for this secret by functions: our own client is no Lambda function. */
   get calls(): readonly RequestRecord[] {
-    return this.#bench.lab.requests
+    return this.#account.lab.requests
       .all()
       .filter((request) => request.secretId === this.arn && request.userAgent?.includes('exec-env/AWS_Lambda'));
   }
 
   #endOf(event: LabEvent & { type: 'step-ended' }, token: string): StepResult {
-    const line = this.#bench.output.takeEnd(event.step, token);
+    const line = this.#account.output.takeEnd(event.step, token);
     if (line !== undefined) return line;
     return { step: event.step, outcome: 'crashed', error_message: event.error?.errorMessage ?? '' };
   }

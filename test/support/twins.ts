@@ -5,8 +5,16 @@ import type { AppRole, AppRoleOptions } from '../../scripts/lab/database/app-rol
 import type { PostgresServer } from '../../scripts/lab/database/server.ts';
 import { countLogins, type Login, postgresVersions } from './postgres.ts';
 import type { RoleScope } from './role-scope.ts';
-import type { FunctionChoice, RotationBench, SecretMembers } from './rotation-bench.ts';
-import { CURRENT, type RotationResult, type StepResult, type TestSecret, type Which } from './test-secret.ts';
+import type { TestAccount } from './test-account.ts';
+import {
+  CURRENT,
+  type FunctionChoice,
+  type RotationResult,
+  type SecretMembers,
+  type StepResult,
+  type TestSecret,
+  type Which,
+} from './test-secret.ts';
 
 /**
  * Who the superuser secret is for. None but the first is a superuser; all others have CREATEROLE.
@@ -41,7 +49,7 @@ export function outermostVersions(): readonly number[] {
 }
 
 /** A base role with its secret, and an administrator with the superuser secret. Roles end with the scope. */
-export async function twins(bench: RotationBench, scope: RoleScope, options: TwinOptions = {}): Promise<Twins> {
+export async function twins(account: TestAccount, scope: RoleScope, options: TwinOptions = {}): Promise<Twins> {
   const { admin: kind = 'superuser', adminName = 'admin', adminAttributes = '' } = options;
   const { environment = {}, timeoutMs, members, superuserMembers } = options;
   const { server } = scope;
@@ -59,9 +67,9 @@ export async function twins(bench: RotationBench, scope: RoleScope, options: Twi
     environment,
     timeoutMs,
   };
-  const superuserSecret = await bench.secretFor(server, admin, choice, superuserMembers);
-  const secret = await bench.secretFor(server, base, choice, { masterarn: superuserSecret.arn, ...members });
-  return new Twins(bench, server, { base, admin, secret, superuserSecret });
+  const superuserSecret = await account.secretFor(server, admin, choice, superuserMembers);
+  const secret = await account.secretFor(server, base, choice, { masterarn: superuserSecret.arn, ...members });
+  return new Twins(account, server, { base, admin, secret, superuserSecret });
 }
 
 /** Creates a role that may log in, without its password in the server's log. */
@@ -88,10 +96,10 @@ export class Twins {
   readonly secret: TestSecret;
   readonly superuserSecret: TestSecret;
   readonly server: PostgresServer;
-  readonly #bench: RotationBench;
+  readonly #account: TestAccount;
 
-  constructor(bench: RotationBench, server: PostgresServer, { base, admin, secret, superuserSecret }: TwinParts) {
-    this.#bench = bench;
+  constructor(account: TestAccount, server: PostgresServer, { base, admin, secret, superuserSecret }: TwinParts) {
+    this.#account = account;
     this.server = server;
     this.base = base;
     this.twin = `${base.name}_clone`;
@@ -159,9 +167,9 @@ export class Twins {
   /** Rotates and counts: API calls of the functions, for whatever secret, and logins at the server. */
   async countedRotation() {
     const logins = await countLogins(this.server);
-    const before = this.#bench.lab.requests.all().length;
+    const before = this.#account.lab.requests.all().length;
     await this.rotate();
-    const calls = this.#bench.lab.requests
+    const calls = this.#account.lab.requests
       .all()
       .slice(before)
       .filter(({ userAgent }) => userAgent?.includes('exec-env/AWS_Lambda'));

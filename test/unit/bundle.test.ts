@@ -71,7 +71,7 @@ describe.each([
       .filter((source) => !source.endsWith('<stdin>'));
     const foreign = own.filter((source) => !/^(functions|shared|scripts\/build)\//.test(source));
     expect(foreign).toEqual([]);
-    if (path.endsWith('/index.mjs')) expect(own).toContain('shared/rotation/rotation.ts');
+    if (path.endsWith('/index.mjs')) expect(own).toContain('shared/rotation/steps.ts');
   });
 });
 

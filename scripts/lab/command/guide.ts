@@ -1,7 +1,7 @@
 /** What `npm run lab` prints once it is ready. No password is part of it: Secrets Manager hands them out. */
+import { table } from '../../../shared/terminal/table.ts';
+import { bold, dim } from '../../../shared/terminal/text.ts';
 import type { Lab } from '../lab.ts';
-import { table } from './table.ts';
-import { bold, dim } from './text.ts';
 
 /** For programs: everything that a client needs to begin with. */
 export function readyLine(lab: Lab): string {

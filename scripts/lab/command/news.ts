@@ -1,7 +1,8 @@
 /** The lab's events as lines for whoever watches it. */
+import { readLogLine } from '../../../shared/lambda/step-line.ts';
+import { bold, dim, duration, green, red, shortId, yellow } from '../../../shared/terminal/text.ts';
 import type { FunctionLogLine, LabEvent } from '../events.ts';
-import { readLogLine, type StepNews, StepReporter } from '../step-news.ts';
-import { bold, dim, duration, green, red, shortId, yellow } from './text.ts';
+import { type StepNews, StepReporter } from '../step-news.ts';
 
 const STEP_WIDTH = 'finishSecret'.length;
 

@@ -1,7 +1,7 @@
 /** How DescribeSecret and ListSecrets show a secret. */
+import { nextRotationDate } from '../../../shared/schedule/schedule.ts';
 import { sortedStages } from './labels.ts';
 import { type Answer, epochSeconds } from './operation.ts';
-import { nextRotationDate } from './schedule.ts';
 import type { RotationConfig, Secret, SecretContent } from './secret.ts';
 
 const DAY_MS = 86_400_000;

@@ -4,7 +4,7 @@ import type { Input } from '../http/input.ts';
 import type { Rotations } from './rotation.ts';
 import type { SecretsState } from './state.ts';
 
-export interface Call {
+export interface OperationCall {
   readonly region: string;
   readonly now: Date;
   readonly state: SecretsState;
@@ -15,7 +15,7 @@ export interface Call {
 /** Members that are undefined are left out of the answer; dates are answered as seconds since 1970. */
 export type Answer = Record<string, unknown>;
 
-export type Operation = (input: Input, call: Call) => Answer;
+export type Operation = (input: Input, call: OperationCall) => Answer;
 
 export type OperationTable = Readonly<Record<string, Operation>>;
 

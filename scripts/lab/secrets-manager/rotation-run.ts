@@ -1,6 +1,6 @@
 /** One pass through the steps of a rotation: calls the function, tells what came of it. */
 import { randomUUID } from 'node:crypto';
-import type { LabEvents, NewLabEvent, Step, StepFailure } from '../events.ts';
+import type { FunctionError, LabEvents, NewLabEvent, Step } from '../events.ts';
 import type { InvocationResult } from '../functions/protocol.ts';
 import type { Secret } from './secret.ts';
 
@@ -27,14 +27,14 @@ interface Surroundings {
   events: LabEvents;
 }
 
-const CANCELLED: StepFailure = { errorType: 'Cancelled', errorMessage: 'The rotation was cancelled.' };
+const CANCELLED: FunctionError = { errorType: 'Cancelled', errorMessage: 'The rotation was cancelled.' };
 
 /** @returns why the first step that failed did, or undefined when all succeeded. */
 export async function runSteps(
   run: Run,
   steps: readonly Step[],
   { functions, events }: Surroundings,
-): Promise<StepFailure | undefined> {
+): Promise<FunctionError | undefined> {
   tell(events, run, { type: 'rotation-started' });
   const rotationToken = randomUUID();
   for (const step of steps) {

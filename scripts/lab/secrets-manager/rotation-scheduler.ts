@@ -1,6 +1,6 @@
 /** Wakes up when a secret's rotation window opens. */
+import { nextWindow, parseSchedule, type RotationWindow } from '../../../shared/schedule/schedule.ts';
 import type { Alarm, Clock } from '../clock.ts';
-import { nextWindow, parseSchedule, type RotationWindow } from './schedule.ts';
 import type { Secret, SecretContent } from './secret.ts';
 
 export class RotationScheduler {

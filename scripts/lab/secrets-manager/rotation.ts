@@ -1,13 +1,13 @@
 /** Rotation as the service runs it: asynchronously, four calls of the function, again from the start when one fails. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type LabEvents, STEPS, type StepFailure } from '../events.ts';
+import type { RotationRules } from '../../../shared/schedule/schedule.ts';
+import { type FunctionError, type LabEvents, STEPS } from '../events.ts';
 import { ServiceError } from '../http/service.ts';
 import { invalidRequest, tokenInUse } from './errors.ts';
 import { attach, CURRENT, PENDING, type Version, versionAt, versionById } from './labels.ts';
 import { type RotationFunctions, type Run, runSteps, tell } from './rotation-run.ts';
 import type { RotationScheduler } from './rotation-scheduler.ts';
-import type { RotationRules } from './schedule.ts';
 import type { Secret, SecretContent } from './secret.ts';
 
 export interface RotationRequest {
@@ -199,7 +199,7 @@ export class Rotations {
     scheduler.planAfterFailure(run.secret);
   }
 
-  #tellFailure(run: Run, error: StepFailure, willRetry: boolean): void {
+  #tellFailure(run: Run, error: FunctionError, willRetry: boolean): void {
     tell(this.#parts.events, run, { type: 'rotation-failed', willRetry, error });
   }
 
@@ -222,7 +222,7 @@ function reasonToAbandon({ secret, versionId, abort }: Run): string | undefined 
 }
 
 /** The service goes by the label, not by what the function answered. */
-function notFinished({ secret, versionId }: Run): StepFailure | undefined {
+function notFinished({ secret, versionId }: Run): FunctionError | undefined {
   if (versionAt(secret.content.versions, CURRENT)?.id === versionId) return undefined;
   return { errorType: 'NotFinished', errorMessage: 'finishSecret succeeded without moving AWSCURRENT to the version.' };
 }

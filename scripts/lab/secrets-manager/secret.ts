@@ -1,7 +1,7 @@
 /** A secret as the service keeps it. No I/O; dates come in from the caller. */
+import type { RotationRules, RotationWindow } from '../../../shared/schedule/schedule.ts';
 import { invalidParameter, invalidRequest, markedForDeletion, tokenInUse } from './errors.ts';
 import { attach, CURRENT, promoteNewValue, type Version, versionById } from './labels.ts';
-import type { RotationRules, RotationWindow } from './schedule.ts';
 import { type SecretValue, sameValue } from './validate.ts';
 
 export interface RotationConfig {

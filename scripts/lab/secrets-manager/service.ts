@@ -5,10 +5,10 @@ import { jsonReply, operationName, parseJson, unknownOperation } from '../http/a
 import { Input } from '../http/input.ts';
 import { type Service, ServiceError, type ServiceRequest, serviceError } from '../http/service.ts';
 import type { RequestLog, RequestSummary } from '../requests.ts';
-import type { Answer, Call } from './operation.ts';
+import type { Answer, OperationCall } from './operation.ts';
 import { operations } from './operations/table.ts';
 
-export interface SecretsManagerParts extends Omit<Call, 'region' | 'now'> {
+export interface SecretsManagerParts extends Omit<OperationCall, 'region' | 'now'> {
   readonly now: () => Date;
   readonly requests: RequestLog;
 }

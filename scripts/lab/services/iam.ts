@@ -1,6 +1,6 @@
 /** IAM, as far as SimulatePrincipalPolicy. */
+import { evaluate } from '../../../shared/iam/policy-evaluation.ts';
 import { ServiceError } from '../http/service.ts';
-import { evaluate } from './policy-evaluation.ts';
 import { type QueryParameters, queryService } from './query-service.ts';
 import { members } from './xml.ts';
 

@@ -4,20 +4,20 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adoptClone } from '../../support/adoption.ts';
 import { codeBlocks } from '../../support/documents.ts';
 import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { createLogin, outermostVersions, type TwinOptions, type Twins, twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const CLONE_PASSWORD = 'clone-password-before-adoption';
 
 /** A user, and a clone as AWS's function makes it, in a secret as that function leaves it after the clone's turn and the user's. */
 async function cloned(scope: ReturnType<typeof roleScope>, options: TwinOptions = {}): Promise<Twins> {
-  const app = await twins(bench, scope, options);
+  const app = await twins(account, scope, options);
   const { base, twin } = app.sql;
   await createLogin(scope, app.twin, CLONE_PASSWORD);
   await app.administer(`GRANT ${base} TO ${twin}; CREATE SCHEMA ${base} AUTHORIZATION ${base}`);
@@ -218,7 +218,7 @@ describe('npm run adopt-clone', () => {
   ])('refuses %s', async (_, attributes, said) => {
     const server = await sharedServer();
     await using scope = roleScope(server);
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await createLogin(scope, app.twin, CLONE_PASSWORD, attributes);
 
     const refused = adoptClone(server, '--base', app.base.name, '--clone', app.twin, '--apply');

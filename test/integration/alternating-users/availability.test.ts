@@ -2,17 +2,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ApplicationClient } from '../../../scripts/demo/application-client.ts';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { canLogin, countLogins, type Login, roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
 import { twins } from '../../support/twins.ts';
 
 const ROTATIONS = 20;
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 async function currentLogin(secret: TestSecret): Promise<Login> {
   const { username, password, dbname } = JSON.parse(await secret.text());
@@ -51,7 +51,7 @@ class Load implements AsyncDisposable {
 test(`over ${ROTATIONS} rotations of alternating users, no login with AWSCURRENT or with what was AWSCURRENT a rotation ago is refused`, async () => {
   const server = await sharedServer();
   await using scope = roleScope(server);
-  const app = await twins(bench, scope);
+  const app = await twins(account, scope);
   const logins = await countLogins(server);
   let triedByHolders = 0;
   await using load = new Load(server);
@@ -80,7 +80,7 @@ test('of single user the same probe sees the gap between setSecret and finishSec
   const server = await sharedServer();
   await using scope = roleScope(server);
   const app = await scope.createAppRole();
-  const secret = await bench.secretFor(server, app, { strategy: 'single-user' });
+  const secret = await account.secretFor(server, app, { strategy: 'single-user' });
   await secret.rotate(); // warms the instance up
   const gaps: number[] = [];
 

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { failureOf, outermostVersions, twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const inEncoding = (encoding: string) => `ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`;
 
@@ -21,7 +21,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
     const database = await scope.createDatabase('odd', inEncoding(encoding));
-    const app = await twins(bench, scope, { name: scope.name('café'), superuserMembers: { dbname: database } });
+    const app = await twins(account, scope, { name: scope.name('café'), superuserMembers: { dbname: database } });
     // In a database in LATIN1 this is another role than in one in UTF8.
     const there = { database };
     const namesake = escapeIdentifier(app.base.name);
@@ -55,7 +55,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
     const database = await scope.createDatabase('odd', inEncoding(encoding));
-    const app = await twins(bench, scope, { name: scope.name('café'), members: { dbname: database } });
+    const app = await twins(account, scope, { name: scope.name('café'), members: { dbname: database } });
 
     const failure = await app.refused('ROLE_NAME_ENCODING');
 
@@ -71,7 +71,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     await using scope = roleScope(server);
     const database = await scope.createDatabase('odd', inEncoding(encoding));
     const members = { dbname: database };
-    const app = await twins(bench, scope, { database, superuserMembers: members });
+    const app = await twins(account, scope, { database, superuserMembers: members });
 
     for (const session of [app.twin, app.base.name, app.twin]) {
       await app.rotate();

@@ -4,14 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CrashPoint } from '../../support/crash-point.ts';
 import { canLogin, postgresVersions, roleScope, sharedServer } from '../../support/postgres.ts';
 import type { RoleScope } from '../../support/role-scope.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { createLogin, rolesNamed, sqlOf, type TwinOptions, type Twins, twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const newPassword = () => randomBytes(18).toString('base64url');
 const AS_AWS = { environment: { ALTERNATING_SET_ROLE: 'false' } };
@@ -23,7 +23,7 @@ interface Scene extends Twins {
 
 /** A user, and somebody else's login that happens to have the name of its twin. */
 async function strangersLogin(scope: RoleScope, options: TwinOptions = {}): Promise<Scene> {
-  const app = await twins(bench, scope, options);
+  const app = await twins(account, scope, options);
   const stranger = { user: app.twin, password: newPassword() };
   await createLogin(scope, app.twin, stranger.password);
   return Object.assign(app, { stranger });
@@ -128,7 +128,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     // The only version: no other name logs in with a password of this secret.
     const { username: _, password: __, ...rest } = JSON.parse(await app.secret.text());
     const { user: username, password } = app.stranger;
-    const alone = await bench.secretFor(
+    const alone = await account.secretFor(
       server,
       { name: username, password, database: 'postgres' },
       { strategy: 'alternating-users', environment: {} },
@@ -193,7 +193,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   describe('as AWS has it (ALTERNATING_SET_ROLE=false), where no setting links the two', () => {
     test('turn after turn, whatever instance', async () => {
       await using scope = roleScope(await sharedServer(version));
-      const app = await twins(bench, scope, AS_AWS);
+      const app = await twins(account, scope, AS_AWS);
 
       for (const user of [app.twin, app.base.name, app.twin, app.base.name, app.twin]) {
         const token = await app.secret.begin();
@@ -222,10 +222,14 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
       ['before the password is set', 'answer:PASSWORD NULL'],
     ])('setSecret, killed %s, goes on when it is tried again, and after it was given up', async (_, at) => {
       await using scope = roleScope(await sharedServer(version));
-      const { base, twin } = await twins(bench, scope, { ...AS_AWS, name: scope.name('svc'), adminName: 'svc_admin' });
+      const { base, twin } = await twins(account, scope, {
+        ...AS_AWS,
+        name: scope.name('svc'),
+        adminName: 'svc_admin',
+      });
       expect([base.name, twin]).toEqual([scope.name('svc'), scope.name('svc_clone')]);
       for (const turns of [0, 1, 2]) {
-        const app = await twins(bench, scope, {
+        const app = await twins(account, scope, {
           ...{ ...AS_AWS, name: scope.name(`app${turns}`), adminName: `admin${turns}` },
         });
         for (let turn = 0; turn < turns; turn++) await app.rotate();

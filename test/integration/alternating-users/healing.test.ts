@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { escapeLiteral } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { outermostVersions, sqlOf, twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const asTwin = (app: { base: { name: string }; twin: string }) => ({ session: app.twin, current: app.base.name });
 
@@ -27,7 +27,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
       : [['membership without INHERIT and SET', 'GRANT BASE TO TWIN WITH INHERIT FALSE, SET FALSE']]),
   ])('a twin with %s is mended when its turn comes', async (_, damage = '') => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.rotate();
     await app.rotate();
     await app.administer(damage.replace('TWIN', app.sql.twin).replace('BASE', app.sql.base));
@@ -42,7 +42,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('a dropped twin is made anew', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.rotate();
     await app.rotate();
     await app.administer(`DROP ROLE ${app.sql.twin}`);
@@ -54,7 +54,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test("membership revoked before the twin's turn is refused with the GRANT that links it", async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.rotate();
     await app.rotate();
     await app.administer(`REVOKE ${app.sql.base} FROM ${app.sql.twin}`);
@@ -68,7 +68,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('membership revoked while the twin is current is refused with the GRANT that links it', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.rotate();
     await app.administer(`REVOKE ${app.sql.base} FROM ${app.sql.twin}`);
 
@@ -89,7 +89,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     ['CONNECTION LIMIT 0', 'ROLE_CONNECTION_LIMIT', 'CONNECTION LIMIT 0'],
   ])('a base role with %s is refused before its turn locks the application out', async (_, code, damage) => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.rotate();
     await app.administer(`ALTER ROLE ${app.sql.base} ${damage}`);
 
@@ -110,7 +110,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     ['CONNECTION LIMIT 0', 'ROLE_CONNECTION_LIMIT', 'CONNECTION LIMIT 0', 'CONNECTION LIMIT'],
   ])('a current login with %s ends in createSecret, in words', async (_, code, damage, word) => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.administer(`ALTER ROLE ${app.sql.base} ${damage}`);
 
     const failure = await app.refused(code);
@@ -121,7 +121,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('a base role that expires between setSecret and testSecret is never promoted by an instance that has not tested it', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.rotate();
     const token = await app.secret.begin();
     await app.secret.stepsUntil('setSecret', token);

@@ -3,20 +3,20 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import { CrashPoint } from '../../support/crash-point.ts';
 import { canLogin, countLogins, roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { outermostVersions, twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open({ retries: 1 });
+  account = await TestAccount.open({ retries: 1 });
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test("four setSecrets at once all succeed, in the twin's turn and in the base role's", async () => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     // A snapshot from before the lock was got would show each of them the server without the others' changes.
     await app.administer(`ALTER ROLE ${app.sql.admin} SET default_transaction_isolation = 'repeatable read'`);
     const logins = await countLogins(server);
@@ -38,7 +38,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('each step may run twice, and from another instance', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const other = { environment: { INSTANCE: randomUUID() } };
 
     for (const session of [app.twin, app.base.name]) {
@@ -62,7 +62,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
     const crash = new CrashPoint(at);
-    const app = await twins(bench, scope, { environment: crash.environment });
+    const app = await twins(account, scope, { environment: crash.environment });
     const before = await app.login();
 
     const result = await app.secret.rotate();
@@ -77,7 +77,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test("a rotation that was abandoned after setSecret is in nobody's way", async () => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.rotate();
     const current = await app.login();
     for (let abandoned = 1; abandoned <= 2; abandoned++) {

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 /** `text` filled up to so many bytes together with the scope's prefix. */
 function filled(prefix: string, bytes: number, text: string, last = ''): string {
@@ -30,7 +30,7 @@ describe('on the newest PostgreSQL', () => {
     'group',
   ])('a user named %s has a twin and takes turns with it', async (text) => {
     await using scope = roleScope(await sharedServer());
-    const app = await twins(bench, scope, { name: scope.name(text) });
+    const app = await twins(account, scope, { name: scope.name(text) });
 
     await app.rotate();
     expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
@@ -42,7 +42,7 @@ describe('on the newest PostgreSQL', () => {
     await using scope = roleScope(await sharedServer());
     const name = `${scope.prefix}${filled(scope.prefix, 57, 'n', last)}${last}`;
     expect(Buffer.byteLength(name)).toBe(57);
-    const app = await twins(bench, scope, { name });
+    const app = await twins(account, scope, { name });
 
     await app.rotate();
     expect(await app.identity()).toEqual({ session: `${name}_clone`, current: name });
@@ -58,7 +58,7 @@ describe('on the newest PostgreSQL', () => {
     await using scope = roleScope(await sharedServer());
     const name = `${scope.prefix}${filled(scope.prefix, bytes, 'n', last)}${last}`;
     expect(Buffer.byteLength(name)).toBe(bytes);
-    const app = await twins(bench, scope, { name });
+    const app = await twins(account, scope, { name });
 
     expect(await app.refused('TWIN_NAME_TOO_LONG')).toMatchObject({ step: 'createSecret', username: name });
 

@@ -4,20 +4,20 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adoptClone } from '../../support/adoption.ts';
 import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
 import type { RoleScope } from '../../support/role-scope.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { createLogin, outermostVersions, sqlOf, type TwinOptions, type Twins, twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const newPassword = () => randomBytes(18).toString('base64url');
 
 /** A user and a clone as AWS's function makes it, in a secret as that function leaves it after a turn of each. */
 async function cloned(scope: RoleScope, options: TwinOptions = {}): Promise<Twins> {
-  const app = await twins(bench, scope, options);
+  const app = await twins(account, scope, options);
   const password = newPassword();
   await createLogin(scope, app.twin, password);
   await app.administer(`GRANT ${app.sql.base} TO ${app.sql.twin}`);
@@ -153,7 +153,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test('a clone whose password the secret does not know, and which owns objects, is vouched for without losing them', async () => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await createLogin(scope, app.twin, newPassword());
     await app.administer(`
       GRANT ${app.sql.base} TO ${app.sql.twin};

@@ -1,14 +1,14 @@
 import { escapeIdentifier } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { postgresVersions, roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { sqlOf, type Twins, twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 /** Expects PERMISSION_DENIED, runs the remedies as a superuser, as an operator would, and expects the rotation to succeed. */
 async function remedied(app: Twins, atMost = 1): Promise<string[]> {
@@ -36,7 +36,7 @@ describe.each(VERSIONS)('PostgreSQL %i', (version) => {
     "without ADMIN OPTION on the base role the refusal names the GRANT that is needed, on either's turn",
     async () => {
       await using scope = roleScope(await sharedServer(version));
-      const app = await twins(bench, scope, { admin: 'createrole' });
+      const app = await twins(account, scope, { admin: 'createrole' });
       const grant = `GRANT ${app.sql.base} TO ${app.sql.admin} WITH ADMIN OPTION;`;
 
       expect(await remedied(app)).toEqual([grant]);
@@ -49,7 +49,7 @@ describe.each(VERSIONS)('PostgreSQL %i', (version) => {
 
   since16('a twin that somebody else made needs ADMIN OPTION too', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope, { admin: 'admin-option' });
+    const app = await twins(account, scope, { admin: 'admin-option' });
     // By a membership alone it would not be known to be the twin.
     await app.administer(`
       CREATE ROLE ${app.sql.twin} LOGIN IN ROLE ${app.sql.base};
@@ -60,7 +60,7 @@ describe.each(VERSIONS)('PostgreSQL %i', (version) => {
 
   test('without CREATEROLE the refusal names it', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope, { admin: 'admin-option' });
+    const app = await twins(account, scope, { admin: 'admin-option' });
     await app.administer(`ALTER ROLE ${app.sql.admin} NOCREATEROLE`);
 
     expect(await remedied(app)).toEqual([`ALTER ROLE ${app.sql.admin} CREATEROLE;`]);
@@ -68,7 +68,7 @@ describe.each(VERSIONS)('PostgreSQL %i', (version) => {
 
   since16("a base role's REPLICATION needs an administrator that has it", async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope, { admin: 'creator' });
+    const app = await twins(account, scope, { admin: 'creator' });
     await app.administer(`ALTER ROLE ${app.sql.base} REPLICATION`);
 
     expect(await remedied(app)).toEqual([`ALTER ROLE ${app.sql.admin} REPLICATION;`]);
@@ -77,7 +77,7 @@ describe.each(VERSIONS)('PostgreSQL %i', (version) => {
 
   before16("a role with REPLICATION needs a superuser, on either's turn", async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope, { admin: 'createrole' });
+    const app = await twins(account, scope, { admin: 'createrole' });
     await app.rotate();
     await app.administer(`ALTER ROLE ${app.sql.base} REPLICATION`);
     expect(await remedied(app)).toHaveLength(1);
@@ -91,7 +91,7 @@ describe.each(VERSIONS)('PostgreSQL %i', (version) => {
     ['app.tenant', 'one'],
   ])('a setting that the administrator may not give (%s) is refused before anything changes', async (name, value) => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope, { admin: 'creator' });
+    const app = await twins(account, scope, { admin: 'creator' });
     await app.administer(`ALTER ROLE ${app.sql.base} SET ${name} = '${value}'`);
 
     const [sql = ''] = await remedied(app);
@@ -106,7 +106,7 @@ describe.each(VERSIONS)('PostgreSQL %i', (version) => {
   test('as AWS has it (ALTERNATING_SET_ROLE=false), CREATEDB, CREATEROLE and BYPASSRLS are given or refused in words', async () => {
     await using scope = roleScope(await sharedServer(version));
     const environment = { ALTERNATING_SET_ROLE: 'false' };
-    const app = await twins(bench, scope, { admin: 'creator', environment });
+    const app = await twins(account, scope, { admin: 'creator', environment });
     await app.administer(`ALTER ROLE ${app.sql.base} CREATEDB CREATEROLE BYPASSRLS`);
     const remedies = version >= 16 ? ['CREATEDB', 'BYPASSRLS'] : ['BYPASSRLS'];
 

@@ -4,20 +4,20 @@ import { type PostgresServer, startPostgres } from '../../../scripts/lab/databas
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { hostsEnvironment } from '../../support/hosts.ts';
 import { canLogin, roleScope } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { type Twins, twins } from '../../support/twins.ts';
 
 const PRIMARY = 'orders.c1a2b3.us-east-1.rds.amazonaws.com';
 const REPLICA = 'orders-replica.c1a2b3.us-east-1.rds.amazonaws.com';
 
-let bench: RotationBench;
+let account: TestAccount;
 let primary: PostgresServer;
 let replica: PostgresServer;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
   primary = await startPostgres({ source: 'embedded', settings: { log_connections: 'on' } });
   replica = await startReplica(primary);
-  bench.lab.resources.databases.push(
+  account.lab.resources.databases.push(
     { id: 'orders', host: PRIMARY, port: primary.port },
     { id: 'orders-replica', host: REPLICA, port: replica.port, replicaOf: 'orders' },
   );
@@ -25,14 +25,14 @@ beforeAll(async () => {
 afterAll(async () => {
   await replica.close();
   await primary.close();
-  await bench[Symbol.asyncDispose]();
+  await account[Symbol.asyncDispose]();
 });
 
 /** Twins whose applications read from the replica, while the superuser secret is for the primary. */
 async function readingFromReplica(scope: ReturnType<typeof roleScope>, timeoutMs?: number): Promise<Twins> {
   const hosts = hostsEnvironment({ [PRIMARY]: primary.host, [REPLICA]: replica.host });
-  const app = await twins(bench, scope, {
-    environment: { AWS_ENDPOINT_URL_RDS: bench.lab.endpoint, ...hosts },
+  const app = await twins(account, scope, {
+    environment: { AWS_ENDPOINT_URL_RDS: account.lab.endpoint, ...hosts },
     timeoutMs,
     members: { host: REPLICA, port: replica.port },
     superuserMembers: { host: PRIMARY },

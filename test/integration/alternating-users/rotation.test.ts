@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { canLogin, followLog, postgresVersions, roleScope, sharedServer } from '../../support/postgres.ts';
 import { linesOf } from '../../support/role-log.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { type AdminKind, outermostVersions, twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const CALLS = [
   ...['DescribeSecret', 'GetSecretValue', 'PutSecretValue'],
@@ -31,7 +31,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   )('four rotations in a row take turns, nine calls and three logins each (admin: %s)', async (admin) => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
-    const app = await twins(bench, scope, { admin });
+    const app = await twins(account, scope, { admin });
     await app.rotate(); // warms the instance up
     const passwords = new Set([app.base.password, await app.secret.password()]);
     let user = app.twin;
@@ -58,7 +58,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test('a cold instance may do with three logins and none fails', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const cold = await twins(bench, scope, { environment: { COLD: randomBytes(4).toString('hex') } });
+    const cold = await twins(account, scope, { environment: { COLD: randomBytes(4).toString('hex') } });
 
     const { accepted, failed } = await cold.countedRotation();
 
@@ -68,7 +68,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('whatever either login makes belongs to the base role, and both can alter it', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.administer(`CREATE SCHEMA ${app.sql.base} AUTHORIZATION ${app.sql.base}`);
     await app.rotate();
     expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
@@ -96,7 +96,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('row-level security by current_user shows both logins the same rows', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const { base } = app.sql;
     await app.administer(`
       CREATE SCHEMA ${base} AUTHORIZATION ${base};
@@ -118,7 +118,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('who logs in by SCRAM goes on doing so, whatever the server makes of new passwords', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.administer(`ALTER ROLE ${app.sql.admin} SET password_encryption = 'md5'`);
     // pg_hba.conf takes nothing but SCRAM here.
     for (const session of [app.twin, app.base.name]) {
@@ -130,7 +130,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test('a turn that finds nothing to mend alters the password only, and the log shows neither it nor its verifier', async () => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
-    const app = await twins(bench, scope, { attributes: `CONNECTION LIMIT 7 VALID UNTIL '2999-01-01'` });
+    const app = await twins(account, scope, { attributes: `CONNECTION LIMIT 7 VALID UNTIL '2999-01-01'` });
     await app.administer(`ALTER ROLE ${app.sql.base} SET search_path = '$user', "Odd, one", public`);
     const logged = await followLog(server);
     const rotate = async () => {

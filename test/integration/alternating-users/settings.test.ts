@@ -2,14 +2,14 @@ import { escapeIdentifier } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { followLog, roleScope, sharedServer } from '../../support/postgres.ts';
 import { linesOf } from '../../support/role-log.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { outermostVersions, type Twins, twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 interface Stored {
   readonly database: string | null;
@@ -57,7 +57,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     await using scope = roleScope(server);
     const database = await scope.createDatabase(`it's "one" = two`);
     for (const [index, path] of ODD_PATHS.entries()) {
-      const app = await twins(bench, scope, { name: scope.name(`odd${index}`), adminName: `admin${index}` });
+      const app = await twins(account, scope, { name: scope.name(`odd${index}`), adminName: `admin${index}` });
       const where = ['', ` IN DATABASE ${escapeIdentifier(database)}`];
       const settings = [['search_path', path], ...ODD_VALUES].map(([name, value]) => `SET ${name} TO ${value}`);
       await app.administer(
@@ -77,7 +77,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test('the session of either login has the same settings', async () => {
     await using scope = roleScope(await sharedServer(version));
     const database = await scope.createDatabase();
-    const app = await twins(bench, scope, { database });
+    const app = await twins(account, scope, { database });
     await app.administer(`
       ALTER ROLE ${app.sql.base} SET search_path = '$user', "Odd, one";
       ALTER ROLE ${app.sql.base} SET work_mem = '7MB';
@@ -96,7 +96,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('a search_path that was stored as it was written, unquoted, means the same for the twin', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const { base } = app.sql;
     await app.administer(`
       CREATE SCHEMA ${base} AUTHORIZATION ${base};
@@ -113,7 +113,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('settings changed or removed on the base role later are reconciled, and so are those of the twin alone', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const { base, twin } = app.sql;
     await app.administer(`
       ALTER ROLE ${base} SET work_mem = '7MB';
@@ -138,7 +138,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test('CONNECTION LIMIT, VALID UNTIL and REPLICATION are copied, and reconciled when they change or go', async () => {
     await using scope = roleScope(await sharedServer(version));
     const attributes = `CONNECTION LIMIT 3 VALID UNTIL '2999-12-31 23:59:59.5+02' REPLICATION`;
-    const app = await twins(bench, scope, { attributes });
+    const app = await twins(account, scope, { attributes });
     const limits = async () =>
       await app.server.query(
         `SELECT rolconnlimit AS limit, rolvaliduntil AS until, rolreplication AS replication
@@ -162,7 +162,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('a base role that acts as yet another role has a twin that does so too', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const owner = scope.name('owner');
     scope.adopt(owner);
     await app.administer(`

@@ -3,23 +3,23 @@ import { DeleteSecretCommand, RestoreSecretCommand } from '@aws-sdk/client-secre
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostsEnvironment } from '../../support/hosts.ts';
 import { canLogin, countLogins, roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const rdsCalls = () =>
-  ['DescribeDBInstances', 'DescribeDBClusters'].map((name) => bench.lab.resources.calls(`rds:${name}`));
-const rdsEnvironment = () => ({ AWS_ENDPOINT_URL_RDS: bench.lab.endpoint });
+  ['DescribeDBInstances', 'DescribeDBClusters'].map((name) => account.lab.resources.calls(`rds:${name}`));
+const rdsEnvironment = () => ({ AWS_ENDPOINT_URL_RDS: account.lab.endpoint });
 
 describe('a superuser secret that is of no use is told apart, and nothing changes', () => {
   test('none named', async () => {
     await using scope = roleScope(await sharedServer());
-    const app = await twins(bench, scope, { members: { masterarn: undefined } });
+    const app = await twins(account, scope, { members: { masterarn: undefined } });
     const failure = await app.refused('SUPERUSER_SECRET_MISSING');
     expect(failure).toMatchObject({ step: 'createSecret', key: 'masterarn' });
     // Without a value nothing stands in the way of the correction.
@@ -36,7 +36,7 @@ describe('a superuser secret that is of no use is told apart, and nothing change
     ],
   ])('%s', async (_, code, masterarn) => {
     await using scope = roleScope(await sharedServer());
-    const app = await twins(bench, scope, { members: { masterarn } });
+    const app = await twins(account, scope, { members: { masterarn } });
     expect((await app.refused(code)).error_message).not.toContain(app.base.password);
   });
 
@@ -49,7 +49,7 @@ describe('a superuser secret that is of no use is told apart, and nothing change
     ],
   ])('a value that is %s', async (_, text) => {
     await using scope = roleScope(await sharedServer());
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.superuserSecret.putText(text);
     const failure = await app.refused('SECRET_MALFORMED');
     expect(failure).toMatchObject({
@@ -62,20 +62,20 @@ describe('a superuser secret that is of no use is told apart, and nothing change
 
   test('one that is marked for deletion, which the remedy names', async () => {
     await using scope = roleScope(await sharedServer());
-    const app = await twins(bench, scope);
-    await bench.client.send(new DeleteSecretCommand({ SecretId: app.superuserSecret.arn }));
+    const app = await twins(account, scope);
+    await account.client.send(new DeleteSecretCommand({ SecretId: app.superuserSecret.arn }));
     expect(await app.refused('SECRET_IN_WRONG_STATE')).toMatchObject({
       step: 'setSecret',
       credential: 'superuser',
       remedy: expect.stringContaining(`--secret-id ${app.superuserSecret.arn}`),
     });
-    await bench.client.send(new RestoreSecretCommand({ SecretId: app.superuserSecret.arn }));
+    await account.client.send(new RestoreSecretCommand({ SecretId: app.superuserSecret.arn }));
   });
 
   test("another server's", async () => {
     const server = await sharedServer();
     await using scope = roleScope(server);
-    const app = await twins(bench, scope, { environment: rdsEnvironment() });
+    const app = await twins(account, scope, { environment: rdsEnvironment() });
     const logins = await countLogins(server);
 
     for (const members of [{ host: 'localhost' }, { port: server.port === 1024 ? 1025 : 1024 }]) {
@@ -88,7 +88,7 @@ describe('a superuser secret that is of no use is told apart, and nothing change
 
   test('a wrong password', async () => {
     await using scope = roleScope(await sharedServer());
-    const app = await twins(bench, scope, { superuserMembers: { password: randomBytes(12).toString('hex') } });
+    const app = await twins(account, scope, { superuserMembers: { password: randomBytes(12).toString('hex') } });
     expect(await app.refused('PASSWORD_NOT_ACCEPTED')).toMatchObject({
       step: 'setSecret',
       credential: 'superuser',
@@ -98,7 +98,7 @@ describe('a superuser secret that is of no use is told apart, and nothing change
 
   test('a host and a server without either of the tags that RDS puts on its own', async () => {
     await using scope = roleScope(await sharedServer());
-    const app = await twins(bench, scope, { environment: rdsEnvironment() });
+    const app = await twins(account, scope, { environment: rdsEnvironment() });
     await app.superuserSecret.putText(JSON.stringify({ username: app.admin.name, password: app.admin.password }));
     expect(await app.refused('SUPERUSER_SECRET_UNUSABLE')).toMatchObject({ step: 'setSecret', key: 'masterarn' });
   });
@@ -116,9 +116,9 @@ describe('a superuser secret that RDS manages', () => {
       // A secret that RDS manages has no "ssl" key, and the tests' plain servers have no TLS.
       TLS_FALLBACK: 'allow',
     };
-    const app = await twins(bench, scope, { environment, members: { host } });
+    const app = await twins(account, scope, { environment, members: { host } });
     await app.superuserSecret.putText(JSON.stringify({ username: app.admin.name, password: app.admin.password }));
-    bench.lab.actAsService(app.superuserSecret.arn, { owningService: 'rds', tags: { [tag]: value } });
+    account.lab.actAsService(app.superuserSecret.arn, { owningService: 'rds', tags: { [tag]: value } });
     return app;
   }
 
@@ -131,8 +131,8 @@ describe('a superuser secret that RDS manages', () => {
     const id = `orders-${randomUUID()}`;
     const host = `${id}.c1a2b3.us-east-1.rds.amazonaws.com`;
     const { port } = server;
-    if (kind === 'cluster') bench.lab.resources.databaseClusters.push({ id, host, port });
-    else bench.lab.resources.databases.push({ id, host, port });
+    if (kind === 'cluster') account.lab.resources.databaseClusters.push({ id, host, port });
+    else account.lab.resources.databases.push({ id, host, port });
     const app = await managed(scope, tag, `${INSTANCE}:${type}:${id}`, host);
     const before = rdsCalls();
 
@@ -152,14 +152,14 @@ describe('a superuser secret that RDS manages', () => {
     const app = await managed(scope, 'aws:rds:primarydbinstancearn', `${INSTANCE}:db:${id}`, host);
 
     await app.refused('SUPERUSER_SECRET_UNUSABLE');
-    bench.lab.resources.databases.push({ id, host: `other.${host}`, port: server.port });
+    account.lab.resources.databases.push({ id, host: `other.${host}`, port: server.port });
     await app.refused('SUPERUSER_ON_OTHER_SERVER');
   });
 
   test('is told to be unusable, with the permission that is missing, where the function may not ask RDS', async () => {
     await using scope = roleScope(await sharedServer());
     const app = await managed(scope, 'aws:rds:primarydbinstancearn', `${INSTANCE}:db:x`, 'x.rds.amazonaws.com');
-    const allow = bench.lab.resources.refuse('rds:DescribeDBInstances');
+    const allow = account.lab.resources.refuse('rds:DescribeDBInstances');
     try {
       expect((await app.refused('SUPERUSER_SECRET_UNUSABLE')).remedy).toContain('rds:DescribeDBInstances');
     } finally {
@@ -179,13 +179,13 @@ describe('a claim to be a replica', () => {
 
   beforeAll(async () => {
     const { port } = await sharedServer();
-    bench.lab.resources.databases.push(
+    account.lab.resources.databases.push(
       { id: 'orders', host: primary, port },
       { id: 'orders-replica', host: replica, port, replicaOf: 'orders' },
       { id: 'shop-2', host: member, port, clusterId: 'shop' },
       { id: 'strange', host: stranger, port, replicaOf: 'something-else' },
     );
-    bench.lab.resources.databaseClusters.push({ id: 'shop', host: cluster, readerHost: reader, port });
+    account.lab.resources.databaseClusters.push({ id: 'shop', host: cluster, readerHost: reader, port });
   });
 
   // One server stands for both: to the function they differ by name, and the passwords reach "the other" at once.
@@ -201,7 +201,7 @@ describe('a claim to be a replica', () => {
     ['a read replica in capitals', replica.toUpperCase(), primary],
   ])('is believed for %s', async (_, host, of) => {
     await using scope = roleScope(await sharedServer());
-    const app = await twins(bench, scope, {
+    const app = await twins(account, scope, {
       environment: { ...environment(), ...hostsEnvironment({ [of]: '127.0.0.1', [host]: '127.0.0.1' }) },
       members: { host },
       superuserMembers: { host: of },
@@ -220,7 +220,7 @@ describe('a claim to be a replica', () => {
   ])('is not believed for %s', async (_, host, of) => {
     const server = await sharedServer();
     await using scope = roleScope(server);
-    const app = await twins(bench, scope, {
+    const app = await twins(account, scope, {
       environment: environment(),
       members: { host },
       superuserMembers: { host: of },
@@ -234,9 +234,9 @@ describe('a claim to be a replica', () => {
 test('a rotation whose superuser secret names the same server asks RDS nothing', async () => {
   const server = await sharedServer();
   await using scope = roleScope(server);
-  const app = await twins(bench, scope, { environment: rdsEnvironment() });
+  const app = await twins(account, scope, { environment: rdsEnvironment() });
   const alone = await scope.createAppRole({ name: scope.name('alone') });
-  const single = await bench.secretFor(server, alone, { strategy: 'single-user', environment: rdsEnvironment() });
+  const single = await account.secretFor(server, alone, { strategy: 'single-user', environment: rdsEnvironment() });
   const before = rdsCalls();
 
   await app.rotate();

@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SilentServer } from '../../support/network.ts';
 import { canLogin, countLogins, roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { createLogin, failureOf, outermostVersions, rolesNamed, sqlOf, twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const newPassword = () => randomBytes(18).toString('base64url');
 
@@ -17,7 +17,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test("an unrelated role of the twin's name keeps its password, and the remedy links it if it is the twin", async () => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const password = newPassword();
     await createLogin(scope, app.twin, password);
 
@@ -32,7 +32,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test.runIf(version < 16)("a user can't link somebody else's role to itself to have its password set", async () => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const password = newPassword();
     await createLogin(scope, app.twin, password);
     await app.query(`GRANT ${app.sql.base} TO ${app.sql.twin}`); // as the application user itself
@@ -47,7 +47,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test("a superuser of the twin's name is never the twin, member or not", async () => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const password = newPassword();
     await createLogin(scope, app.twin, password, `SUPERUSER IN ROLE ${app.sql.base}`);
 
@@ -63,7 +63,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     const namesake = scope.name('svc');
     await createLogin(scope, namesake, password);
     const before = await rolesNamed(server, [namesake]);
-    const app = await twins(bench, scope, { name: `${namesake}_clone` });
+    const app = await twins(account, scope, { name: `${namesake}_clone` });
 
     for (const session of [`${namesake}_clone_clone`, `${namesake}_clone`, `${namesake}_clone_clone`]) {
       await app.rotate();
@@ -76,7 +76,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('a superuser is refused as the application user before a version is stored', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope, { attributes: 'SUPERUSER' });
+    const app = await twins(account, scope, { attributes: 'SUPERUSER' });
 
     expect(await app.refused('APPLICATION_USER_IS_SUPERUSER')).toMatchObject({ step: 'createSecret' });
 
@@ -85,7 +85,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test("a base role that became a superuser while its twin's login was current is refused", async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.rotate();
     await app.administer(`ALTER ROLE ${app.sql.base} SUPERUSER`);
 
@@ -97,7 +97,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test("a superuser secret for the application's own user or its twin is refused", async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const administrator = JSON.parse(await app.superuserSecret.text());
 
     await app.superuserSecret.put({ username: app.base.name, password: app.base.password });
@@ -113,7 +113,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
     await using elsewhere = await SilentServer.start();
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const victim = scope.name('victim');
     const password = newPassword();
     await createLogin(scope, victim, password);
@@ -146,7 +146,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     const namesake = scope.name('svc');
     const password = newPassword();
     await createLogin(scope, namesake, password);
-    const app = await twins(bench, scope, { name: `${namesake}_clone` });
+    const app = await twins(account, scope, { name: `${namesake}_clone` });
     const token = await app.secret.begin();
     await app.secret.put({ username: namesake, password: newPassword() }, ['AWSPENDING'], token);
 
@@ -158,7 +158,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test("who doesn't know the current password can't have the superuser do anything", async () => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.secret.put({ password: newPassword() });
     const logins = await countLogins(server);
 
@@ -189,10 +189,10 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     const tricked = Object.fromEntries(
       Object.entries(members).map(([key, value]) => [key, key === 'dbname' ? `${value} ${here}` : value]),
     );
-    const app = await twins(bench, scope, { members: tricked });
+    const app = await twins(account, scope, { members: tricked });
     expect(failureOf(await app.secret.rotate())).toMatchObject({ error_code: code });
 
-    const other = await twins(bench, scope, {
+    const other = await twins(account, scope, {
       name: scope.name('other'),
       adminName: 'other_admin',
       superuserMembers: tricked,

@@ -2,14 +2,14 @@ import { escapeIdentifier, escapeLiteral } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { roleScope, sharedServer, startTestServer } from '../../support/postgres.ts';
 import type { RoleScope } from '../../support/role-scope.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { outermostVersions, type Twins, twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 interface Case {
   /** Whether the user may act as the third role. */
@@ -36,7 +36,7 @@ const NAMED: [title: string, each: Case][] = CASES.map((each) => [
 /** A user whose database is made for it, and a third role. */
 async function arrange(scope: RoleScope, { member, setRole, own }: Case) {
   const database = await scope.createDatabase();
-  const app = await twins(bench, scope, { database, environment: { ALTERNATING_SET_ROLE: `${setRole}` } });
+  const app = await twins(account, scope, { database, environment: { ALTERNATING_SET_ROLE: `${setRole}` } });
   const third = scope.name('third');
   scope.adopt(third);
   await app.administer(`CREATE ROLE ${escapeIdentifier(third)}`);

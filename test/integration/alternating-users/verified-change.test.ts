@@ -4,14 +4,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { canLogin, countLogins, followLog, roleScope, sharedServer, startTestServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { failureOf, outermostVersions, rolesNamed, sqlOf, type Twins, twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const asTwin = (app: Twins) => ({ session: app.twin, current: app.base.name });
 /** To who comes without TLS, a server does not say whether TLS would help. */
@@ -61,7 +61,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test("a twin's login that pg_hba.conf refuses ends setSecret, AWSCURRENT stands, and the same attempt goes on once it is let in", async () => {
     await using server = await startTestServer({ version });
     await using scope = roleScope(server);
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const before = await app.login();
     const takeBack = await admit(server, [`host all "${app.twin}" all reject`]);
 
@@ -80,7 +80,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('setSecret waits for whoever is at work on the role', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     for (let turn = 1; turn <= 2; turn++) {
       const token = await app.secret.begin();
       await app.secret.step('createSecret', token);
@@ -106,7 +106,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   ])("a late setSecret of a rotation that was given up changes nothing beside a newer one's, %s", async (_, where) => {
     await using scope = roleScope(await sharedServer(version));
     const dbname = where === 'other' ? await scope.createDatabase('other') : where;
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     for (const session of [app.twin, app.base.name]) {
       const late = await app.secret.begin();
       await app.secret.step('createSecret', late);
@@ -137,7 +137,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('a late setSecret whose rotation is finished meanwhile changes nothing', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const token = await app.secret.begin();
     await app.secret.step('createSecret', token);
     await app.superuserSecret.put({ dbname: 'postgres' });
@@ -156,7 +156,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test("a twin whose connections are all the application's is rotated by its password alone", async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope, { attributes: 'CONNECTION LIMIT 1' });
+    const app = await twins(account, scope, { attributes: 'CONNECTION LIMIT 1' });
     await app.rotate();
     await app.rotate();
     const client = await app.server.connect(await app.login({ label: 'AWSPREVIOUS' }));
@@ -168,10 +168,10 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     expect(await app.identity()).toEqual(asTwin(app));
   });
 
-  test("the same as AWS has it (ALTERNATING_SET_ROLE=false)", async () => {
+  test('the same as AWS has it (ALTERNATING_SET_ROLE=false)', async () => {
     await using scope = roleScope(await sharedServer(version));
     const database = await scope.createDatabase();
-    const app = await twins(bench, scope, {
+    const app = await twins(account, scope, {
       ...{ database, attributes: 'CONNECTION LIMIT 1', environment: { ALTERNATING_SET_ROLE: 'false' } },
     });
     await app.rotate();
@@ -195,7 +195,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     ['a wrong password', { password: 'not the password' }, 'PASSWORD_NOT_ACCEPTED'],
   ])('AWSCURRENT with %s ends createSecret without a value, and corrected it is what the same attempt uses', async (_, members, code) => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const good = JSON.parse(await app.secret.text());
     await app.secret.put(members);
 
@@ -216,7 +216,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     ['TLS where the server has none', { ssl: true }, 'TLS_NOT_SUPPORTED'],
   ])('a superuser secret with %s changes nothing, and corrected it is what the same attempt uses', async (_, members, code) => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const good = JSON.parse(await app.superuserSecret.text());
     await app.superuserSecret.put(members);
     const before = await app.roles();
@@ -245,7 +245,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
       const server = await sharedServer(version);
       await using scope = roleScope(server);
       const database = await scope.createDatabase();
-      const app = await twins(bench, scope, {
+      const app = await twins(account, scope, {
         ...{ admin: 'creator', environment: { PASSWORD_HASHING: 'server' } },
         superuserMembers: { dbname: database },
       });
@@ -271,7 +271,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
   test('what an administrator lacks is refused before the change, and granted is what the same attempt goes on with', async () => {
     await using scope = roleScope(await sharedServer(version));
-    const app = await twins(bench, scope, { admin: 'admin-option' });
+    const app = await twins(account, scope, { admin: 'admin-option' });
     await app.administer(`ALTER ROLE ${app.sql.admin} NOCREATEROLE`);
     const before = await app.roles();
 

@@ -6,7 +6,7 @@ import { arrange } from '../../support/arrangement.ts';
 import { labLogin, logInByHand, poolOfOneQuery } from '../../support/login-clients.ts';
 import { type LoadResult, LoginLoad } from '../../support/login-load.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
 import { twins } from '../../support/twins.ts';
 
@@ -16,15 +16,15 @@ const RATE = 20;
 /** How far apart the steps of a slow rotation are, in seconds. */
 const APART = 3;
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 /** Two applications at once: one with a pool, one whose clients connect each for themselves. */
 async function whileLoggingIn(secret: TestSecret, rotate: (loads: readonly LoginLoad[]) => Promise<void>) {
-  const logins = [labLogin(bench.lab, secret.arn), labLogin(bench.lab, secret.arn)] as const;
+  const logins = [labLogin(account.lab, secret.arn), labLogin(account.lab, secret.arn)] as const;
   const pool = poolOfOneQuery(logins[0]);
   const calls = callsFor(secret);
   const onPool = new LoginLoad(async () => void (await pool.query('SELECT 1')), RATE);
@@ -49,7 +49,7 @@ function countPendingUsed(login: SecretLogin): () => number {
 /** How often applications read this secret. */
 function callsFor(secret: TestSecret): () => number {
   const count = () =>
-    bench.lab.requests
+    account.lab.requests
       .all()
       .filter(({ secretId, userAgent }) => secretId === secret.arn && !userAgent?.includes('exec-env/AWS_Lambda'))
       .filter(({ operation }) => operation === 'GetSecretValue').length;
@@ -85,13 +85,13 @@ function expectNoneRefused(results: readonly LoadResult[], what: string): void {
 
 describe('single user', () => {
   test(`no application sees a refused login in ${ROTATIONS} rotations back to back`, async () => {
-    await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
+    await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' });
     const { results } = await whileLoggingIn(here.secret, (loads) => rotateInTurn(here.secret, loads));
     expectNoneRefused(results, 'Single user, back to back');
   }, 120_000);
 
   test('nor while the steps of a rotation are 3 s apart, with a handful of calls to Secrets Manager', async () => {
-    await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
+    await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' });
     const { results, pendingUsed, calls } = await whileLoggingIn(here.secret, (loads) =>
       rotateSlowly(here.secret, loads),
     );
@@ -105,14 +105,14 @@ describe('single user', () => {
 describe('alternating users', () => {
   test(`no application sees a refused login in ${ROTATIONS} rotations back to back`, async () => {
     await using scope = roleScope(await sharedServer());
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const { results } = await whileLoggingIn(app.secret, (loads) => rotateInTurn(app.secret, loads));
     expectNoneRefused(results, 'Alternating users, back to back');
   }, 120_000);
 
   test('nor while the steps of a rotation are 3 s apart', async () => {
     await using scope = roleScope(await sharedServer());
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     const { results } = await whileLoggingIn(app.secret, async (loads) => {
       await app.rotate();
       await rotateSlowly(app.secret, loads);
@@ -122,8 +122,8 @@ describe('alternating users', () => {
 });
 
 test('sessions that are open live through rotations, and new ones beside them log in with the new password', async () => {
-  await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
-  const login = labLogin(bench.lab, here.secret.arn);
+  await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' });
+  const login = labLogin(account.lab, here.secret.arn);
   const pool = poolOfOneQuery(login);
   const session = await pool.connect();
   const pid = async () => (await session.query('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;

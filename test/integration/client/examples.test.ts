@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { ApplicationProcess, installBeside, installClient } from '../../support/installed-client.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
 import { toolIsHere } from '../../support/tools.ts';
 import { twins } from '../../support/twins.ts';
@@ -57,10 +57,10 @@ for await (const line of createInterface({ input: process.stdin })) {
 await close();
 `;
 
-let bench: RotationBench;
+let account: TestAccount;
 let folder: string;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
   folder = await mkdtemp(join(tmpdir(), 'examples-'));
   await cp(EXAMPLES, folder, { recursive: true });
   await writeFile(join(folder, 'driver.js'), DRIVER);
@@ -70,7 +70,7 @@ beforeAll(async () => {
   await installClient(folder);
 }, 300_000);
 afterAll(async () => {
-  await bench[Symbol.asyncDispose]();
+  await account[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -96,7 +96,7 @@ const SDK = '@aws-sdk/client-secrets-manager@3.1164.0';
 
 /** Two rotations, the first of them watched in its middle; each time more statements at once than there are sessions. */
 async function ridesThrough(example: string, secret: TestSecret, user: string): Promise<void> {
-  const lab = { AWS_ENDPOINT_URL_SECRETS_MANAGER: bench.lab.endpoint, AWS_DEFAULT_REGION: 'us-east-1' };
+  const lab = { AWS_ENDPOINT_URL_SECRETS_MANAGER: account.lab.endpoint, AWS_DEFAULT_REGION: 'us-east-1' };
   const [command, driver] = example.endsWith('.py') ? ['python3', 'driver.py'] : [process.execPath, 'driver.js'];
   await using application = new ApplicationProcess(command, [driver, example], folder, {
     ...lab,
@@ -130,13 +130,13 @@ describe.each([
   ...(psycopgIsHere ? ['psycopg3.py'] : []),
 ])('examples/applications/%s rides through rotations of', (example) => {
   test('a single user', async () => {
-    await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
+    await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' });
     await ridesThrough(example, here.secret, here.role.name);
   });
 
   test('alternating users', async () => {
     await using scope = roleScope(await sharedServer());
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await ridesThrough(example, app.secret, app.base.name);
   });
 });

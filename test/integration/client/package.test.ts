@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { ApplicationProcess, installBeside, installClient, PACKAGE } from '../../support/installed-client.ts';
 import { sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
 const run = promisify(execFile);
 const TSC = createRequire(import.meta.url)
@@ -17,18 +17,18 @@ const TSC = createRequire(import.meta.url)
 /** What an application has beside it. */
 const PEERS = ['pg', '@aws-sdk/client-secrets-manager', '@types/pg', '@types/node', 'undici-types'];
 
-let bench: RotationBench;
+let account: TestAccount;
 /** An application's folder, with the packed package installed in it. */
 let folder: string;
 let installed: string;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
   folder = await mkdtemp(join(tmpdir(), 'application-'));
   installed = await installClient(folder);
   await installBeside(folder, PEERS);
 }, 120_000);
 afterAll(async () => {
-  await bench[Symbol.asyncDispose]();
+  await account[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -85,8 +85,8 @@ describe('installed from its tarball', () => {
   test('it rides through a rotation on every Node that is here, and nothing of it keeps a process alive', async () => {
     await writeFile(join(folder, 'application.js'), APPLICATION);
     for (const node of await nodes()) {
-      await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
-      const environment = { SECRET_ID: here.secret.arn, AWS_ENDPOINT_URL_SECRETS_MANAGER: bench.lab.endpoint };
+      await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' });
+      const environment = { SECRET_ID: here.secret.arn, AWS_ENDPOINT_URL_SECRETS_MANAGER: account.lab.endpoint };
       await using application = new ApplicationProcess(node, ['application.js'], folder, environment);
       expect(await application.ask('')).toBe(`${here.role.name} AWSCURRENT`);
       const token = await here.secret.begin();
@@ -101,10 +101,10 @@ describe('installed from its tarball', () => {
   });
 
   test('it knows whom to trust on every Node that is here', async () => {
-    const secret = await bench.store({ strategy: 'single-user' }, JSON.stringify(TLS_SECRET));
+    const secret = await account.store({ strategy: 'single-user' }, JSON.stringify(TLS_SECRET));
     await writeFile(join(folder, 'trust.js'), TRUST);
     for (const node of await nodes()) {
-      const environment = { SECRET_ID: secret.arn, AWS_ENDPOINT_URL_SECRETS_MANAGER: bench.lab.endpoint };
+      const environment = { SECRET_ID: secret.arn, AWS_ENDPOINT_URL_SECRETS_MANAGER: account.lab.endpoint };
       await using application = new ApplicationProcess(node, ['trust.js'], folder, environment);
       expect(JSON.parse(await application.ask(''))).toMatchObject({ rejectUnauthorized: true, minVersion: 'TLSv1.2' });
       expect(await application.end()).toBe(0);
@@ -112,13 +112,13 @@ describe('installed from its tarball', () => {
   });
 
   test('it works in a Lambda function with one pool a module, whose instance is frozen while the secret is rotated', async () => {
-    await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
+    await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' });
     const bundle = join(folder, 'lambda.mjs');
     await writeFile(bundle, LAMBDA);
-    const environment = { SECRET_ID: here.secret.arn, AWS_ENDPOINT_URL_SECRETS_MANAGER: bench.lab.endpoint };
-    const arn = bench.lab.functions.register({ name: 'shop', bundle, environment });
+    const environment = { SECRET_ID: here.secret.arn, AWS_ENDPOINT_URL_SECRETS_MANAGER: account.lab.endpoint };
+    const arn = account.lab.functions.register({ name: 'shop', bundle, environment });
     const invoke = async () => {
-      const result = await bench.lab.functions.invoke(arn, {});
+      const result = await account.lab.functions.invoke(arn, {});
       if (!result.ok) throw new Error(result.errorMessage);
       return result.payload as { name: string; stage: string; instance: number };
     };

@@ -7,20 +7,20 @@ import { type Arrangement, arrange } from '../../support/arrangement.ts';
 import { labLogin } from '../../support/login-clients.ts';
 import { closedPort, SilentServer } from '../../support/network.ts';
 import { sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterEach(() => bench.lab.faults.clear());
-afterAll(() => bench[Symbol.asyncDispose]());
+afterEach(() => account.lab.faults.clear());
+afterAll(() => account[Symbol.asyncDispose]());
 
 /** A role with its secret, and a pool that is ended with them. */
 async function pooled(options: RotatingPoolOptions & { readonly timeoutMillis?: number } = {}) {
   const { timeoutMillis, ...poolOptions } = options;
-  const here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
-  const login = labLogin(bench.lab, here.secret.arn, timeoutMillis === undefined ? {} : { timeoutMillis });
+  const here = await arrange(account, await sharedServer(), { strategy: 'single-user' });
+  const login = labLogin(account.lab, here.secret.arn, timeoutMillis === undefined ? {} : { timeoutMillis });
   const pool = rotatingPool(login, poolOptions);
   return {
     here,
@@ -39,7 +39,7 @@ async function changeByHand({ server, role }: Arrangement): Promise<void> {
 }
 
 const calls = (secretArn: string) =>
-  bench.lab.requests
+  account.lab.requests
     .all()
     .filter(({ secretId, userAgent }) => secretId === secretArn && !userAgent?.includes('exec-env/AWS_Lambda'))
     .filter(({ operation }) => operation === 'GetSecretValue')
@@ -90,7 +90,7 @@ test('sessions in use and idle are kept, and free ones need no Secrets Manager',
   const pid = async () => (await pool.query('SELECT pg_backend_pid() AS pid')).rows[0].pid;
   const before = await pid();
   await here.secret.rotate();
-  bench.lab.faults.fail({ secret: here.secret.arn, times: 100 });
+  account.lab.faults.fail({ secret: here.secret.arn, times: 100 });
   expect(await pid()).toBe(before);
 });
 
@@ -127,7 +127,7 @@ test('no password is in an error, in what inspect() shows, or in JSON', async ()
   const error = await rotatingPool(login, { connectionTimeoutMillis: 500 })
     .connect()
     .catch((reason: unknown) => reason);
-  bench.leaks.verify({ shown: shown.join('\n'), asJson, spread, error: inspect(error, { depth: 12 }) });
+  account.leaks.verify({ shown: shown.join('\n'), asJson, spread, error: inspect(error, { depth: 12 }) });
   const { password, username } = await login.current();
   expect(password).toBe(await here.secret.password());
   expect(username).toBe(here.role.name);
@@ -143,8 +143,8 @@ test('a refused connection, a silent host and an unknown host are told as pg tel
     { members: { dbname: 'no_such_database' }, error: { code: '3D000' } },
   ];
   for (const { members, error } of problems) {
-    await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' }, { members });
-    const pool = rotatingPool(labLogin(bench.lab, here.secret.arn), { connectionTimeoutMillis: 1_000 });
+    await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' }, { members });
+    const pool = rotatingPool(labLogin(account.lab, here.secret.arn), { connectionTimeoutMillis: 1_000 });
     await expect(pool.query('SELECT 1')).rejects.toMatchObject(error);
     expect(calls(here.secret.arn)).toEqual(['AWSCURRENT']);
     await pool.end();
@@ -155,7 +155,7 @@ test('every wait ends by connectionTimeoutMillis: for Secrets Manager, for a fre
   await using own = await pooled({ max: 1, connectionTimeoutMillis: 700 });
   const { pool, here } = own;
   const from = performance.now();
-  const slow = bench.lab.faults.delay({ ms: 5_000, secret: here.secret.arn, times: 10 });
+  const slow = account.lab.faults.delay({ ms: 5_000, secret: here.secret.arn, times: 10 });
   await expect(pool.query('SELECT 1')).rejects.toMatchObject({ code: 'LOGIN_TIMEOUT' });
   slow.remove();
   await waitFor('the first reading', async () => (await pool.query('SELECT 1').catch(() => undefined))?.rowCount);
@@ -178,7 +178,7 @@ test('while Secrets Manager does not answer, a refused login is tried again as s
   await pool.query('SELECT 1');
   const session = await pool.connect();
   expect(await here.secret.rotate()).toMatchObject({ outcome: 'succeeded' });
-  bench.lab.faults.throttle({
+  account.lab.faults.throttle({
     secret: here.secret.arn,
     times: 2,
     when: ({ userAgent }) => !userAgent?.includes('exec-env/AWS_Lambda'),

@@ -7,15 +7,15 @@ import { LoginLoad } from '../../support/login-load.ts';
 import { MovingEndpoint } from '../../support/moving-endpoint.ts';
 import { canLogin, roleScope } from '../../support/postgres.ts';
 import type { RoleScope } from '../../support/role-scope.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
 import { twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 let primary: PostgresServer;
 let replica: PostgresServer;
@@ -37,8 +37,8 @@ const STRATEGIES = ['single-user', 'alternating-users'] as const;
 async function secretAtEndpoint(scope: RoleScope, strategy: (typeof STRATEGIES)[number]): Promise<TestSecret> {
   const members = { host: endpoint.host, port: endpoint.port };
   if (strategy === 'alternating-users')
-    return (await twins(bench, scope, { members, superuserMembers: members })).secret;
-  return await bench.secretFor(endpoint, await scope.createAppRole(), { strategy });
+    return (await twins(account, scope, { members, superuserMembers: members })).secret;
+  return await account.secretFor(endpoint, await scope.createAppRole(), { strategy });
 }
 
 async function accepts(server: PostgresServer, secret: TestSecret, label: string): Promise<true | undefined> {
@@ -48,8 +48,8 @@ async function accepts(server: PostgresServer, secret: TestSecret, label: string
 
 /** Applications that start now, and so know nothing but AWSCURRENT. */
 function startApplications(secret: TestSecret) {
-  const pool = poolOfOneQuery(labLogin(bench.lab, secret.arn));
-  const login = labLogin(bench.lab, secret.arn);
+  const pool = poolOfOneQuery(labLogin(account.lab, secret.arn));
+  const login = labLogin(account.lab, secret.arn);
   const loads = [
     new LoginLoad(async () => void (await pool.query('SELECT 1')), 20),
     new LoginLoad(() => logInByHand(login), 20),
@@ -107,7 +107,7 @@ describe.each(STRATEGIES)('%s', (strategy) => {
     endpoint.target = replica;
     await applications.more(10);
     // One that starts now knows AWSCURRENT only, which this server has never heard of.
-    const late = labLogin(bench.lab, secret.arn);
+    const late = labLogin(account.lab, secret.arn);
     await logInByHand(late);
     expect(late.latest?.stage).toBe('AWSPREVIOUS');
     // A single user's function finds the way back by itself; alternating users' takes AWSCURRENT to log in always.

@@ -5,15 +5,15 @@ import { secretLogin } from '../../../client/index.ts';
 import { arrange } from '../../support/arrangement.ts';
 import { labLogin, logInByHand } from '../../support/login-clients.ts';
 import { sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
 import { clientOf, freshName } from '../../support/secrets-lab-client.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterEach(() => bench.lab.faults.clear());
-afterAll(() => bench[Symbol.asyncDispose]());
+afterEach(() => account.lab.faults.clear());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const notFunctions = ({ userAgent }: { userAgent: string | undefined }) => !userAgent?.includes('exec-env/AWS_Lambda');
 
@@ -28,8 +28,8 @@ describe('what AWSCURRENT is read as', () => {
     ],
     ['bytes', new Uint8Array([1, 2, 3]), 'SECRET_MALFORMED'],
   ])('%s is an error that quotes nothing of it', async (_, value, code) => {
-    const secret = await bench.store({ strategy: 'single-user' }, value);
-    const error = await labLogin(bench.lab, secret.arn)
+    const secret = await account.store({ strategy: 'single-user' }, value);
+    const error = await labLogin(account.lab, secret.arn)
       .current()
       .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ name: 'LoginError', code, remedy: expect.any(String) });
@@ -42,9 +42,9 @@ describe('what AWSCURRENT is read as', () => {
     ['a key that may not be used', 'DecryptionFailure', 'SECRET_ACCESS_DENIED'],
     ['throttling', 'ThrottlingException', 'SECRET_UNREADABLE'],
   ])('%s is an error with a code, and the next one asks again', async (_, type, code) => {
-    await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
-    const login = labLogin(bench.lab, here.secret.arn);
-    const fault = bench.lab.faults.fail({ type, secret: here.secret.arn, times: 10 });
+    await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' });
+    const login = labLogin(account.lab, here.secret.arn);
+    const fault = account.lab.faults.fail({ type, secret: here.secret.arn, times: 10 });
     await expect(login.current()).rejects.toMatchObject({ code, reason: type });
     fault.remove();
     await logInByHand(login);
@@ -56,12 +56,12 @@ test.each([
   ['AWSPENDING is of no value that can be read', ['AWSPENDING'], 'DecryptionFailure', false],
   ['AWSPREVIOUS is not for it', ['AWSPREVIOUS'], 'AccessDeniedException', true],
 ])('an application for which %s does without', async (_, stages, type, succeeds) => {
-  await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
-  const login = labLogin(bench.lab, here.secret.arn, { timeoutMillis: 300 });
+  await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' });
+  const login = labLogin(account.lab, here.secret.arn, { timeoutMillis: 300 });
   await logInByHand(login);
   const token = await here.secret.begin();
   await here.secret.stepsUntil('setSecret', token);
-  bench.lab.faults.fail({
+  account.lab.faults.fail({
     type,
     secret: here.secret.arn,
     times: 100,
@@ -73,20 +73,20 @@ test.each([
   );
   if (succeeds) expect(outcome).toBe(true);
   else expect(outcome).toMatchObject({ code: '28P01' });
-  bench.lab.faults.clear();
+  account.lab.faults.clear();
   await here.secret.step('testSecret', token);
   await here.secret.step('finishSecret', token);
   // AWSCURRENT is enough from finishSecret on.
-  await logInByHand(labLogin(bench.lab, here.secret.arn));
+  await logInByHand(labLogin(account.lab, here.secret.arn));
 });
 
 test('a pending version of which a reader does not know yet is waited for', async () => {
-  await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
-  const login = labLogin(bench.lab, here.secret.arn);
+  await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' });
+  const login = labLogin(account.lab, here.secret.arn);
   await logInByHand(login);
   const token = await here.secret.begin();
   await here.secret.stepsUntil('setSecret', token);
-  const hidden = bench.lab.faults.fail({
+  const hidden = account.lab.faults.fail({
     type: 'ResourceNotFoundException',
     secret: here.secret.arn,
     times: 2,
@@ -98,11 +98,11 @@ test('a pending version of which a reader does not know yet is waited for', asyn
 });
 
 test('a login is one per secret and process: who asks again gets the same', async () => {
-  const client = clientOf(bench.lab);
+  const client = clientOf(account.lab);
   const login = secretLogin({ secretId: 'prod/shop', client });
   expect(secretLogin({ secretId: 'prod/shop', client })).toBe(login);
   expect(secretLogin({ secretId: 'prod/other', client })).not.toBe(login);
-  expect(secretLogin({ secretId: 'prod/shop', client: clientOf(bench.lab) })).not.toBe(login);
+  expect(secretLogin({ secretId: 'prod/shop', client: clientOf(account.lab) })).not.toBe(login);
   expect(secretLogin({ secretId: 'prod/shop' })).toBe(secretLogin({ secretId: 'prod/shop' }));
   for (const options of [{ secretId: '' }, { secretId: 'x', timeoutMillis: 0 }]) {
     expect(() => secretLogin(options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTIONS' }));
@@ -111,7 +111,7 @@ test('a login is one per secret and process: who asks again gets the same', asyn
 
 test("the region is the ARN's, or the one that is given", async () => {
   const arn = `arn:aws:secretsmanager:eu-central-1:123456789012:secret:${freshName()}-AbCdEf`;
-  process.env.AWS_ENDPOINT_URL_SECRETS_MANAGER = bench.lab.endpoint;
+  process.env.AWS_ENDPOINT_URL_SECRETS_MANAGER = account.lab.endpoint;
   process.env.AWS_ACCESS_KEY_ID = 'test';
   process.env.AWS_SECRET_ACCESS_KEY = 'test';
   try {
@@ -123,7 +123,7 @@ test("the region is the ARN's, or the one that is given", async () => {
     delete process.env.AWS_ACCESS_KEY_ID;
     delete process.env.AWS_SECRET_ACCESS_KEY;
   }
-  const regions = bench.lab.requests
+  const regions = account.lab.requests
     .all()
     .filter(({ secretId }) => secretId === arn)
     .map(({ region }) => region);
@@ -132,17 +132,17 @@ test("the region is the ARN's, or the one that is given", async () => {
 
 test('who can write the secret but not read it gets no password by pointing it at a server of his own', async () => {
   const server = await sharedServer();
-  await using here = await arrange(bench, server, { strategy: 'single-user' });
-  const login = labLogin(bench.lab, here.secret.arn, { timeoutMillis: 300 });
+  await using here = await arrange(account, server, { strategy: 'single-user' });
+  const login = labLogin(account.lab, here.secret.arn, { timeoutMillis: 300 });
   await logInByHand(login);
   await here.secret.rotate();
   // Another address of the same machine stands for the attacker's: it refuses what the attacker has put in.
   await here.secret.put({ host: 'localhost', password: 'put-in-by-an-attacker' });
-  const edited = labLogin(bench.lab, here.secret.arn, { timeoutMillis: 300 });
+  const edited = labLogin(account.lab, here.secret.arn, { timeoutMillis: 300 });
   const { host, versionId } = await edited.current();
   expect(host).toBe('localhost');
   expect(await edited.refused(versionId)).toBe(false);
-  const previous = await bench.client.send(
+  const previous = await account.client.send(
     new GetSecretValueCommand({ SecretId: here.secret.arn, VersionStage: 'AWSPREVIOUS' }),
   );
   expect(edited.latest?.versionId).not.toBe(previous.VersionId);

@@ -8,12 +8,13 @@ import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { type Arrangement, arrange } from '../../support/arrangement.ts';
 import { labLogin, logInByHand } from '../../support/login-clients.ts';
 import { sharedServer, startTestServer } from '../../support/postgres.ts';
-import { RotationBench, type SecretMembers } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
+import type { SecretMembers } from '../../support/test-secret.ts';
 
 /** What the server's certificate is for, besides its address. */
 const NAME = 'db.shop.internal';
 
-let bench: RotationBench;
+let account: TestAccount;
 let server: PostgresServer;
 let folder: string;
 let caFile: string;
@@ -23,11 +24,11 @@ beforeAll(async () => {
   caFile = join(folder, 'authority.pem');
   await writeFile(caFile, authority.certificate);
   await writeFile(join(folder, 'empty.pem'), 'no certificate');
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
   server = await startTestServer({ tls: (host) => authority.issue([NAME, host]) });
 });
 afterAll(async () => {
-  await bench[Symbol.asyncDispose]();
+  await account[Symbol.asyncDispose]();
   await server.close();
   await rm(folder, { recursive: true });
 });
@@ -35,11 +36,11 @@ afterAll(async () => {
 /** A role behind TLS, and the function that trusts the server's authority. */
 async function arranged(members: SecretMembers): Promise<Arrangement> {
   const choice = { strategy: 'single-user', environment: { DB_CA_FILE: caFile } } as const;
-  return await arrange(bench, server, choice, { members });
+  return await arrange(account, server, choice, { members });
 }
 
 async function tryLogin(here: Arrangement, options: { caFile?: string } = {}): Promise<unknown> {
-  const pool = rotatingPool(labLogin(bench.lab, here.secret.arn, options), { connectionTimeoutMillis: 10_000 });
+  const pool = rotatingPool(labLogin(account.lab, here.secret.arn, options), { connectionTimeoutMillis: 10_000 });
   try {
     return (await pool.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')).rows;
   } finally {
@@ -49,7 +50,7 @@ async function tryLogin(here: Arrangement, options: { caFile?: string } = {}): P
 
 test.each([true, undefined])('"ssl": %s is TLS, through rotations', async (ssl) => {
   await using here = await arranged({ ssl });
-  const login = labLogin(bench.lab, here.secret.arn, { caFile });
+  const login = labLogin(account.lab, here.secret.arn, { caFile });
   await logInByHand(login);
   expect(await here.secret.rotate()).toMatchObject({ outcome: 'succeeded' });
   await logInByHand(login);
@@ -65,7 +66,7 @@ test.each([
   const error = await tryLogin(here, trusts ? { caFile } : {}).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: expect.stringMatching(code) });
   expect(isRefusedPassword(error)).toBe(false);
-  const reads = bench.lab.requests.all().filter(({ secretId }) => secretId === here.secret.arn);
+  const reads = account.lab.requests.all().filter(({ secretId }) => secretId === here.secret.arn);
   expect(reads.map(({ versionStage }) => versionStage)).toEqual(['AWSCURRENT']);
 });
 
@@ -76,7 +77,7 @@ test('the name in the certificate is that of sslhostname, where the host has ano
 
 test('a server without TLS is sent nothing, unless the secret says "ssl": false', async () => {
   await using here = await arrange(
-    bench,
+    account,
     await sharedServer(),
     { strategy: 'single-user' },
     { members: { ssl: true } },
@@ -94,6 +95,6 @@ test.each([
   ['holds no certificate', 'empty.pem', undefined],
 ])('a CA file that %s is told by its own code', async (_, name, reason) => {
   await using here = await arranged({ ssl: true });
-  const login = labLogin(bench.lab, here.secret.arn, { caFile: join(folder, name) });
+  const login = labLogin(account.lab, here.secret.arn, { caFile: join(folder, name) });
   await expect(login.current()).rejects.toMatchObject({ code: 'CA_FILE_UNUSABLE', reason });
 });

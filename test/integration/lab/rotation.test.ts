@@ -27,20 +27,20 @@ const INCOMPLETE = {
 };
 
 let folder: string;
-let shared: Bench;
+let shared: Account;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lab-rotation-'));
-  shared = await startBench();
+  shared = await startAccount();
 });
 afterAll(async () => {
   await shared.close();
   await rm(folder, { recursive: true });
 });
 
-type Bench = Awaited<ReturnType<typeof startBench>>;
+type Account = Awaited<ReturnType<typeof startAccount>>;
 
 /** A lab, a client and secrets with functions that behave as told. */
-async function startBench(clock?: Clock) {
+async function startAccount(clock?: Clock) {
   const lab: SecretsLab = await startSecretsManager({ retries: 2, retryDelayMs: 50, ...(clock && { clock }) });
   const client: SecretsManagerClient = clientOf(lab);
   const events: LabEvent[] = [];
@@ -315,8 +315,8 @@ describe('a failed rotation', () => {
 
 describe('CancelRotateSecret', () => {
   it('stops before the next step, turns rotation off and leaves AWSPENDING, so that a new rotation is refused', async () => {
-    const bench = await shared.secret({ BEHAVIOUR_setSecret: 'wait' });
-    const { rotate, settled, steps, stages, cancel, reached, go, v1 } = bench;
+    const account = await shared.secret({ BEHAVIOUR_setSecret: 'wait' });
+    const { rotate, settled, steps, stages, cancel, reached, go, v1 } = account;
     const version = await rotate({ RotationRules: { AutomaticallyAfterDays: 1 } });
     await reached('setSecret');
     expect((await cancel()).VersionId).toBe(version);
@@ -324,7 +324,7 @@ describe('CancelRotateSecret', () => {
     await settled();
     expect(await steps()).toEqual(['createSecret', 'setSecret']);
     expect(await stages()).toEqual({ [v1]: ['AWSCURRENT'], [version]: ['AWSPENDING'] });
-    const described = await bench.describe();
+    const described = await account.describe();
     expect(described.RotationEnabled).toBe(false);
     expect(described.NextRotationDate).toBeUndefined();
     expect(await refusal(rotate())).toEqual(INCOMPLETE);
@@ -387,8 +387,8 @@ describe('RotateImmediately=false', () => {
 describe('a schedule', () => {
   it('rotates by itself when the window opens, once in each', async () => {
     // An hour passes in a quarter of a second: four hours are a second.
-    await using bench = await startBench(startClock({ timeScale: 14_400 }));
-    const { rotate, settled, describe: show, news } = await bench.secret();
+    await using account = await startAccount(startClock({ timeScale: 14_400 }));
+    const { rotate, settled, describe: show, news } = await account.secret();
     const first = await rotate({ RotationRules: { ScheduleExpression: 'rate(4 hours)' } });
     await settled();
     const FOUR_HOURS = 4 * 3_600_000;
@@ -406,24 +406,24 @@ describe('a schedule', () => {
 
   it('counts days from a value that was put by hand', async () => {
     // A day passes in a quarter of a second.
-    await using bench = await startBench(startClock({ timeScale: 4 * 86_400 }));
-    const { Name, rotate, settled, describe: show } = await bench.secret();
+    await using account = await startAccount(startClock({ timeScale: 4 * 86_400 }));
+    const { Name, rotate, settled, describe: show } = await account.secret();
     await rotate({ RotationRules: { AutomaticallyAfterDays: 500 } });
     await settled();
     const before = (await show()).NextRotationDate?.getTime() ?? 0;
-    const twoDaysOn = bench.lab.clock.now().getTime() + 2 * 86_400_000;
-    await eventually(() => (bench.lab.clock.now().getTime() > twoDaysOn ? true : undefined));
-    await bench.client.send(new PutSecretValueCommand({ SecretId: Name, SecretString: 'by hand' }));
+    const twoDaysOn = account.lab.clock.now().getTime() + 2 * 86_400_000;
+    await eventually(() => (account.lab.clock.now().getTime() > twoDaysOn ? true : undefined));
+    await account.client.send(new PutSecretValueCommand({ SecretId: Name, SecretString: 'by hand' }));
     expect((await show()).NextRotationDate?.getTime()).toBeGreaterThan(before);
   });
 
   it('reattempts a rotation that is stuck in window after window, with its token', async () => {
-    await using bench = await startBench(startClock({ timeScale: 14_400 }));
-    const { rotate, settled, stages, news } = await bench.secret({ BEHAVIOUR_setSecret: 'fail' });
+    await using account = await startAccount(startClock({ timeScale: 14_400 }));
+    const { rotate, settled, stages, news } = await account.secret({ BEHAVIOUR_setSecret: 'fail' });
     const version = await rotate({ RotationRules: { ScheduleExpression: 'rate(4 hours)' } });
     await settled();
     await eventually(() => (news().filter((event) => event.type === 'rotation-started').length > 6 ? true : undefined));
-    await bench.client.send(new CancelRotateSecretCommand({ SecretId: news()[0]?.secretName }));
+    await account.client.send(new CancelRotateSecretCommand({ SecretId: news()[0]?.secretName }));
     await settled();
     expect(new Set(news().map((event) => event.versionId))).toEqual(new Set([version]));
     expect((await stages())?.[version]).toEqual(['AWSPENDING']);

@@ -6,8 +6,8 @@ import { GreedyServer } from '../../support/greedy-server.ts';
 import { hostsEnvironment } from '../../support/hosts.ts';
 import { TcpProxy } from '../../support/network.ts';
 import { countLogins, roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench, type SecretMembers } from '../../support/rotation-bench.ts';
-import type { StepResult, TestSecret } from '../../support/test-secret.ts';
+import { TestAccount } from '../../support/test-account.ts';
+import type { SecretMembers, StepResult, TestSecret } from '../../support/test-secret.ts';
 import { createLogin, rolesNamed, twins } from '../../support/twins.ts';
 
 /**
@@ -15,18 +15,18 @@ import { createLogin, rolesNamed, twins } from '../../support/twins.ts';
  * only the function may: each attack with the code it ends with.
  */
 
-let bench: RotationBench;
+let account: TestAccount;
 let server: PostgresServer;
 /** The attacker's own server, where every role can be made and every password is known. */
 let theirs: PostgresServer;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
   server = await sharedServer();
   theirs = await startPostgres({ source: 'embedded' });
 });
 afterAll(async () => {
   await theirs?.close();
-  await bench?.[Symbol.asyncDispose]();
+  await account?.[Symbol.asyncDispose]();
 });
 
 const newPassword = () => randomBytes(18).toString('base64url');
@@ -218,11 +218,11 @@ async function evidence(target: Target, logins: Awaited<ReturnType<typeof countL
 async function resist(strategy: StrategyName, { by, code, environment = {} }: Row): Promise<void> {
   await using scope = roleScope(server);
   await using greedy = await GreedyServer.start();
-  const region = { AWS_ENDPOINT_URL_RDS: bench.lab.endpoint };
-  const app = await twins(bench, scope, { environment: { ...region, ...environment } });
+  const region = { AWS_ENDPOINT_URL_RDS: account.lab.endpoint };
+  const app = await twins(account, scope, { environment: { ...region, ...environment } });
   // A single user's server is at the greedy one's address, wherever containers are: only the ports differ.
   await using here = await TcpProxy.start(server);
-  const secret = strategy === 'alternating-users' ? app.secret : await bench.secretFor(here, app.base, { strategy });
+  const secret = strategy === 'alternating-users' ? app.secret : await account.secretFor(here, app.base, { strategy });
   const victim = scope.name('victim');
   await createLogin(scope, victim, newPassword());
   const original = await secret.password();
@@ -235,7 +235,7 @@ async function resist(strategy: StrategyName, { by, code, environment = {} }: Ro
     superuserSecret: app.superuserSecret,
     ownSecret: async (members) => {
       const login = { name: app.admin.name, password: newPassword(), database: 'postgres' };
-      return (await bench.secretFor(server, login, { strategy }, members)).arn;
+      return (await account.secretFor(server, login, { strategy }, members)).arn;
     },
   };
   const logins = await countLogins(server);

@@ -4,7 +4,7 @@ import { RotationCommand } from '../../support/command.ts';
 import { companyOn } from '../../support/hostile-actors.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
 import type { RoleScope } from '../../support/role-scope.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { createLogin, failureOf, outermostVersions, twins } from '../../support/twins.ts';
 
 /**
@@ -38,15 +38,15 @@ const SETTINGS = {
   exit_on_error: 'on',
 };
 
-let bench: RotationBench;
+let account: TestAccount;
 let command: RotationCommand;
 beforeAll(async () => {
-  bench = await RotationBench.open();
-  command = new RotationCommand(bench.lab);
+  account = await TestAccount.open();
+  command = new RotationCommand(account.lab);
 });
 afterAll(async () => {
   await command[Symbol.asyncDispose]();
-  await bench[Symbol.asyncDispose]();
+  await account[Symbol.asyncDispose]();
 });
 
 async function owned(scope: RoleScope): Promise<{ database: string; mallory: string }> {
@@ -97,7 +97,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     await using scope = roleScope(await sharedServer(version));
     const { server } = scope;
     const { database, mallory } = await owned(scope);
-    const company = await companyOn({ bench, command, scope, database, named: 'read' });
+    const company = await companyOn({ account, command, scope, database, named: 'read' });
     const app = scope.name('read_app');
     const note = payload(letter, mallory);
     const of =
@@ -125,7 +125,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test('transactions that are read-only by default keep nothing from being done', async () => {
     await using scope = roleScope(await sharedServer(version));
     const { database } = await owned(scope);
-    const company = await companyOn({ bench, command, scope, database, named: 'readonly' });
+    const company = await companyOn({ account, command, scope, database, named: 'readonly' });
     await scope.server.query(`ALTER DATABASE ${escapeIdentifier(database)} SET default_transaction_read_only = on`);
 
     expect(await company.play()).toEqual([]);
@@ -134,7 +134,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test("no remedy gives rights to the role that a database's own setting makes an administrator act as", async () => {
     await using scope = roleScope(await sharedServer(version));
     const { database, mallory } = await owned(scope);
-    const app = await twins(bench, scope, { database, superuserMembers: { dbname: database } });
+    const app = await twins(account, scope, { database, superuserMembers: { dbname: database } });
     await scope.server.query(`ALTER DATABASE ${escapeIdentifier(database)} SET role = ${escapeLiteral(mallory)}`);
 
     const result = await app.secret.rotate();

@@ -5,19 +5,19 @@ import type { Context } from 'aws-lambda';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
-import { readConfig } from '../../../shared/config.ts';
+import { superuserSecrets } from '../../../shared/aws/superuser-secret.ts';
 import { postgresTwins } from '../../../shared/database/twins.ts';
-import { rotationHandler } from '../../../shared/handler.ts';
+import { RotationError, type RotationErrorCode } from '../../../shared/errors.ts';
+import { readConfig } from '../../../shared/lambda/config.ts';
+import { rotationHandler } from '../../../shared/lambda/handler.ts';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
-import { RotationError, type RotationErrorCode } from '../../../shared/rotation/errors.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import { singleUser } from '../../../shared/rotation/single-user.ts';
-import { generatePassword } from '../../../shared/secrets/password-policy.ts';
-import { superuserSecrets } from '../../../shared/secrets/superuser-secret.ts';
+import { generatePassword } from '../../../shared/secret/password-policy.ts';
 import { SilentServer } from '../../support/network.ts';
 import { followLog, roleScope, startTestServer } from '../../support/postgres.ts';
-import { membersFor, RotationBench } from '../../support/rotation-bench.ts';
 import { sqlShape } from '../../support/sql-shape.ts';
+import { membersFor, TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
 import { twins } from '../../support/twins.ts';
 
@@ -29,7 +29,7 @@ const RUNS = process.env.SOAK_MINUTES === undefined ? 1 : 20;
 vi.setConfig({ testTimeout: 120_000 * RUNS });
 
 let server: PostgresServer;
-let bench: RotationBench;
+let account: TestAccount;
 let handlers: Readonly<Record<string, ReturnType<typeof rotationHandler>>>;
 /** Where this process has connected to, or asked the address of. */
 const contacted = new Set<string>();
@@ -38,9 +38,9 @@ beforeAll(async () => {
   server = await startTestServer({
     settings: { log_statement: 'all', log_line_prefix: '%m [%p] <%a> ' },
   });
-  bench = await RotationBench.open();
-  vi.stubEnv('SECRETS_MANAGER_ENDPOINT', bench.lab.endpoint);
-  vi.stubEnv('AWS_ENDPOINT_URL_RDS', bench.lab.endpoint);
+  account = await TestAccount.open();
+  vi.stubEnv('SECRETS_MANAGER_ENDPOINT', account.lab.endpoint);
+  vi.stubEnv('AWS_ENDPOINT_URL_RDS', account.lab.endpoint);
   vi.stubEnv('AWS_REGION', 'us-east-1');
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
@@ -55,7 +55,7 @@ beforeAll(async () => {
 afterAll(async () => {
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
-  await bench?.[Symbol.asyncDispose]();
+  await account?.[Symbol.asyncDispose]();
   await server?.close();
 });
 beforeEach(() => contacted.clear());
@@ -169,7 +169,7 @@ test('an environment is taken as it is meant, or refused by name before anything
 describe.each(['single-user', 'alternating-users'] as const)('%s', (strategy) => {
   /** All steps of a rotation whose current and pending versions are these texts. */
   async function runAll(current: string, pending: string) {
-    const secret = await bench.store({ strategy: 'single-user' }, current);
+    const secret = await account.store({ strategy: 'single-user' }, current);
     const version = await secret.begin();
     await secret.putText(pending, ['AWSPENDING'], version);
     const codes = [];
@@ -315,8 +315,8 @@ describe('SQL', () => {
     const name = scope.name(suffix);
     const database = await scope.createDatabase(`${suffix}d`);
     scope.adopt(name, `${name}_clone`);
-    const app = await twins(bench, scope, { name, database, table: scope.name('orders') });
-    const secret = strategy === 'single-user' ? await bench.secretFor(server, app.base, { strategy }) : app.secret;
+    const app = await twins(account, scope, { name, database, table: scope.name('orders') });
+    const secret = strategy === 'single-user' ? await account.secretFor(server, app.base, { strategy }) : app.secret;
     const logged = await followLog(server);
     for (let round = 1; round <= 2; round++) await rotate(strategy, secret);
     const names = new Map([
@@ -354,7 +354,7 @@ describe('SQL', () => {
 });
 
 function isLab(where: string): boolean {
-  return where === new URL(bench.lab.endpoint).host || where === '127.0.0.1' || where === `127.0.0.1:${server.port}`;
+  return where === new URL(account.lab.endpoint).host || where === '127.0.0.1' || where === `127.0.0.1:${server.port}`;
 }
 
 /** The host that a SecretString names, if it does. */

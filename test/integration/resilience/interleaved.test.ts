@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { twins } from '../../support/twins.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 test.each([
   'single-user',
@@ -15,8 +15,8 @@ test.each([
 ] as const)('%s: a version that was tested is not promoted once another rotation has set another password', async (strategy) => {
   const server = await sharedServer();
   await using scope = roleScope(server);
-  const app = await twins(bench, scope);
-  const secret = strategy === 'single-user' ? await bench.secretFor(server, app.base, { strategy }) : app.secret;
+  const app = await twins(account, scope);
+  const secret = strategy === 'single-user' ? await account.secretFor(server, app.base, { strategy }) : app.secret;
   const first = await secret.begin();
   await secret.stepsUntil('testSecret', first);
   await secret.unlabel('AWSPENDING', first);

@@ -6,16 +6,16 @@ import { inspect } from 'node:util';
 import type { Context } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
+import { superuserSecrets } from '../../../shared/aws/superuser-secret.ts';
 import { postgresTwins } from '../../../shared/database/twins.ts';
-import { rotationHandler } from '../../../shared/handler.ts';
+import { rotationHandler } from '../../../shared/lambda/handler.ts';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import { singleUser } from '../../../shared/rotation/single-user.ts';
-import { superuserSecrets } from '../../../shared/secrets/superuser-secret.ts';
 import { GreedyServer } from '../../support/greedy-server.ts';
 import { LeakWatch, secretsIn, watchLeaks } from '../../support/leaks.ts';
 import { followLog, roleScope, startTestServer } from '../../support/postgres.ts';
-import { membersFor, RotationBench } from '../../support/rotation-bench.ts';
+import { membersFor, TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
 import { twins } from '../../support/twins.ts';
 
@@ -30,20 +30,20 @@ const TALKATIVE = {
 };
 
 let server: PostgresServer;
-let bench: RotationBench;
+let account: TestAccount;
 let leaks: LeakWatch;
 let reports: string;
 let logged: () => Promise<string>;
 beforeAll(async () => {
   server = await startTestServer({ settings: TALKATIVE });
   await server.query('CREATE EXTENSION pg_stat_statements');
-  bench = await RotationBench.open();
-  leaks = watchLeaks(bench.lab);
+  account = await TestAccount.open();
+  leaks = watchLeaks(account.lab);
   logged = await followLog(server);
   reports = await mkdtemp(join(tmpdir(), 'reports-'));
 });
 afterAll(async () => {
-  await bench?.[Symbol.asyncDispose]();
+  await account?.[Symbol.asyncDispose]();
   await server?.close();
   if (reports !== undefined) await rm(reports, { recursive: true });
 });
@@ -70,9 +70,9 @@ const noLeak = async () => leaks.verify(await everythingWritten());
 describe.each(['single-user', 'alternating-users'] as const)('%s', (strategy) => {
   const arranged = async (environment: Readonly<Record<string, string>> = {}) => {
     const scope = roleScope(server);
-    const app = await twins(bench, scope, { environment });
+    const app = await twins(account, scope, { environment });
     const secret =
-      strategy === 'single-user' ? await bench.secretFor(server, app.base, { strategy, environment }) : app.secret;
+      strategy === 'single-user' ? await account.secretFor(server, app.base, { strategy, environment }) : app.secret;
     return { scope, app, secret, [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose]() };
   };
 
@@ -118,9 +118,9 @@ describe.each(['single-user', 'alternating-users'] as const)('%s', (strategy) =>
     }));
     const login = { name: 'somebody', password: newPassword(), database: 'postgres' };
     // Alternating users ask for an administrator before any login.
-    const superuser = await bench.secretFor(greedy, { ...login, name: 'administrator' }, { strategy });
+    const superuser = await account.secretFor(greedy, { ...login, name: 'administrator' }, { strategy });
     const members = strategy === 'single-user' ? {} : { masterarn: superuser.arn };
-    const secret = await bench.secretFor(greedy, login, { strategy }, members);
+    const secret = await account.secretFor(greedy, login, { strategy }, members);
     const token = await secret.begin();
     const failure = (await secret.stepsUntil('setSecret', token)).at(-1);
     expect(greedy.passwords).toContain(login.password);
@@ -147,7 +147,7 @@ describe.each(['single-user', 'alternating-users'] as const)('%s', (strategy) =>
     const login = { name: 'somebody', password: password(), database: 'postgres' };
     const text = JSON.stringify(membersFor(server, login));
     leaks.keepSecret(...Array.from(spoil(text).matchAll(/pa55-[\w-]+/g), ([found]) => found));
-    const secret = await bench.store({ strategy }, spoil(text));
+    const secret = await account.store({ strategy }, spoil(text));
     const steps = await runAll(secret);
     expect(steps.map(({ error_code }) => error_code)).toContain('SECRET_MALFORMED');
     await noLeak();
@@ -187,7 +187,7 @@ test('where pg_stat_statements tracks nested statements too, it has the verifier
   await talkative.query('CREATE EXTENSION pg_stat_statements');
   await using scope = roleScope(talkative);
   const role = await scope.createAppRole();
-  const secret = await bench.secretFor(talkative, role, { strategy: 'single-user' });
+  const secret = await account.secretFor(talkative, role, { strategy: 'single-user' });
   expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
   const statements = await talkative.query<{ query: string }>(
     'SELECT query FROM pg_stat_statements WHERE userid <> current_user::regrole',
@@ -198,7 +198,7 @@ test('where pg_stat_statements tracks nested statements too, it has the verifier
 
 describe('error objects', () => {
   beforeAll(() => {
-    vi.stubEnv('SECRETS_MANAGER_ENDPOINT', bench.lab.endpoint);
+    vi.stubEnv('SECRETS_MANAGER_ENDPOINT', account.lab.endpoint);
     vi.stubEnv('AWS_REGION', 'us-east-1');
     vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
@@ -222,12 +222,12 @@ describe('error objects', () => {
     const choice = { strategy: 'single-user' } as const;
     const login = { name: `nobody-${randomUUID()}`, password: newPassword(), database: 'postgres' };
     const secrets = [
-      await bench.secretFor(server, login, choice),
-      await bench.secretFor(greedy, login, choice),
-      await bench.secretFor(server, login, choice, { ssl: true }),
-      await bench.secretFor(server, login, choice, { dbname: 'nowhere' }),
-      await bench.secretFor(server, login, choice, { host: 'nowhere.invalid' }),
-      await bench.store(choice, `{"password":"${newPassword()}"`),
+      await account.secretFor(server, login, choice),
+      await account.secretFor(greedy, login, choice),
+      await account.secretFor(server, login, choice, { ssl: true }),
+      await account.secretFor(server, login, choice, { dbname: 'nowhere' }),
+      await account.secretFor(server, login, choice, { host: 'nowhere.invalid' }),
+      await account.store(choice, `{"password":"${newPassword()}"`),
     ];
     const errors: string[] = [];
     for (const secret of secrets) {
@@ -268,7 +268,7 @@ describe('the search itself', () => {
     ['in base64', Buffer.from(secret).toString('base64')],
     ['in hex', Buffer.from(secret).toString('hex')],
   ])('finds a secret written %s', (_, output) => {
-    const watch = new LeakWatch(bench.lab);
+    const watch = new LeakWatch(account.lab);
     watch.keepSecret(secret);
     expect(watch.search({ log: `before ${output} after` })).toEqual(['1 passwords in log']);
     expect(watch.search({ log: 'before and after' })).toEqual([]);
@@ -279,13 +279,13 @@ describe('the search itself', () => {
     ['an md5 verifier', `md5${'0'.repeat(32)}`],
     ['a RotationToken', `rotation-token-${randomUUID()}`],
   ])('finds %s that it was not told of', (kind, output) => {
-    expect(new LeakWatch(bench.lab).search({ log: output })).toEqual([`${kind} in log`]);
+    expect(new LeakWatch(account.lab).search({ log: output })).toEqual([`${kind} in log`]);
   });
 
   test('finds what a secret in the lab holds, malformed or not', async () => {
     const [first, second] = [newPassword(), newPassword()];
-    await bench.store({ strategy: 'single-user' }, JSON.stringify({ password: first }));
-    await bench.store({ strategy: 'single-user' }, `{"password": "${second}`);
+    await account.store({ strategy: 'single-user' }, JSON.stringify({ password: first }));
+    await account.store({ strategy: 'single-user' }, `{"password": "${second}`);
     for (const password of [first, second])
       expect(leaks.search({ log: `{"password": "${password}` })).toEqual(['1 passwords in log']);
     expect(secretsIn('{"password":"a\\"bcdefgh"}')).toEqual(['a"bcdefgh']);

@@ -7,9 +7,9 @@ import { TcpProxy } from '../../support/network.ts';
 import { PgBouncer, type PgBouncerOptions, pgBouncerIsHere } from '../../support/pgbouncer.ts';
 import { pooledSession, queryThrough } from '../../support/pooled.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
-import { membersFor, RotationBench } from '../../support/rotation-bench.ts';
 import { expectNoPendingValue, expectRefusedAtOnce, expectRotated, rolesStay } from '../../support/rotation-proof.ts';
 import { refuses, ScriptedServer } from '../../support/scripted-server.ts';
+import { membersFor, TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
 import { outermostVersions, twins } from '../../support/twins.ts';
 
@@ -23,11 +23,11 @@ const SINGLE_USER = { strategy: 'single-user' } as const;
 const ALLOWED = { ...SINGLE_USER, environment: { ALLOW_POOLER: 'true' } } as const;
 const SESSION_USER = 'SELECT session_user::text AS user';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const expectRefused = async (secret: TestSecret) =>
   expect((await expectRefusedAtOnce(secret, 'DATABASE_BEHIND_PROXY')).remedy).toMatch(/"host"/);
@@ -63,7 +63,7 @@ describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
       const owner = await scope.createAppRole({ name: scope.name('shop_owner') });
       await using pooler = await PgBouncer.start(server, options(app, owner));
       const stays = await rolesStay(server, app.name, owner.name);
-      const secret = await bench.secretFor(pooler, app, SINGLE_USER);
+      const secret = await account.secretFor(pooler, app, SINGLE_USER);
 
       await expectRefused(secret);
 
@@ -79,7 +79,7 @@ describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
       await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' }, ...ONE_SESSION });
       const asItWas = await pooledSession(server, pooler, app);
 
-      await expectRefused(await bench.secretFor(pooler, app, SINGLE_USER));
+      await expectRefused(await account.secretFor(pooler, app, SINGLE_USER));
 
       await asItWas(app.password);
     });
@@ -89,7 +89,7 @@ describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
       await using scope = roleScope(server);
       const app = await scope.createAppRole();
       await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' } });
-      const secret = await bench.secretFor(pooler, app, SINGLE_USER);
+      const secret = await account.secretFor(pooler, app, SINGLE_USER);
       const token = await secret.begin();
       expect(await secret.step('createSecret', token)).toMatchObject({ error_code: 'DATABASE_BEHIND_PROXY' });
 
@@ -104,7 +104,7 @@ describe.skipIf(!pgBouncerIsHere())('PgBouncer', () => {
       const server = await sharedServer(version);
       await using scope = roleScope(server);
       await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' } });
-      const app = await twins(bench, scope, { members: { host: pooler.host, port: pooler.port } });
+      const app = await twins(account, scope, { members: { host: pooler.host, port: pooler.port } });
       expect(await app.refused('DATABASE_BEHIND_PROXY')).toMatchObject({ step: 'createSecret' });
     });
   });
@@ -120,7 +120,7 @@ describe('a proxy that takes the passwords of this very secret', () => {
     const app = await scope.createAppRole();
     const known: TestSecret[] = [];
     await using proxy = await Middleman.start(server, { ...options, knows: (user) => currentOf(known, user) });
-    const secret = await bench.secretFor(proxy, app, SINGLE_USER);
+    const secret = await account.secretFor(proxy, app, SINGLE_USER);
     known.push(secret);
     const stays = await rolesStay(server, app.name);
 
@@ -135,7 +135,7 @@ describe('a proxy that takes the passwords of this very secret', () => {
     await using scope = roleScope(server);
     const known: TestSecret[] = [];
     await using proxy = await Middleman.start(server, { asks: 'md5', knows: (user) => currentOf(known, user) });
-    const app = await twins(bench, scope, { members: { host: proxy.host, port: proxy.port } });
+    const app = await twins(account, scope, { members: { host: proxy.host, port: proxy.port } });
     known.push(app.secret);
     expect(await app.refused('DATABASE_BEHIND_PROXY')).toMatchObject({ step: 'createSecret' });
   });
@@ -155,7 +155,7 @@ test('who tells no process id may be a server: the rotation goes on', async () =
   await using scope = roleScope(server);
   const app = await scope.createAppRole();
   await using silent = await Middleman.start(server, { asks: 'in clear', processId: 'none' });
-  const secret = await bench.secretFor(silent, app, SINGLE_USER);
+  const secret = await account.secretFor(silent, app, SINGLE_USER);
   await expectRotated(secret);
   expect(await accepted(server, app, [await secret.password(), app.password])).toEqual([true, false]);
 });
@@ -169,7 +169,7 @@ describe('an endpoint of RDS', () => {
     await using here = await TcpProxy.start(server);
     const app = await scope.createAppRole();
     const choice = { ...SINGLE_USER, environment: hostsEnvironment({ [host]: here.host }) };
-    await work(await bench.secretFor(here, app, choice, { host }), app);
+    await work(await account.secretFor(here, app, choice, { host }), app);
   }
 
   test.each([
@@ -203,7 +203,7 @@ describe('poolers answer 08P01, whatever the trouble', () => {
 
   async function answerTo(message: string) {
     await using server = await ScriptedServer.start(refuses({ state: '08P01', message }));
-    const secret = await bench.store(ALLOWED, JSON.stringify(membersFor(server, LOGIN)));
+    const secret = await account.store(ALLOWED, JSON.stringify(membersFor(server, LOGIN)));
     const failure = (await secret.rotate()).steps.at(-1);
     expect(failure).toMatchObject({ step: 'createSecret', outcome: 'failed' });
     await expectNoPendingValue(secret);

@@ -6,8 +6,8 @@ import { companyOn } from '../../support/hostile-actors.ts';
 import { callAll, type HostileSchema, makeHostile, ranIn, uncovered } from '../../support/hostile-schema.ts';
 import { followLog, postgresVersions, roleScope, sharedServer } from '../../support/postgres.ts';
 import type { RoleScope } from '../../support/role-scope.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
 import { namesIn, statementsOf } from '../../support/statement-names.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { createLogin } from '../../support/twins.ts';
 
 const FIRST = 'search_path = evil, pg_catalog, public';
@@ -36,15 +36,15 @@ const PLACEMENTS: readonly {
   },
 ];
 
-let bench: RotationBench;
+let account: TestAccount;
 let command: RotationCommand;
 beforeAll(async () => {
-  bench = await RotationBench.open();
-  command = new RotationCommand(bench.lab);
+  account = await TestAccount.open();
+  command = new RotationCommand(account.lab);
 });
 afterAll(async () => {
   await command[Symbol.asyncDispose]();
-  await bench[Symbol.asyncDispose]();
+  await account[Symbol.asyncDispose]();
 });
 
 describe.each(postgresVersions())('PostgreSQL %i', (version) => {
@@ -70,7 +70,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     await createLogin(scope, scope.name('caller'), 'nor this one');
 
     const database = await scope.createDatabase('public');
-    const clean = await companyOn({ bench, command, scope, database, named: 'clean' });
+    const clean = await companyOn({ account, command, scope, database, named: 'clean' });
     const logged = await followLog(server);
     expect(await clean.play()).toEqual([]);
     names = namesIn(ours(await logged()));
@@ -107,7 +107,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     const there = hostile[schema];
     const { database } = there;
     const named = `at${PLACEMENTS.findIndex((one) => one.placement === placement)}`;
-    const company = await companyOn({ bench, command, scope, database, named });
+    const company = await companyOn({ account, command, scope, database, named });
     const logged = await followLog(server);
     await server.query(statements(quoted(database), company.logins.map(quoted)).join(';'));
     try {

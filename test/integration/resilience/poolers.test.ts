@@ -3,8 +3,8 @@ import { accepted } from '../../support/login-proof.ts';
 import { PgBouncer, pgBouncerIsHere } from '../../support/pgbouncer.ts';
 import { pooledSession, queryThrough } from '../../support/pooled.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
 import { expectNoPendingValue, expectRotated, rolesStay } from '../../support/rotation-proof.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import { twins } from '../../support/twins.ts';
 
 /** Rotating through a pooler that asks the server for passwords, for those who say that theirs does. */
@@ -14,11 +14,11 @@ const ALLOWED = { ...SINGLE_USER, environment: { ALLOW_POOLER: 'true' } } as con
 const SESSION_USER = 'SELECT session_user::text AS user';
 const ONE_SESSION = { poolMode: 'transaction', poolSize: 1 } as const;
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 describe.skipIf(!pgBouncerIsHere())('with ALLOW_POOLER=true', () => {
   test.each([
@@ -29,7 +29,7 @@ describe.skipIf(!pgBouncerIsHere())('with ALLOW_POOLER=true', () => {
     await using scope = roleScope(server);
     const app = await scope.createAppRole();
     await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' }, ...mode });
-    const secret = await bench.secretFor(pooler, app, ALLOWED);
+    const secret = await account.secretFor(pooler, app, ALLOWED);
 
     await expectRotated(secret);
     const first = await secret.password();
@@ -48,7 +48,7 @@ describe.skipIf(!pgBouncerIsHere())('with ALLOW_POOLER=true', () => {
     const app = await scope.createAppRole();
     await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' }, ...ONE_SESSION });
     const environment = { ...ALLOWED.environment, PASSWORD_HASHING };
-    const secret = await bench.secretFor(pooler, app, { ...SINGLE_USER, environment });
+    const secret = await account.secretFor(pooler, app, { ...SINGLE_USER, environment });
     const asItWas = await pooledSession(server, pooler, app);
 
     await expectRotated(secret);
@@ -61,7 +61,7 @@ describe.skipIf(!pgBouncerIsHere())('with ALLOW_POOLER=true', () => {
     await using scope = roleScope(server);
     const app = await scope.createAppRole();
     await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' }, ...ONE_SESSION });
-    const secret = await bench.secretFor(pooler, app, ALLOWED);
+    const secret = await account.secretFor(pooler, app, ALLOWED);
     await secret.put({ password: 'never-set-at-the-server' });
 
     await expectRotated(secret);
@@ -78,7 +78,7 @@ describe.skipIf(!pgBouncerIsHere())('with ALLOW_POOLER=true', () => {
     const passwords = { from: 'forced', file: { [app.name]: app.password }, as } as const;
     await using pooler = await PgBouncer.start(server, { passwords });
     const stays = await rolesStay(server, app.name, owner.name);
-    const secret = await bench.secretFor(pooler, app, ALLOWED);
+    const secret = await account.secretFor(pooler, app, ALLOWED);
 
     const failure = (await secret.rotate()).steps.at(-1);
 
@@ -95,7 +95,7 @@ describe.skipIf(!pgBouncerIsHere())('with ALLOW_POOLER=true', () => {
     await using pooler = await PgBouncer.start(server, { passwords: { from: 'query' }, poolMode: 'transaction' });
     const members = { host: pooler.host, port: pooler.port };
     const { environment } = ALLOWED;
-    const app = await twins(bench, scope, { members, superuserMembers: members, environment });
+    const app = await twins(account, scope, { members, superuserMembers: members, environment });
 
     for (const user of [app.twin, app.base.name, app.twin]) {
       await app.rotate();
@@ -106,7 +106,7 @@ describe.skipIf(!pgBouncerIsHere())('with ALLOW_POOLER=true', () => {
   test.each(['allow', ''])('but %o is no answer', async (word) => {
     const login = { name: 'app', password: 'never-set-anywhere', database: 'postgres' };
     const choice = { ...SINGLE_USER, environment: { ALLOW_POOLER: word } };
-    const secret = await bench.secretFor(await sharedServer(), login, choice);
+    const secret = await account.secretFor(await sharedServer(), login, choice);
     expect((await secret.rotate()).steps.at(-1)).toMatchObject({
       error_code: 'INVALID_ENVIRONMENT',
       key: 'ALLOW_POOLER',

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { postgresVersions, roleScope, sharedServer } from '../../support/postgres.ts';
-import { RotationBench, type SecretMembers } from '../../support/rotation-bench.ts';
 import { expectNoPendingValue, rolesStay } from '../../support/rotation-proof.ts';
 import {
   asksFor,
@@ -15,6 +14,8 @@ import {
   says,
   trusts,
 } from '../../support/scripted-server.ts';
+import { TestAccount } from '../../support/test-account.ts';
+import type { SecretMembers } from '../../support/test-secret.ts';
 import { twins } from '../../support/twins.ts';
 
 /** Of a function that may wait in vain: its step must end a second before. */
@@ -23,20 +24,20 @@ const SINGLE_USER = { strategy: 'single-user', timeoutMs: TIMEOUT_MS } as const;
 const ALTERNATING = { strategy: 'alternating-users', timeoutMs: TIMEOUT_MS } as const;
 const LOGIN = { name: 'app', password: 'never-set-anywhere', database: 'postgres' };
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 /** How a rotation begins that meets such a server: it goes no further than createSecret, and in time. */
 async function meet(script: Script, choice: typeof SINGLE_USER | typeof ALTERNATING = SINGLE_USER) {
   await using server = await ScriptedServer.start(script);
   const superuser: SecretMembers =
     choice === ALTERNATING
-      ? { masterarn: (await bench.secretFor(server, { ...LOGIN, name: 'postgres' }, choice)).arn }
+      ? { masterarn: (await account.secretFor(server, { ...LOGIN, name: 'postgres' }, choice)).arn }
       : {};
-  const secret = await bench.secretFor(server, LOGIN, choice, superuser);
+  const secret = await account.secretFor(server, LOGIN, choice, superuser);
   const { steps } = await secret.rotate();
   const failure = steps.at(-1);
   expect(failure).toMatchObject({ step: 'createSecret', outcome: 'failed' });
@@ -149,7 +150,7 @@ function verifier(password: string, iterations: number): string {
 
 describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   const arrangeWith = async (options: ArrangementOptions, environment: Readonly<Record<string, string>> = {}) =>
-    await arrange(bench, await sharedServer(version), { strategy: 'single-user', environment }, options);
+    await arrange(account, await sharedServer(version), { strategy: 'single-user', environment }, options);
 
   /** A role whose password somebody has set with so many iterations. */
   const PASSWORD = randomBytes(18).toString('base64url');
@@ -215,7 +216,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   test("so it is where an administrator's session would store the twin's password", async () => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
-    const app = await twins(bench, scope);
+    const app = await twins(account, scope);
     await app.administer(`ALTER ROLE ${app.sql.admin} SET scram_iterations = 1000001`);
     const failure = await app.refused('SCRAM_ITERATIONS_TOO_HIGH');
     expect(failure).toMatchObject({ step: 'setSecret', credential: 'superuser' });

@@ -3,19 +3,19 @@ import { arrange } from '../../support/arrangement.ts';
 import { CrashPoint } from '../../support/crash-point.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { newestVersion, postgresVersions, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open({ retries: 1 });
+  account = await TestAccount.open({ retries: 1 });
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 /** Rotates with a function whose process is killed once, and which the service then starts again from createSecret. */
 async function rotateThroughCrash(version: number, at: string, crashes: string): Promise<void> {
   const crash = new CrashPoint(at);
   const choice = { strategy: 'single-user', environment: crash.environment } as const;
-  await using here = await arrange(bench, await sharedServer(version), choice);
+  await using here = await arrange(account, await sharedServer(version), choice);
   const { server, role, secret } = here;
 
   const { outcome, attempts, steps, token } = await secret.rotate();

@@ -10,29 +10,29 @@ import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { closedPort, SilentServer, TcpProxy } from '../../support/network.ts';
 import { sharedServer, startTestServer } from '../../support/postgres.ts';
 import { holdRole } from '../../support/role-hold.ts';
-import { membersFor, RotationBench, type SecretMembers } from '../../support/rotation-bench.ts';
-import type { StepResult } from '../../support/test-secret.ts';
+import { membersFor, TestAccount } from '../../support/test-account.ts';
+import type { SecretMembers, StepResult } from '../../support/test-secret.ts';
 
 /** Of a function that waits in vain: its step must end a second before. */
 const TIMEOUT_MS = 10_000;
 const SINGLE_USER = { strategy: 'single-user' } as const;
 const LOGIN = { name: 'app', password: 'never-set-anywhere', database: 'postgres' };
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 /** How a rotation of a secret with these members ends. */
 async function endAt(members: SecretMembers, timeoutMs = 30_000): Promise<StepResult | undefined> {
   const value = { ...membersFor({ host: '127.0.0.1', port: 1 }, LOGIN), ...members };
-  const secret = await bench.store({ ...SINGLE_USER, timeoutMs }, JSON.stringify(value));
+  const secret = await account.store({ ...SINGLE_USER, timeoutMs }, JSON.stringify(value));
   return (await secret.rotate()).steps.at(-1);
 }
 
 const arrangeWith = async (options: ArrangementOptions) =>
-  await arrange(bench, await sharedServer(), SINGLE_USER, options);
+  await arrange(account, await sharedServer(), SINGLE_USER, options);
 
 const failure = (code: string, remedy: RegExp, facts: object = {}) => ({
   step: 'createSecret',
@@ -107,7 +107,7 @@ describe('each trouble on the way to the database has its own code and remedy', 
     await using server = await startTestServer({
       settings: { max_connections: '4', superuser_reserved_connections: '1' },
     });
-    await using here = await arrange(bench, server, SINGLE_USER);
+    await using here = await arrange(account, server, SINGLE_USER);
     const { role, secret } = here;
     const clients: Client[] = [];
     while (clients.length < 3) clients.push(await server.connect({ user: role.name, password: role.password }));
@@ -121,7 +121,7 @@ describe('each trouble on the way to the database has its own code and remedy', 
   test('a server that is a replica', async () => {
     await using primary = await startPostgres({ source: 'embedded' });
     await using replica = await startReplica(primary);
-    await using here = await arrange(bench, primary, SINGLE_USER, {
+    await using here = await arrange(account, primary, SINGLE_USER, {
       members: { host: replica.host, port: replica.port },
     });
     const { role, secret } = here;
@@ -157,7 +157,7 @@ describe('a server that falls silent ends the step a second before its deadline'
     const server = await sharedServer();
     await using proxy = await TcpProxy.start(server);
     const choice = { ...SINGLE_USER, timeoutMs: TIMEOUT_MS };
-    await using here = await arrange(bench, server, choice, { members: { host: proxy.host, port: proxy.port } });
+    await using here = await arrange(account, server, choice, { members: { host: proxy.host, port: proxy.port } });
     const { role, secret } = here;
     const token = await secret.begin();
     await secret.step('createSecret', token);
@@ -179,7 +179,7 @@ describe('a server that falls silent ends the step a second before its deadline'
     const server = await sharedServer();
     await using proxy = await GatedPostgres.start(server);
     const choice = { ...SINGLE_USER, timeoutMs: TIMEOUT_MS };
-    await using here = await arrange(bench, server, choice, { members: { host: proxy.host, port: proxy.port } });
+    await using here = await arrange(account, server, choice, { members: { host: proxy.host, port: proxy.port } });
     const { secret } = here;
     const token = await secret.begin();
     await secret.step('createSecret', token);

@@ -3,19 +3,19 @@ import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { type Arrangement, arrange } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { followLog, newestVersion, postgresVersions, sharedServer, startTestServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
 const NEWEST = newestVersion();
 const OLDEST = Math.min(...postgresVersions());
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const arrangeWith = async (server: PostgresServer, environment: Readonly<Record<string, string>> = {}) =>
-  await arrange(bench, server, { strategy: 'single-user', environment });
+  await arrange(account, server, { strategy: 'single-user', environment });
 
 /** The beginning of what the server stores, which names the method, without what is secret. */
 async function storedForm({ server, role }: Arrangement): Promise<string> {
@@ -46,7 +46,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     // pg_hba.conf takes nothing but SCRAM here: an md5 hash would lock the role out for good.
     const prepare = (role: string) => `ALTER ROLE ${role} SET password_encryption = 'md5'`;
     const choice = { strategy: 'single-user', environment: { PASSWORD_HASHING: hashing } } as const;
-    await using here = await arrange(bench, await sharedServer(version), choice, { prepare });
+    await using here = await arrange(account, await sharedServer(version), choice, { prepare });
     await expectRotated(here);
     expect(await storedForm(here)).toBe('SCRAM-SHA-256$4096:');
   });
@@ -55,7 +55,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     test('makes as many iterations as scram_iterations says', async () => {
       const server = await sharedServer(version);
       const prepare = (role: string) => `ALTER ROLE ${role} SET scram_iterations = 7001`;
-      await using here = await arrange(bench, server, { strategy: 'single-user' }, { prepare });
+      await using here = await arrange(account, server, { strategy: 'single-user' }, { prepare });
       await expectRotated(here);
       expect(await storedForm(here)).toBe('SCRAM-SHA-256$7001:');
     });
@@ -71,7 +71,7 @@ describe.each([...new Set([OLDEST, NEWEST])])('PostgreSQL %i', (version) => {
     const environment = { PASSWORD_HASHING: hashing, EXCLUDE_CHARACTERS: '', PASSWORD_LENGTH: '200' };
     const server = await sharedServer(version);
     const prepare = (role: string) => `ALTER ROLE ${role} SET standard_conforming_strings = off`;
-    await using here = await arrange(bench, server, { strategy: 'single-user', environment }, { prepare });
+    await using here = await arrange(account, server, { strategy: 'single-user', environment }, { prepare });
     do await expectRotated(here);
     while (!(await here.secret.password()).includes(needed));
   });
@@ -114,7 +114,7 @@ describe('a server with a password check', () => {
   const prepare = (role: string) => `ALTER ROLE ${role} SET session_preload_libraries = 'passwordcheck'`;
   const onlyLetters = { EXCLUDE_NUMBERS: 'true', EXCLUDE_PUNCTUATION: 'true' };
   const arrangeChecked = async (environment: Readonly<Record<string, string>>) =>
-    await arrange(bench, await sharedServer(), { strategy: 'single-user', environment }, { prepare });
+    await arrange(account, await sharedServer(), { strategy: 'single-user', environment }, { prepare });
 
   test('gets a password that it takes, in clear where that is asked for', async () => {
     await using here = await arrangeChecked({ PASSWORD_HASHING: 'server' });

@@ -3,19 +3,19 @@ import { arrange } from '../../support/arrangement.ts';
 import { accepted } from '../../support/login-proof.ts';
 import { SilentServer } from '../../support/network.ts';
 import { countLogins, sharedServer } from '../../support/postgres.ts';
-import { membersFor, RotationBench } from '../../support/rotation-bench.ts';
+import { membersFor, TestAccount } from '../../support/test-account.ts';
 
 const SINGLE_USER = { strategy: 'single-user' } as const;
 const MARK = 'quoted-in-no-output';
 
-let bench: RotationBench;
+let account: TestAccount;
 let database: SilentServer;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
   database = await SilentServer.start();
 });
 afterAll(async () => {
-  await bench[Symbol.asyncDispose]();
+  await account[Symbol.asyncDispose]();
   await database[Symbol.asyncDispose]();
 });
 
@@ -56,7 +56,7 @@ describe('a malformed secret fails the first step with the key that is wrong, an
 });
 
 async function expectRefused(value: string | Uint8Array, key: string): Promise<void> {
-  const secret = await bench.store(SINGLE_USER, value);
+  const secret = await account.store(SINGLE_USER, value);
   const before = await secret.labels();
 
   const { outcome, steps, token } = await secret.rotate();
@@ -72,12 +72,12 @@ async function expectRefused(value: string | Uint8Array, key: string): Promise<v
   ]);
   expect(await secret.labels()).toEqual({ ...before, AWSPENDING: token });
   expect(database.connections).toBe(0);
-  expect(bench.output.contains(MARK)).toBe(false);
+  expect(account.output.contains(MARK)).toBe(false);
 }
 
 test('a pending version that was spoilt by hand is refused before any login', async () => {
   const server = await sharedServer();
-  await using here = await arrange(bench, server, SINGLE_USER);
+  await using here = await arrange(account, server, SINGLE_USER);
   const { role, secret } = here;
   const token = await secret.begin();
   await secret.put({ port: 'abc' }, ['AWSPENDING'], token);
@@ -97,7 +97,7 @@ test('a pending version that was spoilt by hand is refused before any login', as
 test('a database name that looks like a connection string sends the password nowhere else', async () => {
   const server = await sharedServer();
   const dbname = `host=${database.host} port=${database.port} dbname=postgres`;
-  await using here = await arrange(bench, server, SINGLE_USER, { members: { dbname } });
+  await using here = await arrange(account, server, SINGLE_USER, { members: { dbname } });
 
   const { steps } = await here.secret.rotate();
 

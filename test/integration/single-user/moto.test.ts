@@ -14,8 +14,8 @@ import { containerEngineAnswers } from '../../../scripts/lab/database/container.
 import { STEPS } from '../../../shared/rotation/event.ts';
 import { accepted } from '../../support/login-proof.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
-import { membersFor, RotationBench } from '../../support/rotation-bench.ts';
 import { clientOf } from '../../support/secrets-lab-client.ts';
+import { membersFor, TestAccount } from '../../support/test-account.ts';
 
 const PORT = 5000;
 
@@ -39,13 +39,13 @@ test("the four steps, twice over, on moto's Secrets Manager", async (context) =>
   }
   const endpoint = `http://${moto.getHost()}:${moto.getMappedPort(PORT)}`;
   const client = clientOf({ endpoint });
-  await using bench = await RotationBench.open();
+  await using account = await TestAccount.open();
   const server = await sharedServer();
   await using scope = roleScope(server);
   const app = await scope.createAppRole();
   const SecretString = JSON.stringify({ ...membersFor(server, app), id: 1 });
   const { ARN = '' } = await client.send(new CreateSecretCommand({ Name: 'app', SecretString }));
-  const rotationFunction = bench.function({
+  const rotationFunction = account.function({
     strategy: 'single-user',
     environment: { SECRETS_MANAGER_ENDPOINT: endpoint },
   });
@@ -55,7 +55,7 @@ test("the four steps, twice over, on moto's Secrets Manager", async (context) =>
     const token = await registerPending(client, ARN);
     for (const Step of STEPS) {
       const event = { Step, SecretId: ARN, ClientRequestToken: token };
-      expect(await bench.lab.functions.invoke(rotationFunction, event), `${Step} of round ${round}`).toMatchObject({
+      expect(await account.lab.functions.invoke(rotationFunction, event), `${Step} of round ${round}`).toMatchObject({
         ok: true,
       });
     }
@@ -64,7 +64,7 @@ test("the four steps, twice over, on moto's Secrets Manager", async (context) =>
     expect(await accepted(server, app, passwords)).toEqual(passwords.map((_, index) => index === round));
     await takeOffPending(client, ARN, token);
   }
-  expect(passwords.filter((password) => bench.output.contains(password))).toEqual([]);
+  expect(passwords.filter((password) => account.output.contains(password))).toEqual([]);
   client.destroy();
 });
 

@@ -1,35 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
-import type { StepLine } from '../../support/function-output.ts';
+import type { LoggedStep } from '../../support/function-output.ts';
 import { sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
 const STRATEGY = 'single-user';
 const STEP_NAMES = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'];
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 /** What the functions write while `work` runs. */
 async function outputOf(
   work: () => Promise<unknown>,
-): Promise<{ lines: readonly string[]; objects: readonly StepLine[] }> {
-  const before = [bench.output.lines.length, bench.output.objects.length];
+): Promise<{ lines: readonly string[]; objects: readonly LoggedStep[] }> {
+  const before = [account.output.lines.length, account.output.objects.length];
   await work();
-  return { lines: bench.output.lines.slice(before[0]), objects: bench.output.objects.slice(before[1]) };
+  return { lines: account.output.lines.slice(before[0]), objects: account.output.objects.slice(before[1]) };
 }
 
 /** Metrics in CloudWatch's embedded format: dimensions and values by name. */
-function metricsIn(objects: readonly StepLine[]) {
+function metricsIn(objects: readonly LoggedStep[]) {
   return objects.filter((line) => Object.hasOwn(line, '_aws')).map(({ _aws: _, service: __, ...members }) => members);
 }
 
 test('a step says when it starts and when it ends, as JSON', async () => {
-  await using here = await arrange(bench, await sharedServer(), { strategy: STRATEGY });
+  await using here = await arrange(account, await sharedServer(), { strategy: STRATEGY });
 
   const { lines, objects } = await outputOf(async () => await here.secret.rotate());
 
@@ -49,7 +49,7 @@ test('a step says when it starts and when it ends, as JSON', async () => {
 });
 
 test('a rotation is measured by step, and counted', async () => {
-  await using here = await arrange(bench, await sharedServer(), { strategy: STRATEGY });
+  await using here = await arrange(account, await sharedServer(), { strategy: STRATEGY });
 
   const { objects } = await outputOf(async () => await here.secret.rotate());
 
@@ -65,7 +65,7 @@ test('a rotation is measured by step, and counted', async () => {
 
 test('a failure is logged with its facts and counted by step and code', async () => {
   const members = { dbname: 'nowhere' };
-  await using here = await arrange(bench, await sharedServer(), { strategy: STRATEGY }, { members });
+  await using here = await arrange(account, await sharedServer(), { strategy: STRATEGY }, { members });
   const { server, role, secret } = here;
 
   const { objects } = await outputOf(async () => await secret.rotate());
@@ -98,14 +98,14 @@ test('a failure is logged with its facts and counted by step and code', async ()
 
 test('POWERTOOLS_LOG_LEVEL=ERROR leaves only failures', async () => {
   const environment = { POWERTOOLS_LOG_LEVEL: 'ERROR' };
-  await using here = await arrange(bench, await sharedServer(), { strategy: STRATEGY, environment });
+  await using here = await arrange(account, await sharedServer(), { strategy: STRATEGY, environment });
   const { objects } = await outputOf(async () => expect((await here.secret.rotate()).outcome).toBe('succeeded'));
   expect(objects.filter((line) => Object.hasOwn(line, 'level'))).toEqual([]);
 });
 
 describe('what can go wrong before a step begins', () => {
   const invoke = (event: unknown, environment: Readonly<Record<string, string>> = {}) =>
-    bench.lab.functions.invoke(bench.function({ strategy: STRATEGY, environment }), event);
+    account.lab.functions.invoke(account.function({ strategy: STRATEGY, environment }), event);
 
   test('an event that is not one is refused, and nothing of it is written', async () => {
     const needle = 'never-to-be-written';
@@ -123,7 +123,7 @@ describe('what can go wrong before a step begins', () => {
   });
 
   test('a variable that cannot be read fails the step with its name, and no call is made', async () => {
-    await using here = await arrange(bench, await sharedServer(), {
+    await using here = await arrange(account, await sharedServer(), {
       strategy: STRATEGY,
       environment: { PASSWORD_LENGTH: 'long' },
     });

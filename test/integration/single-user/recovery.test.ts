@@ -3,18 +3,18 @@ import { arrange, quoted } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { SilentServer } from '../../support/network.ts';
 import { countLogins, newestVersion, postgresVersions, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
 import { expectNoPendingValue } from '../../support/rotation-proof.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import type { RotationResult } from '../../support/test-secret.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const arrangeOn = async (version: number) =>
-  await arrange(bench, await sharedServer(version), { strategy: 'single-user' });
+  await arrange(account, await sharedServer(version), { strategy: 'single-user' });
 
 /** A rotation whose setSecret logged in with this credential. */
 const through = (credential: string) => ({

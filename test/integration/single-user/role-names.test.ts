@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { newestVersion, postgresVersions, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 /** The test's prefix has 12 bytes of the 63 that a name may have. */
 const SPACE_LEFT = 51;
@@ -28,7 +28,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     ['63 bytes', 'x'.repeat(SPACE_LEFT)],
     ['63 bytes of umlauts', `x${'ü'.repeat((SPACE_LEFT - 1) / 2)}`],
   ])('rotates a role with %s in its name', async (_, named) => {
-    await using here = await arrange(bench, await sharedServer(version), { strategy: 'single-user' }, { named });
+    await using here = await arrange(account, await sharedServer(version), { strategy: 'single-user' }, { named });
     const { server, role, secret } = here;
 
     expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
@@ -48,7 +48,7 @@ describe.each([...new Set([Math.min(...postgresVersions()), newestVersion()])])(
     ['umlauts', 'schlüßelwort'],
     ['an emoji', 'geheim-😀-geheim'],
   ])('rotates away a password with %s', async (_, password) => {
-    await using here = await arrange(bench, await sharedServer(version), { strategy: 'single-user' }, { password });
+    await using here = await arrange(account, await sharedServer(version), { strategy: 'single-user' }, { password });
     const { server, role, secret } = here;
 
     expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });

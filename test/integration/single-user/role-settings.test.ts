@@ -3,18 +3,18 @@ import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { postgresVersions, sharedServer } from '../../support/postgres.ts';
 import { VERIFIER_IS_LOGGED } from '../../support/role-log.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const IN_THIS_DATABASE = (sql: string) => `DO $$ BEGIN EXECUTE format('${sql}', current_database()); END $$`;
 
 const arrangeOn = async (version: number, options: ArrangementOptions) =>
-  await arrange(bench, await sharedServer(version), { strategy: 'single-user' }, options);
+  await arrange(account, await sharedServer(version), { strategy: 'single-user' }, options);
 
 describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   test.each<[string, ArrangementOptions]>([

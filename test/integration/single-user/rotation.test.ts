@@ -2,16 +2,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { countLogins, postgresVersions, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const arrangeOn = async (version: number) =>
-  await arrange(bench, await sharedServer(version), { strategy: 'single-user' });
+  await arrange(account, await sharedServer(version), { strategy: 'single-user' });
 
 describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   test('rotations in a row each leave the new password working and the old ones refused', async () => {
@@ -85,7 +85,7 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 
 test('everything else in the secret stays as it is, byte for byte', async () => {
   const server = await sharedServer();
-  await using here = await arrange(bench, server, { strategy: 'single-user' });
+  await using here = await arrange(account, server, { strategy: 'single-user' });
   const { role, secret } = here;
   const text = `{ "engine" : "postgres",\n\t"id": 12345678901234567890, "host":"${server.host}", "port": "${server.port}",
     "username":"${role.name}", "password":"${role.password}", "ssl":"FALSE", "note":"\\u00fc\\/", "__proto__":{"password":"x"}, "f":1.50 }`;

@@ -5,13 +5,13 @@ import { expectWorking } from '../../support/login-proof.ts';
 import { followLog, postgresVersions, searchLog, sharedServer } from '../../support/postgres.ts';
 import { holdRole } from '../../support/role-hold.ts';
 import { linesOf, VERIFIER_IS_LOGGED } from '../../support/role-log.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 /** For this role alone the server logs as much as it can: a superuser may ask that of any role. */
 const LOG_EVERYTHING = {
@@ -35,13 +35,13 @@ const NO_TEMP = `DO $$ BEGIN EXECUTE format('REVOKE TEMP ON DATABASE %I FROM PUB
 
 async function arrangeLogged(version: number, environment: Readonly<Record<string, string>> = {}) {
   const choice = { strategy: 'single-user', environment } as const;
-  return await arrange(bench, await sharedServer(version), choice, { prepare: logEverything });
+  return await arrange(account, await sharedServer(version), choice, { prepare: logEverything });
 }
 
 async function arrangeLoggedWithoutTemp(version: number) {
   const prepare = (role: string) => `${logEverything(role)}; ${NO_TEMP}`;
   const options = { named: VERIFIER_IS_LOGGED, ownDatabase: true, prepare };
-  return await arrange(bench, await sharedServer(version), { strategy: 'single-user' }, options);
+  return await arrange(account, await sharedServer(version), { strategy: 'single-user' }, options);
 }
 
 /** What the server stores of the role's password, and who has it can impersonate the server or guess on. */

@@ -7,30 +7,30 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
+import { secretStore } from '../../../shared/aws/secret-store.ts';
 import { Deadline } from '../../../shared/deadline.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
-import { secretStore } from '../../../shared/secrets/secret-store.ts';
 import { arrange } from '../../support/arrangement.ts';
 import { EndpointRecorder } from '../../support/endpoint-recorder.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { closedPort, SilentServer } from '../../support/network.ts';
 import { countLogins, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
 import { clientOf } from '../../support/secrets-lab-client.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterEach(() => bench.lab.faults.clear());
-afterAll(() => bench[Symbol.asyncDispose]());
+afterEach(() => account.lab.faults.clear());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const arrangeWith = async (environment: Readonly<Record<string, string>> = {}, timeoutMs = 30_000) =>
-  await arrange(bench, await sharedServer(), { strategy: 'single-user', environment, timeoutMs });
+  await arrange(account, await sharedServer(), { strategy: 'single-user', environment, timeoutMs });
 
 describe('what Secrets Manager is told', () => {
   test('goes to SECRETS_MANAGER_ENDPOINT, with the RotationToken where the contract wants it and nowhere else', async () => {
-    await using recorder = await EndpointRecorder.start(bench.lab);
+    await using recorder = await EndpointRecorder.start(account.lab);
     await using here = await arrangeWith({ SECRETS_MANAGER_ENDPOINT: recorder.endpoint });
     const rotationToken = `rotation-token-${randomUUID()}`;
     const token = await here.secret.begin();
@@ -66,7 +66,7 @@ describe('what Secrets Manager is told', () => {
   });
 
   test('goes without a RotationToken where the service gives none', async () => {
-    await using recorder = await EndpointRecorder.start(bench.lab);
+    await using recorder = await EndpointRecorder.start(account.lab);
     await using here = await arrangeWith({ SECRETS_MANAGER_ENDPOINT: recorder.endpoint });
     const token = await here.secret.begin();
 
@@ -85,7 +85,7 @@ describe('a rotation succeeds', () => {
     'UpdateSecretVersionStage',
   ])('although %s is throttled, fails and is cut', async (operation) => {
     await using here = await arrangeWith();
-    const { faults } = bench.lab;
+    const { faults } = account.lab;
     const secret = here.secret.arn;
     const all = [
       faults.throttle({ operation, secret }),
@@ -102,7 +102,7 @@ describe('a rotation succeeds', () => {
 
   test('although a new version is not visible at first', async () => {
     await using here = await arrangeWith();
-    const hidden = bench.lab.faults.hideNewVersions({ reads: 3, secret: here.secret.arn });
+    const hidden = account.lab.faults.hideNewVersions({ reads: 3, secret: here.secret.arn });
 
     expect(await here.secret.rotate()).toMatchObject({ outcome: 'succeeded' });
 
@@ -119,7 +119,7 @@ describe('a rotation succeeds', () => {
     await secret.stepsUntil('testSecret', token);
     const from = (await secret.labels()).AWSCURRENT ?? '';
 
-    const slow = bench.lab.faults.delay({ operation: 'UpdateSecretVersionStage', secret: secret.arn, ms: 300 });
+    const slow = account.lab.faults.delay({ operation: 'UpdateSecretVersionStage', secret: secret.arn, ms: 300 });
     const step = secret.step('finishSecret', token);
     await waitFor('finishSecret to ask', () => slow.hits || undefined);
     await secret.moveLabel('AWSCURRENT', from, token);
@@ -135,7 +135,7 @@ describe('a step fails', () => {
     const token = await secret.begin();
     await secret.stepsUntil('testSecret', token);
 
-    const slow = bench.lab.faults.delay({ operation: 'UpdateSecretVersionStage', secret: secret.arn, ms: 300 });
+    const slow = account.lab.faults.delay({ operation: 'UpdateSecretVersionStage', secret: secret.arn, ms: 300 });
     const step = secret.step('finishSecret', token);
     await waitFor('finishSecret to ask', () => slow.hits || undefined);
     const byHand = await secret.put({ note: 'by hand' }, ['AWSCURRENT']);
@@ -151,7 +151,7 @@ describe('a step fails', () => {
     ['InvalidParameterException', 'Wrong.', 'SECRETS_MANAGER_FAILED'],
   ])('where the service answers %s', async (type, message, code) => {
     await using here = await arrangeWith({ AWS_MAX_ATTEMPTS: '1' });
-    bench.lab.faults.fail({ operation: 'GetSecretValue', secret: here.secret.arn, type, message, times: 9 });
+    account.lab.faults.fail({ operation: 'GetSecretValue', secret: here.secret.arn, type, message, times: 9 });
 
     expect((await here.secret.rotate()).steps).toMatchObject([
       { step: 'createSecret', error_code: code, reason: type, secret_arn: here.secret.arn },
@@ -160,7 +160,7 @@ describe('a step fails', () => {
 
   test('where the service throttles for good', async () => {
     await using here = await arrangeWith({ AWS_MAX_ATTEMPTS: '2' });
-    const throttled = bench.lab.faults.throttle({ secret: here.secret.arn, operation: 'PutSecretValue', times: 99 });
+    const throttled = account.lab.faults.throttle({ secret: here.secret.arn, operation: 'PutSecretValue', times: 99 });
 
     expect((await here.secret.rotate()).steps.at(-1)).toMatchObject({
       step: 'createSecret',
@@ -172,7 +172,7 @@ describe('a step fails', () => {
   test('where rotation was turned off', async () => {
     await using here = await arrangeWith();
     const token = await here.secret.begin();
-    await bench.client.send(new CancelRotateSecretCommand({ SecretId: here.secret.arn }));
+    await account.client.send(new CancelRotateSecretCommand({ SecretId: here.secret.arn }));
 
     for (const step of STEPS)
       expect(await here.secret.step(step, token)).toMatchObject({ error_code: 'ROTATION_NOT_ENABLED' });
@@ -184,7 +184,7 @@ describe('a step fails', () => {
     const token = await secret.begin();
     await secret.step('createSecret', token);
     // A label of its own keeps a version known.
-    await bench.client.send(
+    await account.client.send(
       new UpdateSecretVersionStageCommand({ SecretId: secret.arn, VersionStage: 'MINE', MoveToVersionId: token }),
     );
     await secret.unlabel('AWSPENDING', token);
@@ -203,10 +203,10 @@ describe('a step fails', () => {
     const { secret } = here;
     const token = await secret.begin();
     await secret.step('createSecret', token);
-    await bench.client.send(new DeleteSecretCommand({ SecretId: secret.arn, RecoveryWindowInDays: 7 }));
+    await account.client.send(new DeleteSecretCommand({ SecretId: secret.arn, RecoveryWindowInDays: 7 }));
     expect(await secret.step('setSecret', token)).toMatchObject({ error_code: 'SECRET_IN_WRONG_STATE' });
 
-    await bench.client.send(new DeleteSecretCommand({ SecretId: secret.arn, ForceDeleteWithoutRecovery: true }));
+    await account.client.send(new DeleteSecretCommand({ SecretId: secret.arn, ForceDeleteWithoutRecovery: true }));
     await waitFor('the secret to be gone', async () => {
       const { error_code } = await secret.step('setSecret', token);
       return error_code === 'SECRET_NOT_FOUND' || undefined;
@@ -237,7 +237,7 @@ test('a value that somebody stored as AWSPENDING by hand is kept', async () => {
   const token = await secret.begin();
   const SecretString = JSON.stringify({ ...JSON.parse(await secret.text()), password: 'chosen-by-hand-and-stored' });
   const byHand = { SecretId: secret.arn, ClientRequestToken: token, SecretString, VersionStages: ['AWSPENDING'] };
-  await bench.client.send(new PutSecretValueCommand(byHand));
+  await account.client.send(new PutSecretValueCommand(byHand));
 
   expect(await secret.step('createSecret', token)).toMatchObject({ outcome: 'already-done' });
   await secret.stepsUntil('finishSecret', token);

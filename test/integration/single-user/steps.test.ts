@@ -5,19 +5,19 @@ import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { countLogins, followLog, newestVersion, postgresVersions, sharedServer } from '../../support/postgres.ts';
 import { holdRole } from '../../support/role-hold.ts';
 import { linesOf } from '../../support/role-log.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
 const ANOTHER_INSTANCE = { environment: { INSTANCE: 'another' } };
 const PENDING = { label: 'AWSPENDING' };
 
-let bench: RotationBench;
+let account: TestAccount;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
 });
-afterAll(() => bench[Symbol.asyncDispose]());
+afterAll(() => account[Symbol.asyncDispose]());
 
 const arrangeOn = async (version: number) =>
-  await arrange(bench, await sharedServer(version), { strategy: 'single-user' });
+  await arrange(account, await sharedServer(version), { strategy: 'single-user' });
 
 describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   test('each step may run twice', async () => {

@@ -7,12 +7,12 @@ import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { type ArrangementOptions, arrange } from '../../support/arrangement.ts';
 import { expectWorking } from '../../support/login-proof.ts';
 import { countLogins, followLog, sharedServer, startTestServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
 /** Members of this role may not connect in plain text. */
 const TLS_ONLY = 'tls_only';
 
-let bench: RotationBench;
+let account: TestAccount;
 let server: PostgresServer;
 let plainServer: PostgresServer;
 let folder: string;
@@ -25,7 +25,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'authority.pem'), authority.certificate);
   await writeFile(join(folder, 'stranger.pem'), stranger.certificate);
   trusting = { DB_CA_FILE: join(folder, 'authority.pem') };
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
   plainServer = await sharedServer();
   server = await startTestServer({
     tls: (host) => authority.issue([host]),
@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await bench[Symbol.asyncDispose]();
+  await account[Symbol.asyncDispose]();
   await server.close();
   await rm(folder, { recursive: true });
 });
@@ -47,7 +47,7 @@ const arrangeOn = async (
   options: ArrangementOptions = {},
 ) =>
   await arrange(
-    bench,
+    account,
     where,
     { strategy: 'single-user', environment },
     { ...options, members: { ssl, ...options.members } },

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import { type HeldRotation, HeldWays, type Hold, holdAt } from '../../support/held-rotation.ts';
 import { newestVersion, sharedServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
+import { TestAccount } from '../../support/test-account.ts';
 import type { StepResult } from '../../support/test-secret.ts';
 
 /*
@@ -10,11 +10,11 @@ import type { StepResult } from '../../support/test-secret.ts';
  * lock, or only guard, leave AWSCURRENT refused in some of these; see the schedules.
  */
 const version = newestVersion();
-const bench = await RotationBench.open();
-const ways = await HeldWays.open(bench, await sharedServer(version));
+const account = await TestAccount.open();
+const ways = await HeldWays.open(account, await sharedServer(version));
 afterAll(async () => {
   await ways[Symbol.asyncDispose]();
-  await bench[Symbol.asyncDispose]();
+  await account[Symbol.asyncDispose]();
 });
 
 /** Before each message of the function, and before the answers that change what it knows. */

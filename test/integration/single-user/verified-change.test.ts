@@ -5,8 +5,8 @@ import type { Gate } from '../../support/crash/gate.ts';
 import { type HeldOptions, type HeldRotation, HeldWays, holdAt } from '../../support/held-rotation.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { newestVersion, startTestServer } from '../../support/postgres.ts';
-import { RotationBench } from '../../support/rotation-bench.ts';
 import { expectRefusedAtOnce, rolesStay } from '../../support/rotation-proof.ts';
+import { TestAccount } from '../../support/test-account.ts';
 
 /*
  * Where the new password can't be used by the way that applications take, the old one goes on working. 0.1.0, which looks
@@ -18,19 +18,19 @@ const PENDING = { label: 'AWSPENDING' };
 const METHODS = ['reject', 'scram-sha-256', 'md5', 'password', 'trust'];
 const groupOf = (method: string) => `by_${method.replaceAll('-', '_')}`;
 
-let bench: RotationBench;
+let account: TestAccount;
 let server: PostgresServer;
 let ways: HeldWays;
 beforeAll(async () => {
-  bench = await RotationBench.open();
+  account = await TestAccount.open();
   const hba = METHODS.map((method) => `host all +${groupOf(method)} all ${method}`);
   server = await startTestServer({ version: newestVersion(), hba: [...hba, 'host all all all scram-sha-256'] });
   for (const method of METHODS) await server.query(`CREATE ROLE ${groupOf(method)}`);
-  ways = await HeldWays.open(bench, server);
+  ways = await HeldWays.open(account, server);
 });
 afterAll(async () => {
   await ways[Symbol.asyncDispose]();
-  await bench[Symbol.asyncDispose]();
+  await account[Symbol.asyncDispose]();
   await server.close();
 });
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { LoginError } from '../../../client/errors.ts';
 import { SecretLogin } from '../../../client/secret-login.ts';
 import type { SecretVersion, SecretVersions } from '../../../client/secret-versions.ts';
-import { parseDatabaseSecret } from '../../../shared/secrets/database-secret.ts';
+import { parseDatabaseSecret } from '../../../shared/secret/database-secret.ts';
 
 /** What a rotation does to the secret and to the server, one thing at a time. `replay`: the replica has caught up. */
 type Move = 'create' | 'set' | 'finish' | 'replay';

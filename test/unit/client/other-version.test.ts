@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { mayStandIn } from '../../../client/other-version.ts';
-import { parseDatabaseSecret } from '../../../shared/secrets/database-secret.ts';
+import { parseDatabaseSecret } from '../../../shared/secret/database-secret.ts';
 
 const SECRET = { engine: 'postgres', host: 'db.example.com', username: 'app', password: 'a password' };
 

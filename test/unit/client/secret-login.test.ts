@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { LoginError } from '../../../client/errors.ts';
 import { SecretLogin } from '../../../client/secret-login.ts';
 import type { SecretVersion, SecretVersions } from '../../../client/secret-versions.ts';
-import { parseDatabaseSecret } from '../../../shared/secrets/database-secret.ts';
+import { parseDatabaseSecret } from '../../../shared/secret/database-secret.ts';
 
 const START = 1_800_000_000_000;
 const HOUR = 3_600_000;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { planTwin, type TwinPlan, type TwinPlanOptions } from '../../../shared/database/twin-plan.ts';
 import type { AdminState, Membership, RoleState, ThirdRole, TwinState } from '../../../shared/database/twin-state.ts';
-import type { TwinLink } from '../../../shared/rotation/strategy.ts';
+import type { TwinLink } from '../../../shared/rotation/ports.ts';
 
 const ROLE: RoleState = {
   superuser: false,

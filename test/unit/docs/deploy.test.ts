@@ -98,7 +98,7 @@ describe('docs/deploy.md', () => {
   });
 
   it('names error codes that exist', () => {
-    const errors = readFileSync(new URL('../../../shared/rotation/errors.ts', import.meta.url), 'utf8');
+    const errors = readFileSync(new URL('../../../shared/errors.ts', import.meta.url), 'utf8');
     const named = Array.from(text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g), ([, code]) => code);
     expect(named.length).toBeGreaterThan(4);
     for (const code of named) expect(errors).toContain(`'${code}'`);

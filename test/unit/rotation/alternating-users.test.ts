@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
-import type { TwinLink, UserFacts } from '../../../shared/rotation/strategy.ts';
+import type { TwinLink, UserFacts } from '../../../shared/rotation/ports.ts';
 import { ADMIN_ARN, FakeRotation, only, refusal, secretText, TOKEN } from '../../support/fake-rotation.ts';
 import { FakeServer, failure, LINKED } from '../../support/fake-server.ts';
 
@@ -120,8 +120,8 @@ describe('two roles are twins only by proof', () => {
     const rotation = rotating({}, { twin: MEMBER });
     rotation.server.role('app_clone', 'theirs');
     rotation.secrets.put(V0, secretText({ username: 'app_clone', password: 'theirs' }), 'AWSPREVIOUS');
-    rotation.server.meets = ({ credential: { label } }) =>
-      label === 'previous' ? { withoutSession: failure('LOGIN_FORBIDDEN') } : undefined;
+    rotation.server.meets = ({ credential: { source } }) =>
+      source === 'previous' ? { withoutSession: failure('LOGIN_FORBIDDEN') } : undefined;
     expect(await nextUser(rotation)).toBe('app_clone');
   });
 
@@ -303,8 +303,8 @@ describe('setSecret', () => {
   ] as const)('fails where the twin is refused by %s after its password was taken, and has it not believed', async (code) => {
     const rotation = rotating();
     await rotation.step('createSecret');
-    rotation.server.meets = ({ credential: { label } }) =>
-      label === 'pending' ? { withoutSession: failure(code) } : undefined;
+    rotation.server.meets = ({ credential: { source } }) =>
+      source === 'pending' ? { withoutSession: failure(code) } : undefined;
     expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code });
     expect(await refusal(rotation.step('testSecret'))).toMatchObject({ code });
     expect(rotation.currentIsAccepted).toBe(true);
@@ -316,8 +316,8 @@ describe('setSecret', () => {
       const actsAs = missing === 0 ? 'app' : 'app_clone';
       rotation.server.role('app_clone', '', { ...asTwinOf('app'), actsAs }).missing = missing;
       await rotation.step('createSecret');
-      rotation.server.meets = ({ credential: { label } }) =>
-        label === 'pending' ? { withoutSession: failure('ROLE_CONNECTION_LIMIT') } : undefined;
+      rotation.server.meets = ({ credential: { source } }) =>
+        source === 'pending' ? { withoutSession: failure('ROLE_CONNECTION_LIMIT') } : undefined;
       const result = await rotation.step('setSecret').catch((error: unknown) => error);
       expect(result).toMatchObject(missing === 0 ? { outcome: 'done' } : { code: 'TWIN_DIFFERS' });
     }

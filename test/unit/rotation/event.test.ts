@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RotationError } from '../../../shared/rotation/errors.ts';
+import { RotationError } from '../../../shared/errors.ts';
 import { parseEvent, STEPS } from '../../../shared/rotation/event.ts';
 
 const ARN = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:app-AbCdEf';

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
+import type { RoleDatabase } from '../../../shared/rotation/ports.ts';
 import { singleUser } from '../../../shared/rotation/single-user.ts';
-import type { RoleDatabase } from '../../../shared/rotation/strategy.ts';
 import { FakeRotation, secretText, TOKEN } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 
@@ -13,7 +13,7 @@ const HAND = 'hand'.padEnd(36, '-');
 /** A way to the server on which logins as AWSPENDING, from the second on, get no further. */
 const narrow = ({ tryPassword }: RoleDatabase): RoleDatabase => {
   const narrowed: RoleDatabase['tryPassword'] = async (credential, work) => {
-    if (credential.label === 'pending') throw failure('TLS_FAILED');
+    if (credential.source === 'pending') throw failure('TLS_FAILED');
     return await tryPassword(credential, work);
   };
   return {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { RotationErrorCode } from '../../../shared/rotation/errors.ts';
+import type { RotationErrorCode } from '../../../shared/errors.ts';
+import type { PasswordOutcome, PasswordRequest, RoleSession } from '../../../shared/rotation/ports.ts';
 import { isNoRoom, type ProofOptions, prove } from '../../../shared/rotation/proof.ts';
-import type { PasswordOutcome, PasswordRequest, RoleSession } from '../../../shared/rotation/strategy.ts';
 import { credentialOf, refusal } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 

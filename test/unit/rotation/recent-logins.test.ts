@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type RecentLogin, RecentLogins } from '../../../shared/rotation/recent-logins.ts';
 
 const MINUTE = 60_000;
-const LOGIN: RecentLogin = { label: 'pending', scram: true };
+const LOGIN: RecentLogin = { source: 'pending', scram: true };
 
 describe('the versions that an instance has logged in with', () => {
   it('are those that it was told of', () => {
@@ -26,9 +26,9 @@ describe('the versions that an instance has logged in with', () => {
 
   it('tell how each logged in, and what it was compared with', () => {
     const logins = new RecentLogins();
-    logins.add('secret', 'a', { label: 'current', scram: false });
+    logins.add('secret', 'a', { source: 'current', scram: false });
     logins.add('secret', 'b', { ...LOGIN, proof: { comparedWith: 'a' } });
-    expect(logins.get('secret', 'a')).toMatchObject({ label: 'current', scram: false });
+    expect(logins.get('secret', 'a')).toMatchObject({ source: 'current', scram: false });
     expect(logins.get('secret', 'a')?.proof).toBeUndefined();
     expect(logins.get('secret', 'b')).toMatchObject({ scram: true, proof: { comparedWith: 'a' } });
   });
@@ -45,8 +45,8 @@ describe('the versions that an instance has logged in with', () => {
   it('have a latest one, whichever was told of first', () => {
     const logins = new RecentLogins();
     logins.add('secret', 'a', LOGIN, 1);
-    logins.add('secret', 'b', { label: 'current', scram: true }, 2);
-    expect(logins.latest('secret', 2)).toMatchObject({ versionId: 'b', label: 'current' });
+    logins.add('secret', 'b', { source: 'current', scram: true }, 2);
+    expect(logins.latest('secret', 2)).toMatchObject({ versionId: 'b', source: 'current' });
     logins.add('secret', 'a', LOGIN, 3);
     expect(logins.latest('secret', 3)).toMatchObject({ versionId: 'a' });
     expect(logins.latest('secret 2', 3)).toBeUndefined();

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { type Meaning, meaningOf } from '../../../shared/database/connect-error.ts';
+import { type DatabaseErrorMeaning, meaningOf } from '../../../shared/database/connect-error.ts';
+import { RotationError, type RotationErrorCode } from '../../../shared/errors.ts';
 import { passwordNotPutBack, passwordPutBack } from '../../../shared/rotation/credential-errors.ts';
-import { RotationError, type RotationErrorCode } from '../../../shared/rotation/errors.ts';
 import { editsCurrent, givingUpFirst, TAKE_PENDING_OFF } from '../../../shared/rotation/remedies.ts';
 import { ARN, credentialOf, FakeRotation, refusal, secretText, TOKEN } from '../../support/fake-rotation.ts';
 
@@ -35,7 +35,9 @@ const error = (code: RotationErrorCode, facts: object = {}) =>
 
 it('every text in the sources that has AWSCURRENT edited is of a code that is known for it', async () => {
   const folders = await Promise.all(
-    ['database', 'rotation', 'secrets'].map(async (name) => (await folder(name)).map((file) => `${name}/${file}`)),
+    ['database', 'rotation', 'secret', 'aws'].map(async (name) =>
+      (await folder(name)).map((file) => `${name}/${file}`),
+    ),
   );
   const editing = (await Promise.all(folders.flat().map(remediesIn))).flat();
   expect(editing.length).toBeGreaterThan(15);
@@ -121,7 +123,7 @@ it.each<[string, unknown]>([
     new Error('SASL: SCRAM-SERVER-FINAL-MESSAGE: server signature does not match'),
   ],
 ])('a remedy edits nothing for %s', (_, thrown) => {
-  const { code, remedy }: Meaning = meaningOf(thrown, 'connecting', true);
+  const { code, remedy }: DatabaseErrorMeaning = meaningOf(thrown, 'connecting', true);
   expect(code === 'WRONG_PASSWORD' || editsCurrent(error(code)) || EDIT.test(remedy)).toBe(false);
 });
 

@@ -102,8 +102,8 @@ describe('the passwords that are tried', () => {
     await rotation.step('createSecret');
     const before = loginsOf(rotation).length;
     await rotation.step('setSecret');
-    const label = password === 'previous' ? 'previous' : 'unlabelled';
-    expect(loginsOf(rotation).slice(before)).toEqual([label, label, 'pending']);
+    const source = password === 'previous' ? 'previous' : 'unlabelled';
+    expect(loginsOf(rotation).slice(before)).toEqual([source, source, 'pending']);
     await rotation.run();
     expect(rotation.currentIsAccepted).toBe(true);
   });
@@ -273,8 +273,8 @@ describe('setSecret', () => {
     rotation.server.fresh = false;
     rotation.server.role('app', 'new-1');
     let pendings = 0;
-    rotation.server.meets = ({ credential: { label } }) =>
-      label === 'pending' && ++pendings > 1 ? { withoutSession: failure(code) } : undefined;
+    rotation.server.meets = ({ credential: { source } }) =>
+      source === 'pending' && ++pendings > 1 ? { withoutSession: failure(code) } : undefined;
     expect(await refusal(rotation.anew().step('setSecret'))).toMatchObject({ code });
     await expect(rotation.step('testSecret')).rejects.toMatchObject({ code });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Credential } from '../../../shared/rotation/ports.ts';
 import { candidates, onServerOf, type Source } from '../../../shared/rotation/recovery.ts';
-import type { Credential } from '../../../shared/rotation/strategy.ts';
 import {
   earlierCredentials,
   readCurrent,
@@ -61,7 +61,7 @@ describe('AWSCURRENT as DescribeSecret says', () => {
     const store = from.store(TOKEN);
     const state = await store.describe();
     from.stale = { versionId: V1, times };
-    expect(await readDescribed(store, state)).toMatchObject({ versionId: V2, label: 'current' });
+    expect(await readDescribed(store, state)).toMatchObject({ versionId: V2, source: 'current' });
     expect(from.calls.filter((call) => call === 'DescribeSecret')).toHaveLength(1 + times);
   });
 
@@ -87,10 +87,10 @@ describe('earlier versions', () => {
       .put('u1', secretText());
     const earlier = earlierOf(from);
     expect(from.calls).toEqual([]);
-    expect(await all(earlier.previous())).toMatchObject([{ label: 'previous', versionId: 'v0' }]);
+    expect(await all(earlier.previous())).toMatchObject([{ source: 'previous', versionId: 'v0' }]);
     expect(from.calls).toEqual(['GetSecretValue AWSPREVIOUS']);
     for await (const version of earlier.unlabelled()) {
-      expect(version).toMatchObject({ label: 'unlabelled', versionId: 'u1' });
+      expect(version).toMatchObject({ source: 'unlabelled', versionId: 'u1' });
       break;
     }
     expect(from.calls.slice(1)).toEqual(['ListSecretVersionIds', 'GetSecretValue u1']);
@@ -99,7 +99,7 @@ describe('earlier versions', () => {
   it('of the rotation itself are read plainly, whatever has become of the label, and judged before use', async () => {
     const from = secrets().put(TOKEN, secretText({ password: 'own' }));
     from.label('AWSPENDING');
-    expect(await all(earlierOf(from).own())).toMatchObject([{ label: 'pending', versionId: TOKEN }]);
+    expect(await all(earlierOf(from).own())).toMatchObject([{ source: 'pending', versionId: TOKEN }]);
     expect(from.calls).toEqual([`GetSecretValue ${TOKEN}`]);
     const judged = earlierOf(from, () => Promise.reject(failure('PENDING_MISMATCH')));
     expect(await refusal(all(judged.own()))).toMatchObject({ code: 'PENDING_MISMATCH' });
@@ -132,10 +132,13 @@ describe('the passwords that a database may still have', () => {
       .put('v0', secretText({ password: 'b' }), 'AWSPREVIOUS');
     for (const [i, password] of ['c', 'a', 'old', 'd', 'c', 'b'].entries()) from.put(`u${i}`, secretText({ password }));
     const found = await of(from);
-    expect(found.map(({ label, secret }) => `${label} ${secret.password.reveal()}`)).toEqual([
+    expect(found.map(({ source, secret }) => `${source} ${secret.password.reveal()}`)).toEqual([
       ...['pending a', 'previous b', 'unlabelled c', 'unlabelled d'],
     ]);
-    expect((await of(from, { from: ['previous', 'own'] })).map(({ label }) => label)).toEqual(['previous', 'pending']);
+    expect((await of(from, { from: ['previous', 'own'] })).map(({ source }) => source)).toEqual([
+      'previous',
+      'pending',
+    ]);
   });
 
   it('are five of those without a label, however many follow', async () => {
@@ -159,6 +162,6 @@ describe('the passwords that a database may still have', () => {
 
   it('keep their own label and id', () => {
     const other = credentialOf('previous', 'v0', { password: 'p', ssl: false });
-    expect(onServerOf(current, other)).toMatchObject({ label: 'previous', versionId: 'v0', secret: { ssl: true } });
+    expect(onServerOf(current, other)).toMatchObject({ source: 'previous', versionId: 'v0', secret: { ssl: true } });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RotationErrorCode } from '../../../shared/rotation/errors.ts';
+import type { RotationErrorCode } from '../../../shared/errors.ts';
 import { FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 
@@ -16,7 +16,7 @@ async function failing(how: (rotation: FakeRotation) => void): Promise<FakeRotat
 /** What logins as AWSPENDING meet. */
 const meets = (code: RotationErrorCode, kind: 'fails' | 'withoutSession') => (rotation: FakeRotation) => {
   const meeting = kind === 'fails' ? { fails: failure(code) } : { withoutSession: failure(code) };
-  rotation.server.meets = ({ credential: { label } }) => (label === 'pending' ? meeting : undefined);
+  rotation.server.meets = ({ credential: { source } }) => (source === 'pending' ? meeting : undefined);
 };
 
 /** Somebody else does something as soon as the change was made; then logins as AWSPENDING fail. */
@@ -85,8 +85,8 @@ describe('a new password that applications could not use is taken back', () => {
   it('and is not where the answer comes in time', async () => {
     const rotation = await failing(({ server }) => {
       let attempts = 0;
-      server.meets = ({ credential: { label } }) =>
-        label === 'pending' && ++attempts < 3 ? { fails: failure('DATABASE_UNAVAILABLE') } : undefined;
+      server.meets = ({ credential: { source } }) =>
+        source === 'pending' && ++attempts < 3 ? { fails: failure('DATABASE_UNAVAILABLE') } : undefined;
     });
     await rotation.run();
     expect(rotation.currentIsAccepted).toBe(true);
@@ -208,8 +208,8 @@ describe('where there is no way back, the error says so', () => {
 
   it('and what the former password meets after the way back is told as it is', async () => {
     const rotation = await failing(({ server }) => {
-      server.meets = ({ credential: { label }, number }) =>
-        label === 'pending' || number > 3 ? { fails: failure('TLS_FAILED') } : undefined;
+      server.meets = ({ credential: { source }, number }) =>
+        source === 'pending' || number > 3 ? { fails: failure('TLS_FAILED') } : undefined;
     });
     const { message } = await refusal(rotation.step('setSecret'));
     expect(message).toContain('whether AWSCURRENT logs in could not be seen');
@@ -245,14 +245,14 @@ describe('with too little time left nothing is changed', () => {
 it.each([
   ['current', secretText()],
   ['previous', secretText({ password: 'previous' })],
-])('what is put back is what has logged in: %s', async (label, text) => {
+])('what is put back is what has logged in: %s', async (source, text) => {
   const rotation = new FakeRotation();
-  if (label === 'previous') rotation.secrets.put('v0', text, 'AWSPREVIOUS');
-  rotation.server.role('app', label === 'previous' ? 'previous' : 'old');
+  if (source === 'previous') rotation.secrets.put('v0', text, 'AWSPREVIOUS');
+  rotation.server.role('app', source === 'previous' ? 'previous' : 'old');
   await rotation.step('createSecret');
   meets('TLS_FAILED', 'fails')(rotation);
   const { message } = await refusal(rotation.step('setSecret'));
-  expect(message).toContain(`AWS${label.toUpperCase()} logs in again`);
-  expect(rotation.server.events).toContain(`way back to ${label}`);
-  expect(rotation.server.passwordOf('app')).toBe(label === 'previous' ? 'previous' : 'old');
+  expect(message).toContain(`AWS${source.toUpperCase()} logs in again`);
+  expect(rotation.server.events).toContain(`way back to ${source}`);
+  expect(rotation.server.passwordOf('app')).toBe(source === 'previous' ? 'previous' : 'old');
 });

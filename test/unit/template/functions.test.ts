@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readConfig } from '../../../shared/config.ts';
-import { DEFAULT_POLICY } from '../../../shared/secrets/password-policy.ts';
+import { readConfig } from '../../../shared/lambda/config.ts';
+import { DEFAULT_POLICY } from '../../../shared/secret/password-policy.ts';
 import { asObject, asText, type Parameters, type Stack } from '../../support/cloudformation.ts';
 import { samStacks, samTranslatorIsHere } from '../../support/sam.ts';
 import { VPC } from './stacks.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Parameters } from '../../support/cloudformation.ts';
 import { ON_A_SUPERUSER_SECRET, ON_THE_ROTATED_SECRET } from '../../support/function-calls.ts';
-import { type Call, isAllowed, policiesOfRole, policyDocument } from '../../support/iam.ts';
+import { type IamRequest, isAllowed, policiesOfRole, policyDocument } from '../../support/iam.ts';
 import { samStacks, samTranslatorIsHere } from '../../support/sam.ts';
 import {
   APP_SECRET,
@@ -47,14 +47,14 @@ const NETWORK_ACTIONS = [
 
 describe.skipIf(!samTranslatorIsHere).each(cases)("$id's role, $name", ({ name, id, other, vpc, keys, superusers }) => {
   const own = () => stack(name).arn(`${id}Function`);
-  const may = (call: Call) => isAllowed(policiesOfRole(stack(name), `${id}Role`), call);
+  const may = (call: IamRequest) => isAllowed(policiesOfRole(stack(name), `${id}Role`), call);
 
-  const onSecret = (operation: string, resource: string, attachedTo?: string): Call => ({
+  const onSecret = (operation: string, resource: string, attachedTo?: string): IamRequest => ({
     action: `secretsmanager:${operation}`,
     resource,
     context: attachedTo === undefined ? {} : { 'secretsmanager:resource/AllowRotationLambdaArn': attachedTo },
   });
-  const onKey = (operation: string, resource: string, context: Call['context'] = {}): Call => ({
+  const onKey = (operation: string, resource: string, context: IamRequest['context'] = {}): IamRequest => ({
     action: `kms:${operation}`,
     resource,
     context: {
@@ -64,11 +64,11 @@ describe.skipIf(!samTranslatorIsHere).each(cases)("$id's role, $name", ({ name, 
       ...context,
     },
   });
-  const onLog = (operation: string, group: string): Call => ({
+  const onLog = (operation: string, group: string): IamRequest => ({
     action: `logs:${operation}`,
     resource: `arn:aws:logs:eu-west-1:111122223333:log-group:${group}:log-stream:2026/01/01/[$LATEST]0`,
   });
-  const onNetwork = (operation: string, context: Call['context'] = {}): Call => ({
+  const onNetwork = (operation: string, context: IamRequest['context'] = {}): IamRequest => ({
     action: `ec2:${operation}`,
     resource: '*',
     context,
@@ -234,10 +234,10 @@ const readers = samStacks({
 });
 
 describe.skipIf(!samTranslatorIsHere)('the policy for applications', () => {
-  const mayRead = (name: 'attached' | 'listed' | 'both', call: Call) =>
+  const mayRead = (name: 'attached' | 'listed' | 'both', call: IamRequest) =>
     isAllowed([policyDocument(readers(name).resource('ReadSecretsPolicy').properties.PolicyDocument)], call);
-  const reading = (resource: string): Call => ({ action: 'secretsmanager:GetSecretValue', resource });
-  const decrypting = (secretArn: string): Call => ({
+  const reading = (resource: string): IamRequest => ({ action: 'secretsmanager:GetSecretValue', resource });
+  const decrypting = (secretArn: string): IamRequest => ({
     action: 'kms:Decrypt',
     resource: KEY,
     context: {

@@ -1,7 +1,7 @@
 import type { Input } from '../../http/input.ts';
 import { identify, replicationStatus, describe as showSecret, versionsToStages } from '../description.ts';
 import { exists, invalidParameter, invalidRequest, secretNotFound } from '../errors.ts';
-import type { Answer, Call, Operation, OperationTable } from '../operation.ts';
+import type { Answer, Operation, OperationCall, OperationTable } from '../operation.ts';
 import { epochSeconds } from '../operation.ts';
 import { parseReplicaRegions, replicate } from '../replication.ts';
 import {
@@ -90,7 +90,7 @@ const updateSecret: Operation = (input, call) => {
   return { ...identify(secret), VersionId: version };
 };
 
-function write(secret: Secret, token: string, value: SecretValue, call: Call): string {
+function write(secret: Secret, token: string, value: SecretValue, call: OperationCall): string {
   const version = putValue(secret, { token, value, stages: undefined }, call.now);
   call.faults.versionWritten(version.id, [secret.arn, secret.content.name]);
   return version.id;

@@ -1,6 +1,6 @@
 import { replicationStatus } from '../description.ts';
 import { invalidParameter } from '../errors.ts';
-import type { Call, Operation, OperationTable } from '../operation.ts';
+import type { Operation, OperationCall, OperationTable } from '../operation.ts';
 import { arnIn, parseReplicaRegions, REGION, replicate } from '../replication.ts';
 import { isReplica, promoteReplica, refuseChange, refuseIfDeleted, type Secret } from '../secret.ts';
 import { secretId } from '../validate.ts';
@@ -26,7 +26,7 @@ const removeRegionsFromReplication: Operation = (input, call) => {
   return { ARN: secret.arn, ReplicationStatus: replicationStatus(secret) };
 };
 
-function removeReplica(call: Call, primary: Secret, region: string): void {
+function removeReplica(call: OperationCall, primary: Secret, region: string): void {
   primary.replicas.delete(region);
   const replica = call.state.find(region, arnIn(primary, region));
   if (replica) call.state.remove(replica);

@@ -1,8 +1,8 @@
+import { parseSchedule, type RotationRules, ScheduleSyntaxError } from '../../../../shared/schedule/schedule.ts';
 import type { Input } from '../../http/input.ts';
 import { identify } from '../description.ts';
 import { invalidParameter, invalidRequest } from '../errors.ts';
 import type { Operation, OperationTable } from '../operation.ts';
-import { parseSchedule, type RotationRules, ScheduleSyntaxError } from '../schedule.ts';
 import { refuseChange } from '../secret.ts';
 import { requiredToken, secretId } from '../validate.ts';
 

@@ -4,7 +4,7 @@ import { identify } from '../description.ts';
 import { invalidParameter, invalidRequest, stageNotFound, versionNotFound } from '../errors.ts';
 import { parseFilters, passes } from '../filters.ts';
 import { CURRENT, sortedStages, type Version, versionAt, versionById } from '../labels.ts';
-import { type Answer, type Call, epochSeconds, type Operation, type OperationTable } from '../operation.ts';
+import { type Answer, epochSeconds, type Operation, type OperationCall, type OperationTable } from '../operation.ts';
 import { page } from '../paging.ts';
 import { putValue, recordRead, refuseChange, refuseIfDeleted, refuseIfManaged, type Secret } from '../secret.ts';
 import { missingValue, requiredToken, secretId, secretValue, stageName, versionId } from '../validate.ts';
@@ -23,7 +23,7 @@ interface WantedVersion {
   stage?: string | undefined;
 }
 
-function read(secret: Secret, wanted: WantedVersion, call: Call): Answer {
+function read(secret: Secret, wanted: WantedVersion, call: OperationCall): Answer {
   refuseIfDeleted(secret);
   const version = select(secret, wanted);
   if (!version.value || call.faults.hides(version.id)) {
@@ -84,7 +84,7 @@ const batchGetSecretValue: Operation = (input, call) => {
   return ids ? readAll(ids, call) : readFiltered(input, call);
 };
 
-function readFiltered(input: Input, call: Call): Answer {
+function readFiltered(input: Input, call: OperationCall): Answer {
   const filters = parseFilters(input);
   const found = call.state
     .list(call.region)
@@ -99,7 +99,7 @@ function readFiltered(input: Input, call: Call): Answer {
   };
 }
 
-function readAll(ids: readonly string[], call: Call): Answer {
+function readAll(ids: readonly string[], call: OperationCall): Answer {
   const SecretValues: Answer[] = [];
   const Errors: Answer[] = [];
   for (const id of ids) {

@@ -1,0 +1,183 @@
+import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager';
+import { type Command, Option } from 'commander';
+import { RotationError } from '../../shared/errors.ts';
+import { type DatabaseSecret, ENGINES, parseDatabaseSecret } from '../../shared/secret/database-secret.ts';
+import type { Password } from '../../shared/secret/password.ts';
+import { bold, green } from '../../shared/terminal/text.ts';
+import type { Context } from '../context.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { asking, type CommandError, refused, usage } from '../failures.ts';
+import { isOnlyFromHere, loginName, tryLogin } from '../login.ts';
+import { caFile, collect, type Runner, secretArn } from '../options.ts';
+
+const EXAMPLES = `
+Examples:
+  $ rotation create prod/shop                                asks for all that is missing
+  $ rotation create prod/shop --host db.example.com --username shop --dbname shop
+  $ pass show shop | rotation create prod/shop --host db.example.com --username shop --password-stdin
+  $ rotation create prod/shop --superuser-secret arn:aws:secretsmanager:…   for alternating users
+
+The password comes from a prompt or from stdin, never from an argument. A login proves it before it is stored.`;
+
+interface CreateOptions {
+  readonly engine: string;
+  readonly host?: string;
+  readonly port: string;
+  readonly dbname: string;
+  readonly username?: string;
+  readonly ssl?: 'true' | 'false';
+  readonly superuserSecret?: string;
+  readonly passwordStdin?: true;
+  readonly description?: string;
+  readonly kmsKeyId?: string;
+  readonly tag?: readonly string[];
+  readonly replicaRegion?: readonly string[];
+  readonly login: boolean;
+  readonly caFile?: string;
+}
+
+export function addCreate(program: Command, run: Runner): void {
+  program
+    .command('create')
+    .summary('store a database login as a secret')
+    .description('Stores a database login as a secret, in the JSON that rotation functions read.')
+    .argument('<name>', "the new secret's name")
+    .addOption(new Option('--engine <engine>', 'the database').choices([...ENGINES]).default('postgres'))
+    .option('--host <host>', 'DNS name or address of the server')
+    .option('--port <port>', 'its port', '5432')
+    .option('--dbname <database>', 'the database to log in to', 'postgres')
+    .option('--username <user>', 'the role to log in as')
+    .addOption(
+      new Option('--ssl <boolean>', '"false" for plain text; default: TLS, verified').choices(['true', 'false']),
+    )
+    .option('--superuser-secret <arn>', 'the secret of an administrator, for alternating users (masterarn)', secretArn)
+    .option('--password-stdin', 'read the password from stdin')
+    .option('--description <text>', 'of the secret')
+    .option('--kms-key-id <key>', 'customer-managed key to encrypt it under')
+    .option('--tag <key=value>', 'a tag; may be given several times', collect)
+    .option('--replica-region <region[=key]>', 'a region to replicate it to; may be given several times', collect)
+    .option('--no-login', 'store it without the proof of a login from here')
+    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
+    .addHelpText('after', EXAMPLES)
+    .action(run((context, name: string, options: CreateOptions) => create(context, name, options)));
+}
+
+async function create(context: Context, name: string, options: CreateOptions): Promise<ExitCode> {
+  const { output, aws } = context;
+  const tags = (options.tag ?? []).map(parseTag);
+  const replicas = (options.replicaRegion ?? []).map(parseReplica);
+  const text = await secretText(context, options);
+  const secret = parse(text);
+
+  const login = options.login ? await proveLogin(context, secret, options.caFile) : 'not-tried';
+  output.busy('storing …');
+  const { description, kmsKeyId } = options;
+  const command = new CreateSecretCommand({
+    Name: name,
+    SecretString: text,
+    Description: description,
+    KmsKeyId: kmsKeyId,
+    Tags: tags.length === 0 ? undefined : tags,
+    AddReplicaRegions: replicas.length === 0 ? undefined : replicas,
+  });
+  const { ARN = '' } = await asking(`secretsmanager:CreateSecret of ${name}`, aws.secretsManager.send(command));
+  output.busy(undefined);
+  const proof = login === 'accepted' ? 'its login works' : 'its login was not tried (--no-login)';
+  output.line(`${green('Stored')} ${bold(name)}: ${loginName(secret)}; ${proof}.`);
+  output.line(`  ${ARN}`);
+  output.line(`Next: rotation attach ${name} --stack …`);
+  output.result({ secret: name, arn: ARN, login, replicas: replicas.map(({ Region }) => Region) });
+  return EXIT.done;
+}
+
+/** Asks for what is missing, the password last. */
+async function secretText({ prompts }: Context, options: CreateOptions): Promise<string> {
+  const { engine, port, dbname, ssl, superuserSecret, passwordStdin } = options;
+  const ask = async (value: string | undefined, option: string, message: string): Promise<string> => {
+    if (value !== undefined) return value;
+    if (passwordStdin || !prompts.interactive) throw usage(`${option} was needed, and there is no terminal to ask on.`);
+    return await prompts.ask({ message, validate: (text) => text !== '' || 'It is needed.' });
+  };
+  const host = await ask(options.host, '--host', 'Host:');
+  const username = await ask(options.username, '--username', 'User:');
+  const password = await askPassword(prompts, options, username);
+  return JSON.stringify({
+    engine,
+    host,
+    port: /^\d+$/.test(port) ? Number(port) : port,
+    username,
+    password: password.reveal(),
+    dbname,
+    ssl: ssl === undefined ? undefined : ssl === 'true',
+    masterarn: superuserSecret,
+  });
+}
+
+async function askPassword(
+  prompts: Context['prompts'],
+  { passwordStdin }: CreateOptions,
+  username: string,
+): Promise<Password> {
+  if (passwordStdin) return await prompts.passwordFromStdin();
+  if (!prompts.interactive) {
+    throw usage(
+      'A password was needed, and there is no terminal to ask on.',
+      'Give it on stdin, with --password-stdin.',
+    );
+  }
+  return await prompts.password(`Password of ${username} (not shown):`);
+}
+
+function parse(text: string): DatabaseSecret {
+  try {
+    return parseDatabaseSecret(text);
+  } catch (error) {
+    if (!(error instanceof RotationError)) throw error;
+    throw usage(error.message.replace("The secret's value can't be used: ", ''));
+  }
+}
+
+async function proveLogin(
+  { output }: Context,
+  secret: DatabaseSecret,
+  caFile: string | undefined,
+): Promise<'accepted'> {
+  output.busy(`logging in as ${secret.username} …`);
+  const strategy = secret.superuserSecretArn === undefined ? 'single-user' : 'alternating-users';
+  const proof = await tryLogin(secret, { source: 'current', caFile, strategy });
+  output.busy(undefined);
+  switch (proof.outcome) {
+    case 'accepted':
+      if (proof.unfit === undefined) return 'accepted';
+      throw notStored(proof.unfit, ' If the function allows that (ALLOW_POOLER and the like): --no-login.');
+    case 'refused':
+      throw refused(
+        'PASSWORD_NOT_ACCEPTED',
+        `The server must accept the password of ${loginName(secret)}, and it refused it; nothing was stored.`,
+        `Check user and password: psql -h ${secret.host} -p ${secret.port} -U ${secret.username} ${secret.dbname}`,
+      );
+    case 'failed': {
+      const here = isOnlyFromHere(proof.error) ? ' If only this machine is at fault: --ca-file, or --no-login.' : '';
+      throw notStored(proof.error, here);
+    }
+    default: {
+      const never: never = proof;
+      return never;
+    }
+  }
+}
+
+function notStored({ code, message, remedy }: RotationError, more: string): CommandError {
+  return refused(code, `${message.replace(/\.$/, '')}; nothing was stored.`, `${remedy}${more}`);
+}
+
+function parseTag(text: string): { readonly Key: string; readonly Value: string } {
+  const [, Key, Value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (Key === undefined || Value === undefined) throw usage(`A tag is KEY=VALUE, found "${text}".`);
+  return { Key, Value };
+}
+
+function parseReplica(text: string): { readonly Region: string; readonly KmsKeyId: string | undefined } {
+  const [Region = '', KmsKeyId] = text.split('=');
+  return { Region, KmsKeyId };
+}

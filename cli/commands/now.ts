@@ -1,0 +1,180 @@
+import type { Command } from 'commander';
+import { bold, dim, duration, green, red, shortId } from '../../shared/terminal/text.ts';
+import type { Context } from '../context.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { usage } from '../failures.ts';
+import { strategyOf } from '../functions.ts';
+import { caFile, type Runner, seconds } from '../options.ts';
+import { parseFilter } from '../secrets.ts';
+import { exitCodeOf, summary } from '../watch/outcome.ts';
+import { type RotateOptions, type RotationRun, rotate } from '../watch/rotate.ts';
+import type { News } from '../watch/watch.ts';
+import { rotateMany } from './now-many.ts';
+
+const EXAMPLES = `
+Examples:
+  $ rotation now prod/shop
+  $ rotation now prod/shop --no-login           this machine can't reach the database
+  $ rotation now --all --filter tag:team=payments --at-once 2    shows how many, and asks
+
+Ctrl-C stops watching; the rotation goes on.`;
+
+interface NowOptions {
+  readonly all?: true;
+  readonly filter?: readonly string[];
+  readonly atOnce?: number;
+  readonly yes?: true;
+  readonly login: boolean;
+  readonly caFile?: string;
+  readonly timeout: number;
+  readonly throughRetries?: true;
+  readonly turnOn?: true;
+  readonly log?: true;
+}
+
+export function addNow(program: Command, run: Runner): void {
+  program
+    .command('now')
+    .summary('rotate now, and watch until it is done')
+    .description('Rotates a secret now, shows the four steps as they happen, and proves that the new login works.')
+    .argument('[secret]', 'name or ARN')
+    .option('--all', 'every secret that has a rotation function')
+    .option('--filter <filter...>', 'with --all: tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold')
+    .option('--at-once <number>', 'with --all: how many at a time, 1 to 20 (default: 3)', howMany)
+    .option('--yes', 'with --all: do not ask')
+    .option('--no-login', 'do not log in with the new credential from here')
+    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
+    .option('--timeout <seconds>', 'how long to watch one rotation', seconds, 900)
+    .option('--through-retries', 'after a failure, keep watching while Secrets Manager tries again')
+    .option('--turn-on', 'also where somebody has cancelled the rotation, which turns it on again; not with --all')
+    .option('--log', "show the function's own log lines; not with --all")
+    .addHelpText('after', EXAMPLES)
+    .action(run((context, secret, options: NowOptions) => now(context, secret, options)));
+}
+
+async function now(context: Context, secret: string | undefined, options: NowOptions): Promise<ExitCode> {
+  const { all = false, filter = [], login, timeout, throughRetries = false } = options;
+  if (all === (secret !== undefined)) throw usage('One secret or --all was needed, found both or neither.');
+  if (!all && filter.length > 0) throw usage('--filter goes with --all.');
+  if (!all && options.atOnce !== undefined) throw usage('--at-once goes with --all.');
+  if (!all && options.yes) throw usage('--yes goes with --all.');
+  if (all && options.turnOn) throw usage('--turn-on goes with one secret.');
+  if (all && options.log) throw usage('--log goes with one secret.');
+  const rotateOptions = {
+    ...{ login, caFile: options.caFile, patience: timeout * 1_000, throughRetries },
+    turnOn: options.turnOn === true,
+  };
+  if (secret === undefined) {
+    const { atOnce = 3, yes = false } = options;
+    return await rotateMany(context, { filters: filter.map(parseFilter), atOnce, yes }, rotateOptions);
+  }
+  return await rotateOne(context, secret, rotateOptions, options.log === true);
+}
+
+async function rotateOne(
+  context: Context,
+  secretId: string,
+  options: RotateOptions,
+  withLog: boolean,
+): Promise<ExitCode> {
+  const { output } = context;
+  output.busy('asking Secrets Manager …');
+  const steps: object[] = [];
+  const run = await rotate(
+    context,
+    secretId,
+    options,
+    (secret, versionId, reattempt) => {
+      const strategy = strategyOf(secret.RotationLambdaARN);
+      const detail = [strategy, `version ${shortId(versionId)}`].filter((part) => part !== undefined).join(', ');
+      output.line(`Rotating ${bold(secret.Name)} ${dim(`(${detail})`)}`);
+      if (reattempt) output.line('An earlier rotation was not complete: Secrets Manager tries that one again.');
+      output.busy('AWSPENDING is registered; the function is being called …');
+    },
+    (news) => {
+      if (news.type === 'step-ended') steps.push(asJson(news));
+      show(context, news, withLog);
+    },
+  );
+  output.busy(undefined);
+  report(context, run);
+  output.result({ ...summary(run), steps });
+  return exitCodeOf(run);
+}
+
+function show({ output }: Context, news: News, withLog: boolean): void {
+  switch (news.type) {
+    case 'log':
+      if (withLog) output.line(dim(`    ${news.line}`));
+      return;
+    case 'log-unreadable':
+      output.note(`The function's log can't be read, so only the labels are watched: ${news.reason}`);
+      return;
+    case 'step-started':
+      output.busy(`${news.step} …`);
+      return;
+    case 'step-ended': {
+      const sign = news.failure === undefined ? green('✓') : red('✗');
+      output.line(`  ${sign} ${news.step.padEnd(12)}  ${news.words} ${dim(duration(news.ms))}`);
+      output.busy('the next step …');
+      return;
+    }
+    default:
+      news satisfies never;
+  }
+}
+
+function asJson({ step, ms, failure, words }: News & { type: 'step-ended' }): object {
+  return { step, outcome: failure === undefined ? 'succeeded' : 'failed', ms, message: words };
+}
+
+function report({ output, signal }: Context, { secret, versionId, ending, proof, ms }: RotationRun): void {
+  const name = bold(secret.Name);
+  switch (ending.outcome) {
+    case 'succeeded': {
+      const { AWSCURRENT = '', AWSPREVIOUS = '' } = proof?.labels ?? {};
+      output.line(`${green('Rotated')} ${name} in ${duration(ms)}.`);
+      output.line(`  labels  AWSCURRENT is ${shortId(AWSCURRENT)}, AWSPREVIOUS is ${shortId(AWSPREVIOUS)}`);
+      output.line(`  login   ${proof?.message ?? ''}`);
+      return;
+    }
+    case 'failed': {
+      const { step, code, message, remedy } = ending.failure;
+      output.line(`${red('Failed')} in ${step}: ${bold(code)}`);
+      output.line(`  what happened  ${message}`);
+      if (remedy !== undefined) output.line(`  what to do     ${remedy}`);
+      output.line(`  applications   ${proof?.message ?? ''}`);
+      output.line(afterFailure(secret.Name, proof));
+      return;
+    }
+    case 'abandoned':
+      output.line(`${red('Abandoned')}: somebody took AWSPENDING off version ${shortId(versionId)} of ${name}.`);
+      output.line(`  applications   ${proof?.message ?? ''}`);
+      if (proof?.login !== 'accepted') output.line(`Next: rotation doctor ${secret.Name}`);
+      return;
+    case 'unknown': {
+      const why = signal.aborted ? 'Stopped watching' : 'The time to watch is up';
+      const { reason } = ending;
+      output.line(`${reason === undefined ? why : 'It can not be watched'}: the rotation of ${name} goes on.`);
+      if (reason !== undefined) output.line(`  what happened  ${reason}`);
+      output.line(`See what comes of it: rotation status ${secret.Name}`);
+      return;
+    }
+    default:
+      ending satisfies never;
+  }
+}
+
+/** One command: where nobody is known to be locked out it is enough to wait. */
+function afterFailure(name: string, proof: RotationRun['proof']): string {
+  return proof?.login === 'accepted'
+    ? `Secrets Manager tries again by itself. Next: rotation status ${name}`
+    : `Next: rotation doctor ${name}`;
+}
+
+function howMany(text: string): number {
+  const number = Number(text);
+  if (!(Number.isInteger(number) && number >= 1 && number <= 20))
+    throw usage('--at-once takes a whole number from 1 to 20.');
+  return number;
+}

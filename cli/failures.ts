@@ -1,0 +1,133 @@
+import { RotationError } from '../shared/errors.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+
+/** Why the command ends early: one sentence, and one that says what to do about it. */
+export class CommandError extends Error {
+  readonly code: string;
+  readonly exitCode: ExitCode;
+  readonly remedy: string | undefined;
+
+  constructor(
+    code: string,
+    message: string,
+    { exitCode, remedy }: { exitCode: ExitCode; remedy?: string | undefined },
+  ) {
+    super(message);
+    this.code = code;
+    this.exitCode = exitCode;
+    this.remedy = remedy;
+  }
+}
+
+export function usage(message: string, remedy?: string): CommandError {
+  return new CommandError('USAGE', message, { exitCode: EXIT.usage, remedy });
+}
+
+export function refused(code: string, message: string, remedy?: string): CommandError {
+  return new CommandError(code, message, { exitCode: EXIT.refused, remedy });
+}
+
+/** Ctrl-C. */
+export function interrupted(): CommandError {
+  return new CommandError('INTERRUPTED', 'It was interrupted.', { exitCode: EXIT.interrupted });
+}
+
+/** Calls AWS; whatever the SDK throws is told in a sentence. */
+export async function asking<T>(operation: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw awsError(operation, error);
+  }
+}
+
+/** What an error of the SDK means to an operator; pure. */
+export function awsError(operation: string, error: unknown): CommandError {
+  if (error instanceof CommandError) return error;
+  const name = error instanceof Error ? error.name : typeof error;
+  if (name === 'AbortError') return interrupted();
+  const message = error instanceof Error ? error.message.replace(/\.?$/, '.') : '';
+  const { what, remedy } = meaningOf(error, name, operation);
+  return new CommandError(name, `${operation} was needed, but ${what ?? message}`, {
+    exitCode: EXIT.error,
+    remedy,
+  });
+}
+
+interface AwsErrorMeaning {
+  /** Undefined: the service's own sentence says it best. */
+  readonly what?: string;
+  readonly remedy?: string;
+}
+
+function meaningOf(error: unknown, name: string, operation: string): AwsErrorMeaning {
+  const text = error instanceof Error ? error.message : '';
+  if (text.includes('Region is missing')) {
+    return { what: 'no region is set.', remedy: 'Give --region, or set AWS_REGION or a region in the profile.' };
+  }
+  if (/CredentialsProviderError|TokenProviderError/.test(name)) return meaningOfCredentials(text);
+  if (/ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidSignature/.test(name)) {
+    return { remedy: 'Log in again (aws sso login), or check the credentials: aws sts get-caller-identity' };
+  }
+  if (text.includes('cannot invoke the specified Lambda function')) {
+    return {
+      remedy: 'Allow it: aws lambda add-permission … --principal secretsmanager.amazonaws.com --source-account …',
+    };
+  }
+  if (/AccessDenied/.test(name) && /sts:AssumeRole\b/.test(text) && !operation.startsWith('sts:')) {
+    return {
+      what: `the role of the profile could not be taken on (sts:AssumeRole): ${text.replace(/\.?$/, '.')}`,
+      remedy: 'Allow sts:AssumeRole to whom the profile starts from, and let the trust policy of the role name them.',
+    };
+  }
+  if (/AccessDenied|UnauthorizedOperation/.test(name)) {
+    return { remedy: `Allow ${operation} to the user or role that you run this as.` };
+  }
+  const code = typeof error === 'object' && error !== null ? String(Reflect.get(error, 'code') ?? '') : '';
+  if (name === 'TimeoutError' || /^E[A-Z]+$/.test(code)) {
+    return {
+      what: `AWS could not be reached (${code || name}).`,
+      remedy: 'Check the network, --region and --endpoint-url.',
+    };
+  }
+  if (name === 'ResourceNotFoundException' && operation.startsWith('secretsmanager:')) {
+    return { remedy: 'Check its name, --region and --profile: aws secretsmanager list-secrets' };
+  }
+  return {};
+}
+
+/** Why there are no credentials; by the sentences of the SDK's providers. */
+function meaningOfCredentials(text: string): AwsErrorMeaning {
+  const profile = process.env.AWS_PROFILE;
+  const login = `aws sso login${profile === undefined ? '' : ` --profile ${profile}`}`;
+  if (/SSO session.*(expired|invalid)|sso login/i.test(text)) {
+    return { what: 'nobody is logged in by SSO, or no longer.', remedy: login };
+  }
+  if (/multi-?factor|MFA/i.test(text)) {
+    return {
+      what: 'the profile asks for an MFA code, which is not asked for here.',
+      remedy: 'Get a session first, such as: eval "$(aws configure export-credentials --format env)"',
+    };
+  }
+  if (profile !== undefined && /Could not resolve credentials using profile|Could not load credentials/.test(text)) {
+    return {
+      what: `there is no profile ${profile} that credentials could be had from.`,
+      remedy: 'See which there are: aws configure list-profiles',
+    };
+  }
+  return { what: 'no credentials were found.', remedy: `Log in (${login}), or name a profile with --profile.` };
+}
+
+/** Anything thrown, as the command tells it. Only what is known to quote no secret is quoted. */
+export function asCommandError(thrown: unknown): CommandError {
+  if (thrown instanceof CommandError) return thrown;
+  if (thrown instanceof RotationError) {
+    return new CommandError(thrown.code, thrown.message, { exitCode: EXIT.error, remedy: thrown.remedy });
+  }
+  const name = thrown instanceof Error ? thrown.name : typeof thrown;
+  if (name === 'ExitPromptError' || name === 'AbortPromptError') {
+    return new CommandError('INTERRUPTED', 'Nothing was changed.', { exitCode: EXIT.interrupted });
+  }
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  return new CommandError(name, message, { exitCode: EXIT.error });
+}

@@ -1,0 +1,58 @@
+import { text } from 'node:stream/consumers';
+import confirm from '@inquirer/confirm';
+import input from '@inquirer/input';
+import password from '@inquirer/password';
+import select from '@inquirer/select';
+import { Password } from '../shared/secret/password.ts';
+import { usage } from './failures.ts';
+
+export interface Question {
+  readonly message: string;
+  readonly byDefault?: string;
+  readonly validate?: (value: string) => true | string;
+}
+
+/** Asks the operator, on the terminal. Where there is none, nobody is asked. */
+export class Prompts {
+  readonly #signal: AbortSignal;
+  /** Whether there is somebody to ask. */
+  readonly interactive: boolean;
+
+  constructor(signal: AbortSignal, json: boolean) {
+    this.#signal = signal;
+    this.interactive = !json && process.stdin.isTTY === true && process.stderr.isTTY === true;
+  }
+
+  /** @param consent given by --yes. @throws where there is neither that nor anybody to ask. */
+  async agree(message: string, consent: boolean): Promise<boolean> {
+    if (consent) return true;
+    if (!this.interactive)
+      throw usage(`"${message}" must be answered, and there is no terminal to ask on.`, 'Give --yes.');
+    return await confirm({ message, default: false }, this.#context);
+  }
+
+  async ask({ message, byDefault, validate = () => true }: Question): Promise<string> {
+    return await input({ message, default: byDefault, validate }, this.#context);
+  }
+
+  async choose<Choice extends string>(message: string, choices: readonly Choice[]): Promise<Choice> {
+    return await select({ message, choices: choices.map((value) => ({ name: value, value })) }, this.#context);
+  }
+
+  /** Not shown as it is typed. */
+  async password(message: string): Promise<Password> {
+    const validate = (value: string) => value !== '' || 'A password is needed.';
+    return new Password(await password({ message, mask: false, validate }, this.#context));
+  }
+
+  /** All of stdin but for the line's end. */
+  async passwordFromStdin(): Promise<Password> {
+    const value = (await text(process.stdin)).replace(/\r?\n$/, '');
+    if (value === '') throw usage('A password was needed on stdin, and there was none.');
+    return new Password(value);
+  }
+
+  get #context() {
+    return { signal: this.#signal, output: process.stderr };
+  }
+}

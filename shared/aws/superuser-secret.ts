@@ -1,0 +1,123 @@
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { Deadline } from '../deadline.ts';
+import { RotationError } from '../errors.ts';
+import { superuserSecretMissing } from '../rotation/credential-errors.ts';
+import type { Credential, SuperuserSecrets } from '../rotation/ports.ts';
+import { type DatabaseSecret, isSameServer, parseDatabaseSecret } from '../secret/database-secret.ts';
+import { type RdsServers, rdsServers } from './rds-servers.ts';
+import { secretStore } from './secret-store.ts';
+
+/** Tags that RDS puts on the master secrets it manages, which hold a user and a password only. */
+const RDS_TAGS = ['aws:rds:primarydbinstancearn', 'aws:rds:primarydbclusterarn'];
+
+/**
+ * Superuser secrets from Secrets Manager.
+ *
+ * @param rds asked only for secrets that RDS manages and for read replicas.
+ */
+export function superuserSecrets(
+  client: SecretsManagerClient,
+  deadline: Deadline,
+  rds: RdsServers = rdsServers(deadline),
+): SuperuserSecrets {
+  return {
+    async read(current) {
+      const secretId = current.secret.superuserSecretArn;
+      if (secretId === undefined) throw superuserSecretMissing(current.secret.misspelt);
+      const store = secretStore(client, { secretId, token: '' }, deadline);
+      try {
+        const version = await store.read({ stage: 'AWSCURRENT' });
+        if (version === undefined) throw unusable('it was not found, or has no current value');
+        const text = needsServer(version.text)
+          ? await withServer(version.text, await store.describe(), rds)
+          : version.text;
+        const secret = parseDatabaseSecret(text);
+        if (!isSameServer(secret, current.secret)) await needReplica(secret, current.secret, rds);
+        return { source: 'superuser', versionId: version.versionId, secret: asStrictAs(current, secret) };
+      } catch (error) {
+        throw error instanceof RotationError ? aboutSuperuserSecret(error, secretId) : error;
+      }
+    },
+  };
+}
+
+/** An RDS-managed secret is a JSON object without a host. Anything else, "Host" too, is the parser's to judge. */
+function needsServer(text: string | undefined): text is string {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    return (
+      typeof value === 'object' &&
+      value !== null &&
+      !Array.isArray(value) &&
+      !Object.keys(value).some((key) => key.toLowerCase() === 'host')
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Adds what RDS knows about the server that the secret's tag names. */
+async function withServer(
+  text: string,
+  { tags }: { tags: Readonly<Record<string, string>> },
+  rds: RdsServers,
+): Promise<string> {
+  const tag = Object.entries(tags).find(([key]) => RDS_TAGS.includes(key.toLowerCase()));
+  if (tag === undefined) throw unusable(`it has no "host" and none of the tags ${RDS_TAGS.join(', ')}`);
+  const { host, port, engine } = await rds.serverOf(tag[1]);
+  return JSON.stringify({ ...(JSON.parse(text) as object), host, port, engine });
+}
+
+/** The superuser's password is sent over TLS at least as strict as the application's. */
+function asStrictAs({ secret: { ssl } }: Credential, superuser: DatabaseSecret): DatabaseSecret {
+  const strictness = (each: boolean | undefined) => [false, undefined, true].indexOf(each);
+  return strictness(superuser.ssl) >= strictness(ssl) ? superuser : { ...superuser, ssl };
+}
+
+/** Its remedy speaks of that secret, where another would mean the one that is rotated. */
+function aboutSuperuserSecret(error: RotationError, secretId: string): RotationError {
+  const remedy = error.template.replaceAll('{secretArn}', () => secretId);
+  return error.withRemedy(remedy).with({ credential: 'superuser' });
+}
+
+function unusable(found: string): RotationError {
+  return new RotationError(
+    'SUPERUSER_SECRET_UNUSABLE',
+    `The superuser secret must tell a server, a user and a password, but ${found}.`,
+    {
+      remedy: 'Correct the superuser secret that "masterarn" names; the README lists its keys.',
+      credential: 'superuser',
+      key: 'masterarn',
+    },
+  );
+}
+
+/** Of the application's host, of the superuser's: RDS tells. */
+async function needReplica(superuser: DatabaseSecret, current: DatabaseSecret, rds: RdsServers): Promise<void> {
+  let unknown: RotationError | undefined;
+  const isReplica = await rds.isReplica(current.host, superuser.host).catch((error: unknown) => {
+    if (!(error instanceof RotationError)) throw error;
+    unknown = error;
+    return false;
+  });
+  if (!isReplica) throw onOtherServer(superuser, current, unknown);
+}
+
+/** @param unknown why RDS could not be asked whether one is a replica of the other. */
+function onOtherServer(superuser: DatabaseSecret, current: DatabaseSecret, unknown?: RotationError): RotationError {
+  const asked =
+    unknown === undefined
+      ? ''
+      : `; whether the one is a replica of the other could not be asked (${unknown.facts.reason})`;
+  const ask = unknown === undefined ? '' : ` If it is a replica: ${unknown.remedy}`;
+  return new RotationError(
+    'SUPERUSER_ON_OTHER_SERVER',
+    `The superuser secret must be for ${current.host}:${current.port} or for its primary, and it is for ${superuser.host}:${superuser.port}${asked}.`,
+    {
+      remedy: `Put the ARN of that server's superuser secret into "masterarn", or write the same host and port into both.${ask}`,
+      key: 'masterarn',
+      host: superuser.host,
+      port: superuser.port,
+    },
+  );
+}

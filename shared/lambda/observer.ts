@@ -1,0 +1,73 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import type { RotationError } from '../errors.ts';
+import type { RotationEvent } from '../rotation/event.ts';
+import type { StepReport } from '../rotation/steps.ts';
+import type { StrategyName } from '../rotation/strategy.ts';
+
+const SERVICE = 'postgres-secret-rotation';
+const NAMESPACE = 'PostgresSecretRotation';
+
+/** What the outside sees of a step: JSON log lines and metrics (EMF). Neither is ever given anything secret. */
+export interface StepObserver {
+  started(event: RotationEvent): void;
+  /** @param duration of the step, in ms. */
+  succeeded(event: RotationEvent, report: StepReport, duration: number): void;
+  failed(error: RotationError, duration: number): void;
+}
+
+/** POWERTOOLS_LOG_LEVEL sets the level of the lines. */
+export function stepObserver(strategy: StrategyName): StepObserver {
+  const logger = new Logger({ serviceName: SERVICE });
+  const metrics = new Metrics({ namespace: NAMESPACE, serviceName: SERVICE });
+
+  const countStep = (step: string, duration: number) => {
+    metrics.addDimensions({ strategy, step });
+    metrics.addMetric('StepDuration', MetricUnit.Milliseconds, duration);
+    metrics.publishStoredMetrics();
+  };
+
+  return {
+    started({ step, secretId, token }) {
+      logger.info('Rotation step started', { strategy, step, secret_arn: secretId, version_id: token });
+    },
+
+    succeeded({ step, secretId, token }, { outcome, credential, notice }, duration) {
+      logger.info('Rotation step succeeded', {
+        strategy,
+        step,
+        secret_arn: secretId,
+        version_id: token,
+        duration_ms: Math.round(duration),
+        outcome,
+        credential,
+        notice,
+      });
+      countStep(step, duration);
+      if (step !== 'finishSecret' || outcome !== 'done') return;
+      const rotation = metrics.singleMetric();
+      rotation.addDimension('strategy', strategy);
+      rotation.addMetric('RotationSucceeded', MetricUnit.Count, 1);
+    },
+
+    failed(error, duration) {
+      const { step = 'none', secretArn, versionId, ...facts } = error.facts;
+      logger.error('Rotation step failed', {
+        strategy,
+        step,
+        secret_arn: secretArn,
+        version_id: versionId,
+        duration_ms: Math.round(duration),
+        outcome: 'failed',
+        error_code: error.code,
+        error_message: error.message,
+        ...facts,
+        ...(error.code === 'UNEXPECTED' ? { stack: error.stack } : {}),
+      });
+      countStep(step, duration);
+      const failure = metrics.singleMetric();
+      failure.addDimensions({ strategy, step, code: error.code });
+      failure.addMetric('StepFailed', MetricUnit.Count, 1);
+    },
+  };
+}

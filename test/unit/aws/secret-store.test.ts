@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import {
+  CreateSecretCommand,
+  DeleteSecretCommand,
+  PutSecretValueCommand,
+  type SecretsManagerClient,
+  UpdateSecretVersionStageCommand,
+} from '@aws-sdk/client-secrets-manager';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startClock } from '../../../scripts/lab/clock.ts';
+import type { RequestRecord } from '../../../scripts/lab/requests.ts';
+import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
+import { secretStore } from '../../../shared/aws/secret-store.ts';
+import { Deadline } from '../../../shared/deadline.ts';
+import type { WhichVersion } from '../../../shared/rotation/ports.ts';
+import { clientOf, clientWithNextToken, freshName } from '../../support/secrets-lab-client.ts';
+
+let lab: SecretsLab;
+let client: SecretsManagerClient;
+beforeAll(async () => {
+  // So fast that no two versions have the same CreatedDate, and so slow that none gets a day old and is forgotten.
+  lab = await startSecretsManager({ clock: startClock({ timeScale: 1_000 }) });
+  client = clientOf(lab);
+});
+afterEach(() => lab.faults.clear());
+afterAll(async () => {
+  client.destroy();
+  await lab.close();
+});
+
+/** A secret, its store for one token, and what the service was asked. */
+async function arrange(by: SecretsManagerClient = client) {
+  const { ARN: secretId = '' } = await client.send(new CreateSecretCommand({ Name: freshName(), SecretString: 'v0' }));
+  const token = randomUUID();
+  const asked = (operation: string): RequestRecord[] =>
+    lab.requests.all().filter((request) => request.operation === operation && request.secretId === secretId);
+  return {
+    secretId,
+    token,
+    asked,
+    store: secretStore(by, { secretId, token }, new Deadline(20_000)),
+    put: async (SecretString: string, VersionStages?: string[], ClientRequestToken: string = randomUUID()) => {
+      await client.send(
+        new PutSecretValueCommand({ SecretId: secretId, SecretString, VersionStages, ClientRequestToken }),
+      );
+      return ClientRequestToken;
+    },
+    unlabel: (RemoveFromVersionId: string) =>
+      client.send(
+        new UpdateSecretVersionStageCommand({ SecretId: secretId, VersionStage: 'AWSPENDING', RemoveFromVersionId }),
+      ),
+  };
+}
+
+const pending = (versionId: string): WhichVersion => ({ versionId, stage: 'AWSPENDING' });
+
+describe('a version by id and label', () => {
+  it('is read where both agree', async () => {
+    const { store, put, token } = await arrange();
+    await put('v1', ['AWSPENDING'], token);
+    expect(await store.read(pending(token))).toEqual({ versionId: token, text: 'v1' });
+    expect(await store.readPending()).toEqual({ versionId: token, text: 'v1' });
+  });
+
+  it('is VERSION_NOT_PENDING where it has lost its label, and its value can be read by id all the same', async () => {
+    const { store, put, token, unlabel, asked } = await arrange();
+    await put('v1', ['AWSPENDING'], token);
+    await unlabel(token);
+    await expect(store.read(pending(token))).rejects.toMatchObject({ code: 'VERSION_NOT_PENDING' });
+    await expect(store.readPending()).rejects.toMatchObject({ code: 'VERSION_NOT_PENDING' });
+    expect(asked('GetSecretValue')).toHaveLength(2);
+    expect(await store.read({ versionId: token })).toEqual({ versionId: token, text: 'v1' });
+  });
+
+  it('is VERSION_NOT_PENDING where another version has the label', async () => {
+    const { store, put, token } = await arrange();
+    await put('v1', ['AWSPENDING'], token);
+    const other = await put('v2', ['AWSPENDING']);
+    await expect(store.readPending()).rejects.toMatchObject({ code: 'VERSION_NOT_PENDING' });
+    expect(await store.read({ stage: 'AWSPENDING' })).toEqual({ versionId: other, text: 'v2' });
+  });
+
+  it('is undefined where the secret has no such version', async () => {
+    const { store, token } = await arrange();
+    expect(await store.read(pending(token))).toBeUndefined();
+  });
+
+  it('is SECRET_IN_WRONG_STATE where the secret is marked for deletion', async () => {
+    const { store, put, token, secretId } = await arrange();
+    await put('v1', ['AWSPENDING'], token);
+    await client.send(new DeleteSecretCommand({ SecretId: secretId, RecoveryWindowInDays: 7 }));
+    await expect(store.readPending()).rejects.toMatchObject({ code: 'SECRET_IN_WRONG_STATE' });
+  });
+
+  it('is waited for where it is not visible yet', async () => {
+    const { store, put, token, secretId, asked } = await arrange();
+    lab.faults.hideNewVersions({ reads: 2, secret: secretId });
+    await put('v1', ['AWSPENDING'], token);
+    expect(await store.readPending()).toEqual({ versionId: token, text: 'v1' });
+    expect(asked('GetSecretValue').map(({ status }) => status)).toEqual([400, 400, 200]);
+  });
+
+  it('is sent ahead once, and is not what was sent ahead for the id or the label alone', async () => {
+    const { store, put, token, asked } = await arrange();
+    await put('v1', ['AWSPENDING'], token);
+    await store.readAhead([pending(token)]);
+    await store.readPending();
+    expect(asked('GetSecretValue')).toHaveLength(1);
+    await store.readAhead([pending(token)]);
+    await store.read({ versionId: token });
+    await store.read({ stage: 'AWSPENDING' });
+    expect(asked('GetSecretValue')).toHaveLength(4);
+  });
+
+  it('fails when its answer is wanted, and not ahead', async () => {
+    const { store, put, token, unlabel } = await arrange();
+    await put('v1', ['AWSPENDING'], token);
+    await unlabel(token);
+    await store.readAhead([pending(token)]);
+    await expect(store.readPending()).rejects.toMatchObject({ code: 'VERSION_NOT_PENDING' });
+  });
+});
+
+describe('versions without a label', () => {
+  it('are listed newest first, over all pages', async () => {
+    const { store, put, asked } = await arrange();
+    const made: string[] = [];
+    for (let version = 1; version <= 104; version++) made.push(await put(`v${version}`));
+    const unlabelled = made.slice(0, -2).reverse();
+
+    const { versionIds, denied } = await store.unlabelledVersions();
+
+    expect(denied).toBe(false);
+    expect(versionIds.slice(0, -1)).toEqual(unlabelled);
+    expect(versionIds).toHaveLength(103);
+    expect(asked('ListSecretVersionIds')).toHaveLength(2);
+  });
+
+  it.each([
+    ['empty, as from moto', ''],
+    ['the one it was asked with', 'again'],
+  ])('end where the NextToken is %s', async (_, NextToken) => {
+    using odd = clientWithNextToken(lab, NextToken);
+    const { store, put } = await arrange(odd.client);
+    const first = await put('v1');
+    await put('v2');
+    await put('v3');
+    const { versionIds, denied } = await store.unlabelledVersions();
+    expect({ pages: odd.pages, denied }).toEqual({ pages: NextToken === '' ? 1 : 2, denied: false });
+    expect(versionIds).toContain(first);
+  });
+
+  it('are none where ListSecretVersionIds is denied, which is told', async () => {
+    const { store, put, secretId } = await arrange();
+    await put('v1');
+    await put('v2');
+    expect((await store.unlabelledVersions()).versionIds).toHaveLength(1);
+    const type = 'AccessDeniedException';
+    lab.faults.fail({ operation: 'ListSecretVersionIds', secret: secretId, type, message: 'Not for you' });
+    expect(await store.unlabelledVersions()).toEqual({ versionIds: [], denied: true });
+  });
+
+  it('fail where the service fails', async () => {
+    const { store, secretId } = await arrange();
+    lab.faults.fail({ operation: 'ListSecretVersionIds', secret: secretId });
+    await expect(store.unlabelledVersions()).rejects.toMatchObject({ code: 'SECRETS_MANAGER_FAILED' });
+  });
+});
