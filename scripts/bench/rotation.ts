@@ -170,7 +170,7 @@ function result(
   };
 }
 
-export function addCounts(all: readonly Counts[]): Counts {
+function addCounts(all: readonly Counts[]): Counts {
   const apiCalls: Record<string, number> = {};
   for (const counts of all) {
     for (const [name, calls] of Object.entries(counts.apiCalls)) apiCalls[name] = (apiCalls[name] ?? 0) + calls;

@@ -44,7 +44,7 @@ export interface Dimension {
   grow(arena: Arena, secret: BenchSecret, size: number): Promise<void>;
 }
 
-export const DIMENSIONS: readonly Dimension[] = [
+const DIMENSIONS: readonly Dimension[] = [
   { name: 'versions of the secret', strategy: 'single-user', sizes: [1, 10, 100], grow: growVersions },
   { name: 'secrets in the account', strategy: 'single-user', sizes: [10, 500, 5_000], grow: growSecrets },
   { name: 'roles in the cluster', strategy: 'alternating-users', sizes: [10, 1_000, 20_000], grow: growRoles },

@@ -41,10 +41,7 @@ export interface ServerInstance {
   close(): Promise<void>;
 }
 
-export const DEFAULT_HBA: readonly string[] = [
-  'host all all all scram-sha-256',
-  'host replication all all scram-sha-256',
-];
+const DEFAULT_HBA: readonly string[] = ['host all all all scram-sha-256', 'host replication all all scram-sha-256'];
 
 /** Nothing here must survive a power cut, and there is little of it: trade durability for speed. */
 const THROWAWAY_SETTINGS: Settings = {

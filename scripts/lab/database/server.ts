@@ -210,4 +210,4 @@ function alterSystem(name: string, value: string | null): string {
   return value === null ? `ALTER SYSTEM RESET ${parameter}` : `ALTER SYSTEM SET ${parameter} = ${escapeLiteral(value)}`;
 }
 
-export type { Credentials, ServerCertificate, Settings } from './instance.ts';
+export type { Credentials, ServerCertificate } from './instance.ts';

@@ -98,7 +98,7 @@ async function opens(login: StoredLogin, roles: readonly RoleRow[]): Promise<boo
 const known = new Map<string, Promise<string>>();
 
 /** Whether one of the passwords is what this verifier was made of. */
-export async function anyOpens(logins: readonly StoredLogin[], verifier: string): Promise<boolean> {
+async function anyOpens(logins: readonly StoredLogin[], verifier: string): Promise<boolean> {
   const [, iterations = '', salt = ''] = /^SCRAM-SHA-256\$(\d+):([^$]+)\$/.exec(verifier) ?? [];
   if (salt === '') throw new Error('A SCRAM-SHA-256 verifier was expected in pg_authid, and another kind was found.');
   for (const { password } of logins) {
