@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Runs cli/main.ts on a Node.js that runs TypeScript as it is: the one at hand if it is new enough, else the
- * one that the project brings.
+ * Runs cli/main.ts on a Node.js that runs TypeScript as it is: the one at hand if it is new enough, else the one that
+ * the project brings.
  */
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -16,7 +16,7 @@ if (Number.parseInt(process.versions.node, 10) >= MAJOR) {
 } else {
   const child = spawn(broughtNode(), [command, ...process.argv.slice(2)], { stdio: 'inherit' });
   // The terminal sends Ctrl-C to both: the child decides what it means, and this process waits for it.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => {
       if (signal !== 'SIGINT') child.kill(signal);
     });

@@ -5,8 +5,9 @@
  */
 import { pathToFileURL } from 'node:url';
 
-const [, , bundle, timeout] = process.argv;
+const [, , bundle = '', timeout] = process.argv;
 const { href } = pathToFileURL(bundle);
+/** @type {{ handler(event: unknown, context: { getRemainingTimeInMillis(): number }): Promise<void> }[]} */
 const idle = [];
 let made = 0;
 
@@ -14,16 +15,21 @@ async function instance() {
   return idle.pop() ?? (await import(`${href}?instance=${++made}`));
 }
 
-process.on('message', async ({ id, event }) => {
+/** @param {{ readonly id: number, readonly error?: string }} answer */
+function send(answer) {
+  process.send?.(answer);
+}
+
+process.on('message', async (/** @type {{ id: number, event: unknown }} */ { id, event }) => {
   const deadline = Date.now() + Number(timeout);
   const mine = await instance();
   try {
     await mine.handler(event, { getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()) });
-    process.send({ id });
+    send({ id });
   } catch (error) {
-    process.send({ id, error: `${error.code}: ${error.message}` });
+    send({ id, error: error instanceof Error && 'code' in error ? `${error.code}: ${error.message}` : String(error) });
   }
   idle.push(mine);
 });
 process.on('disconnect', () => process.exit(0));
-process.send({ id: 0 });
+send({ id: 0 });

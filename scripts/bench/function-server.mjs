@@ -19,6 +19,7 @@ const TIMEOUT_MS = 30_000;
 export async function serveFunction(bundle, { input = process.stdin, answer = takeStdout() } = {}) {
   const { handler } = await import(pathToFileURL(bundle).href);
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+  /** @type {Promise<unknown>} */
   let last = Promise.resolve();
   lines.on('line', (line) => {
     if (line.trim() === '') return;
@@ -28,6 +29,10 @@ export async function serveFunction(bundle, { input = process.stdin, answer = ta
   await last;
 }
 
+/**
+ * @param {(event: unknown, context: { getRemainingTimeInMillis(): number }) => Promise<void>} handler
+ * @param {string} line
+ */
 async function invoke(handler, line) {
   try {
     const deadline = Date.now() + TIMEOUT_MS;
@@ -45,4 +50,4 @@ function takeStdout() {
   return write;
 }
 
-if (import.meta.main) await serveFunction(process.argv[2]);
+if (import.meta.main) await serveFunction(process.argv[2] ?? '');

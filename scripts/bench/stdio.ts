@@ -3,13 +3,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 
-interface FunctionServer {
-  serveFunction(bundle: string): Promise<void>;
-}
-
 export async function serveStdio(strategy: StrategyName): Promise<void> {
   const bundle = fileURLToPath(new URL(`../../dist/${strategy}/index.mjs`, import.meta.url));
   if (!existsSync(bundle)) throw new Error(`dist/${strategy}/index.mjs is needed: npm run build`);
-  const server: FunctionServer = await import(new URL('./function-server.mjs', import.meta.url).href);
-  await server.serveFunction(bundle);
+  const { serveFunction } = await import('./function-server.mjs');
+  await serveFunction(bundle);
 }

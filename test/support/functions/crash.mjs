@@ -18,15 +18,20 @@ function crash() {
   process.kill(process.pid, 'SIGKILL');
 }
 
+/** @param {string | Uint8Array | null} chunk */
 const contains = (chunk) => chunk !== null && Buffer.from(chunk).includes(text);
 
 const { write } = Socket.prototype;
+/**
+ * @param {string | Uint8Array} chunk
+ * @param {unknown[]} rest
+ */
 Socket.prototype.write = function (chunk, ...rest) {
   if (contains(chunk)) {
     if (moment === 'send') crash();
     asked.add(this);
   }
-  return write.call(this, chunk, ...rest);
+  return Reflect.apply(write, this, [chunk, ...rest]);
 };
 
 const { push } = Socket.prototype;

@@ -2,9 +2,17 @@
 import dns from 'node:dns';
 import { existsSync } from 'node:fs';
 
+const { DNS_OUTAGE = '' } = process.env;
 const { lookup } = dns;
-dns.lookup = (hostname, options, callback) => {
-  if (!existsSync(process.env.DNS_OUTAGE)) return lookup(hostname, options, callback);
-  const error = Object.assign(new Error(`getaddrinfo EAI_AGAIN ${hostname}`), { code: 'EAI_AGAIN', hostname });
-  process.nextTick(callback, error);
-};
+Object.assign(dns, {
+  /**
+   * @param {string} hostname
+   * @param {dns.LookupOptions} options
+   * @param {(error: Error | null) => void} callback
+   */
+  lookup(hostname, options, callback) {
+    if (!existsSync(DNS_OUTAGE)) return lookup(hostname, options, callback);
+    const error = Object.assign(new Error(`getaddrinfo EAI_AGAIN ${hostname}`), { code: 'EAI_AGAIN', hostname });
+    process.nextTick(callback, error);
+  },
+});

@@ -4,6 +4,14 @@
  */
 import dns from 'node:dns';
 
-const hosts = new Map(Object.entries(JSON.parse(process.env.HOSTS ?? '{}')));
+/** @type {Readonly<Record<string, string>>} */
+const addresses = JSON.parse(process.env.HOSTS ?? '{}');
+const hosts = new Map(Object.entries(addresses));
 const { lookup } = dns;
-dns.lookup = (name, ...rest) => lookup(hosts.get(name) ?? name, ...rest);
+Object.assign(dns, {
+  /**
+   * @param {string} name
+   * @param {unknown[]} rest
+   */
+  lookup: (name, ...rest) => Reflect.apply(lookup, dns, [hosts.get(name) ?? name, ...rest]),
+});

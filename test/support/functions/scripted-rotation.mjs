@@ -4,12 +4,19 @@
  */
 import { appendFileSync, existsSync, writeFileSync } from 'node:fs';
 
+/** @typedef {{ readonly SecretId: string, readonly ClientRequestToken: string, readonly RotationToken?: string, readonly Step: string }} Event */
+
 const { env } = process;
 const SIGNATURE = `AWS4-HMAC-SHA256 Credential=test/20260101/${env.AWS_REGION}/secretsmanager/aws4_request, SignedHeaders=host, Signature=${'0'.repeat(64)}`;
 let invocations = 0;
 
+/**
+ * @param {string} operation
+ * @param {object} body
+ * @returns {Promise<{ readonly SecretString?: string, readonly VersionIdsToStages?: Readonly<Record<string, readonly string[]>> }>}
+ */
 async function call(operation, body) {
-  const response = await fetch(env.SECRETS_MANAGER_ENDPOINT, {
+  const response = await fetch(env.SECRETS_MANAGER_ENDPOINT ?? '', {
     method: 'POST',
     headers: {
       'content-type': 'application/x-amz-json-1.1',
@@ -18,11 +25,13 @@ async function call(operation, body) {
     },
     body: JSON.stringify(body),
   });
-  const answer = await response.json();
-  if (!response.ok) throw Object.assign(new Error(answer.Message), { name: answer.__type });
-  return answer;
+  const text = await response.text();
+  if (response.ok) return JSON.parse(text);
+  const { Message, __type } = JSON.parse(text);
+  throw Object.assign(new Error(Message), { name: __type });
 }
 
+/** @type {Readonly<Record<string, (event: Event) => Promise<unknown>>>} */
 const steps = {
   async createSecret({ SecretId, ClientRequestToken, RotationToken }) {
     await call('PutSecretValue', {
@@ -39,9 +48,8 @@ const steps = {
     return SecretString;
   },
   async finishSecret({ SecretId, ClientRequestToken }) {
-    const { VersionIdsToStages } = await call('DescribeSecret', { SecretId });
-    const holds = ([, stages]) => stages.includes('AWSCURRENT');
-    const current = Object.entries(VersionIdsToStages).find(holds)?.[0];
+    const { VersionIdsToStages = {} } = await call('DescribeSecret', { SecretId });
+    const current = Object.keys(VersionIdsToStages).find((id) => VersionIdsToStages[id]?.includes('AWSCURRENT'));
     if (current === ClientRequestToken) return;
     await call('UpdateSecretVersionStage', {
       SecretId,
@@ -52,6 +60,10 @@ const steps = {
   },
 };
 
+/**
+ * @param {string | undefined} behaviour
+ * @param {string} marker
+ */
 async function misbehave(behaviour, marker) {
   switch (behaviour) {
     case 'fail':
@@ -71,6 +83,10 @@ async function misbehave(behaviour, marker) {
   }
 }
 
+/**
+ * @param {Event} event
+ * @param {{ getRemainingTimeInMillis(): number }} context
+ */
 export async function handler(event, context) {
   invocations++;
   const { RotationToken, ...shown } = event;
@@ -89,5 +105,5 @@ export async function handler(event, context) {
   const behaviour = env[`BEHAVIOUR_${event.Step}`];
   if (behaviour === 'nothing') return null;
   await misbehave(behaviour, `${env.RECORD_FILE}.${event.Step}`);
-  return steps[event.Step] ? steps[event.Step](event) : { echoed: event };
+  return await (steps[event.Step]?.(event) ?? { echoed: event });
 }

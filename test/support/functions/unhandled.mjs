@@ -4,13 +4,18 @@
  */
 import { Socket } from 'node:net';
 
+const { UNHANDLED_AT = '' } = process.env;
 const { write } = Socket.prototype;
+/**
+ * @param {string | Uint8Array} chunk
+ * @param {unknown[]} rest
+ */
 Socket.prototype.write = function (chunk, ...rest) {
   const text = Buffer.from(chunk).toString('latin1');
-  if (text.includes(process.env.UNHANDLED_AT)) {
+  if (text.includes(UNHANDLED_AT)) {
     setImmediate(() => {
       throw new Error('nobody handles this');
     });
   }
-  return write.call(this, chunk, ...rest);
+  return Reflect.apply(write, this, [chunk, ...rest]);
 };
