@@ -1,0 +1,91 @@
+/** What the observer writes is what the command and the lab read: both ends of one line of the log. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RotationError } from '../../../shared/errors.ts';
+import { stepObserver } from '../../../shared/lambda/observer.ts';
+import { readLogLine, wordsFor } from '../../../shared/lambda/step-line.ts';
+import type { RotationEvent, Step } from '../../../shared/rotation/event.ts';
+import type { StepReport } from '../../../shared/rotation/steps.ts';
+import type { StrategyName } from '../../../shared/rotation/strategy.ts';
+
+const lines: string[] = [];
+
+beforeEach(() => {
+  lines.length = 0;
+  // So that the logger writes to the console that is watched here.
+  vi.stubEnv('POWERTOOLS_DEV', 'true');
+  for (const method of ['info', 'error', 'log'] as const) {
+    vi.spyOn(console, method).mockImplementation((line: string) => void lines.push(line));
+  }
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+const eventOf = (step: Step): RotationEvent => ({ step, secretId: 'arn:secret', token: 'v1' });
+
+/** What is read of the line that ends a step. */
+function written(): Readonly<Record<string, string>> {
+  const ends = lines.map(readLogLine).filter((line) => line?.outcome !== undefined);
+  expect(ends).toHaveLength(1);
+  return ends[0] ?? {};
+}
+
+describe('the line that ends a step', () => {
+  it.each<[StrategyName, Step, StepReport, string]>([
+    ['single-user', 'createSecret', { outcome: 'done' }, 'made a new password, stored it as AWSPENDING'],
+    [
+      'alternating-users',
+      'createSecret',
+      { outcome: 'done' },
+      'logged in with AWSCURRENT, stored the other login as AWSPENDING',
+    ],
+    ['single-user', 'createSecret', { outcome: 'already-done' }, 'an earlier attempt has stored AWSPENDING: kept it'],
+    [
+      'single-user',
+      'setSecret',
+      { outcome: 'done', credential: 'previous' },
+      'logged in with AWSPREVIOUS, set the new password',
+    ],
+    ['single-user', 'testSecret', { outcome: 'done', credential: 'pending' }, 'logged in with AWSPENDING'],
+    ['single-user', 'finishSecret', { outcome: 'done' }, 'moved AWSCURRENT to the new version'],
+    [
+      'alternating-users',
+      'finishSecret',
+      { outcome: 'already-current' },
+      'nothing left to do: the version is AWSCURRENT',
+    ],
+  ])('of %s, %s %j', (strategy, step, report, words) => {
+    stepObserver(strategy).succeeded(eventOf(step), report, 12.3);
+    expect(written()).toMatchObject({ strategy, step, secret_arn: 'arn:secret', version_id: 'v1' });
+    expect(wordsFor(step, written())).toBe(words);
+  });
+
+  it('has code and remedy of a failure', () => {
+    const error = new RotationError('ROLE_BUSY', 'The role was needed, and it was busy.', {
+      remedy: 'Wait.',
+      step: 'setSecret',
+      versionId: 'v1',
+    });
+    stepObserver('single-user').failed(error, 5);
+    expect(written()).toMatchObject({
+      outcome: 'failed',
+      step: 'setSecret',
+      version_id: 'v1',
+      error_code: 'ROLE_BUSY',
+      error_message: 'The role was needed, and it was busy.',
+      remedy: 'Wait.',
+    });
+  });
+});
+
+describe('a line that is none of ours', () => {
+  it.each(['START RequestId: 1', '{"cut off', ''])('is none: %j', (line) => {
+    expect(readLogLine(line)).toBeUndefined();
+  });
+
+  it('keeps texts only', () => {
+    expect(readLogLine('{"level":"INFO","n":1,"o":{}}')).toEqual({ level: 'INFO' });
+  });
+});
