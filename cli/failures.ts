@@ -28,7 +28,7 @@ export function refused(code: string, message: string, remedy?: string): Command
 }
 
 /** Ctrl-C. */
-export function interrupted(): CommandError {
+function interrupted(): CommandError {
   return new CommandError('INTERRUPTED', 'It was interrupted.', { exitCode: EXIT.interrupted });
 }
 

@@ -140,7 +140,7 @@ export async function rotatedSecrets(context: Context, filters: readonly SecretF
 }
 
 /** Such as `account 123456789012, eu-west-1`; of the caller. */
-export async function placeOf(context: Context): Promise<string> {
+async function placeOf(context: Context): Promise<string> {
   const [account, region] = await Promise.all([
     callerOf(context).then(
       (caller) => `account ${caller.account}`,

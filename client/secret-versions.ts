@@ -69,7 +69,7 @@ export function clientFor(secretId: string, region: string | undefined): Secrets
 }
 
 /** `arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/shop-AbCdEf`, in any of AWS's partitions. */
-export function regionOf(secretId: string): string | undefined {
+function regionOf(secretId: string): string | undefined {
   return /^arn:[^:]+:secretsmanager:([a-z0-9-]+):/.exec(secretId)?.[1];
 }
 

@@ -1,4 +1,4 @@
-/** Who imports whom, read from the text of the files; pure. The rules that this serves are in the architecture test. */
+/** Who imports whom, read from the text of the files; pure. The rules that this serves are in import-rules.ts. */
 import { posix } from 'node:path';
 
 /** Texts of files by their paths from the project's folder, with forward slashes. */

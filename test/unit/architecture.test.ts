@@ -3,77 +3,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { circlesIn, type Import, importsOf, type SourceFiles, waysFrom } from '../support/source-imports.ts';
+import { ROOMS, RULES, type Rule, roomOf } from '../support/import-rules.ts';
+import { importsOf, type SourceFiles, waysFrom } from '../support/source-imports.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FOLDERS = ['.ci', 'bin', 'cli', 'client', 'functions', 'scripts', 'shared', 'test'];
-
-interface Room {
-  /** Rooms (or files) of shared/ that it may import besides itself. */
-  readonly after: readonly string[];
-  /** The packages that it may import; without: none. */
-  readonly packages?: RegExp;
-}
-
-const GROUND = ['errors.ts', 'deadline.ts'];
-
-/** The rooms of shared/, in their order. */
-const ROOMS: Readonly<Record<string, Room>> = {
-  'errors.ts': { after: [] },
-  'deadline.ts': { after: [] },
-  secret: { after: GROUND },
-  rotation: { after: [...GROUND, 'secret'] },
-  aws: { after: [...GROUND, 'secret', 'rotation'], packages: /^@aws-sdk\// },
-  database: { after: [...GROUND, 'secret', 'rotation'], packages: /^pg$/ },
-  lambda: {
-    after: [...GROUND, 'secret', 'rotation', 'aws', 'database'],
-    packages: /^(?:@aws-lambda-powertools\/.+|@aws-sdk\/.+|aws-lambda)$/,
-  },
-  // Apart: for people at a terminal, never for a function.
-  terminal: { after: [] },
-  schedule: { after: [] },
-  iam: { after: [] },
-};
-
-const PRODUCTS = /^(?:functions|cli|client|bin)\//;
-
-/** @returns what breaks the rule, as `from → to` or as a longer chain. */
-type Rule = (imports: readonly Import[], files: SourceFiles) => readonly string[];
-
-const RULES = {
-  'all of shared/ stands in one of its rooms': (_, files) =>
-    [...files.keys()].filter((path) => path.startsWith('shared/') && !Object.hasOwn(ROOMS, roomOf(path))),
-
-  'shared/ imports nothing outside shared/': (imports) =>
-    arrows(imports, ({ from, to }) => from.startsWith('shared/') && isFile(to) && !to.startsWith('shared/')),
-
-  'a room of shared/ imports only rooms before it': (imports) =>
-    arrows(imports, ({ from, to }) => {
-      if (!from.startsWith('shared/') || !to.startsWith('shared/')) return false;
-      return roomOf(from) !== roomOf(to) && !ROOMS[roomOf(from)]?.after.includes(roomOf(to));
-    }),
-
-  'a room of shared/ knows the packages of its own trade only': (imports) =>
-    arrows(imports, ({ from, to }) => {
-      if (!from.startsWith('shared/') || isFile(to) || to.startsWith('node:')) return false;
-      return !ROOMS[roomOf(from)]?.packages?.test(to);
-    }),
-
-  'nothing that runs on Lambda reaches terminal/, schedule/ or iam/': (imports, files) =>
-    ways(imports, files, /^(?:functions|shared\/lambda)\//, /^shared\/(?:terminal|schedule|iam)\//),
-
-  'cli/ never reaches the lab': (imports, files) => ways(imports, files, /^cli\//, /^scripts\/lab[./]/),
-
-  'the lab never reaches cli/': (imports, files) => ways(imports, files, /^scripts\/lab[./]/, /^cli\//),
-
-  'products import neither scripts/ nor test/': (imports) =>
-    arrows(imports, ({ from, to }) => PRODUCTS.test(from) && /^(?:scripts|test)\//.test(to)),
-
-  'only tests import test/': (imports) =>
-    arrows(imports, ({ from, to }) => !from.startsWith('test/') && to.startsWith('test/')),
-
-  'no files import each other in a circle': (imports) => circlesIn(imports).map((circle) => circle.join(' → ')),
-} satisfies Readonly<Record<string, Rule>>;
+const FOLDERS = ['.ci', 'bin', 'cli', 'client', 'examples', 'functions', 'scripts', 'shared', 'test'];
 
 /** Small worlds, each of which breaks one rule. */
 const PLANTED: readonly (readonly [
@@ -161,6 +95,31 @@ const PLANTED: readonly (readonly [
     { 'client/pool.ts': `import { twins } from '../test/support/twins.ts';` },
   ],
   [
+    'no product imports another, but for the one that bin/ starts',
+    'cli/login.ts → client/login.ts',
+    { 'cli/login.ts': `import { login } from '../client/login.ts';` },
+  ],
+  [
+    'no product imports another, but for the one that bin/ starts',
+    'bin/rotation.mjs → functions/single-user.ts',
+    { 'bin/rotation.mjs': `await import('../functions/single-user.ts');` },
+  ],
+  [
+    "client/ imports the secret's JSON of all in shared/, and only packages that applications bring",
+    'client/pool.ts → shared/errors.ts',
+    { 'client/pool.ts': `import { RotationError } from '../shared/errors.ts';` },
+  ],
+  [
+    "client/ imports the secret's JSON of all in shared/, and only packages that applications bring",
+    'client/pool.ts → @aws-lambda-powertools/logger',
+    { 'client/pool.ts': `import { Logger } from '@aws-lambda-powertools/logger';` },
+  ],
+  [
+    'examples import no file of the project but their own',
+    'examples/applications/pg.js → client/index.ts',
+    { 'examples/applications/pg.js': `import { secretLogin } from '../../client/index.ts';` },
+  ],
+  [
     'only tests import test/',
     'scripts/bench.ts → test/support/leaks.ts',
     { 'scripts/bench.ts': `import { leaks } from '../test/support/leaks.ts';` },
@@ -196,6 +155,8 @@ describe('in this project', () => {
     expect([...lived].sort()).toEqual(Object.keys(ROOMS).sort());
     expect([...waysFrom('functions/alternating-users.ts', imports).keys()]).toContain('shared/database/session.ts');
     expect([...waysFrom('bin/rotation.mjs', imports).keys()]).toContain('@aws-sdk/client-lambda');
+    expect([...waysFrom('client/index.ts', imports).keys()]).toContain('shared/secret/database-secret.ts');
+    expect([...waysFrom('examples/applications/pg.js', imports).keys()]).toContain('postgres-secret-rotation');
   });
 
   it.each(Object.entries(RULES))('%s', (_, broken: Rule) => {
@@ -209,30 +170,7 @@ function projectFiles(): SourceFiles {
   );
   return new Map(
     paths
-      .filter((path) => /\.(?:ts|mjs)$/.test(path))
+      .filter((path) => /\.(?:ts|mjs|js)$/.test(path))
       .map((path) => [path.split(sep).join('/'), readFileSync(join(ROOT, path), 'utf8')]),
   );
-}
-
-const isFile = (target: string) => /\.(?:ts|mjs)$/.test(target);
-
-/** `secret` of shared/secret/password.ts, `errors.ts` of shared/errors.ts. */
-function roomOf(path: string): string {
-  return path.split('/')[1] ?? '';
-}
-
-function arrows(imports: readonly Import[], breaks: (each: Import) => boolean): readonly string[] {
-  return imports.filter(breaks).map(({ from, to }) => `${from} → ${to}`);
-}
-
-/** How files of one kind reach those of another: from the last of the one kind on a way to the first of the other. */
-function ways(imports: readonly Import[], files: SourceFiles, from: RegExp, to: RegExp): readonly string[] {
-  return [...files.keys()]
-    .filter((path) => from.test(path))
-    .flatMap((path) => [...waysFrom(path, imports).values()])
-    .filter(([, ...way]) =>
-      way.every((each, index) => !from.test(each) && to.test(each) === (index === way.length - 1)),
-    )
-    .filter((way) => way.length > 1)
-    .map((way) => way.join(' → '));
 }
