@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { table, textWidth, wrap } from '../../../../../shared/terminal/table.ts';
+import { table, textWidth, wrap } from '../../../shared/terminal/table.ts';
 
 const red = (text: string) => `\u001B[31m${text}\u001B[39m`;
 

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, it } from 'vitest';
-import { Spinner } from '../../../../../shared/terminal/spinner.ts';
+import { Spinner } from '../../../shared/terminal/spinner.ts';
 
 /** What a terminal of so many columns got; 0: one that does not know its width. */
 function terminal(columns: number, isTTY = true) {
