@@ -65,7 +65,10 @@ export interface ThirdRole {
   readonly role: string;
 }
 
-/** One query. Settings of 15+ can be granted by name, and memberships of 16+ have options. */
+/**
+ * One query. Settings of 15+ can be granted by name, and memberships of 16+ have options. A custom setting that no loaded
+ * module knows might turn out to be a superuser's.
+ */
 export async function readTwinState(
   session: SqlSession,
   base: string,
@@ -86,7 +89,6 @@ export async function readTwinState(
                         unnest(d.setconfig) AS entry,
                         split_part(entry, '=', 1) AS n (name)
                    LEFT JOIN pg_settings s ON s.name = n.name
-                  -- A custom one that no loaded module knows might turn out to be a superuser's.
                   WHERE (s.context IN ('superuser', 'superuser-backend') OR s.name IS NULL AND n.name LIKE '%.%')
                     AND ${version >= 15 ? "NOT has_parameter_privilege(n.name, 'SET')" : 'true'}))
                FROM pg_roles WHERE rolname = current_user) AS admin,
@@ -115,6 +117,7 @@ export async function readTwinState(
 
 /**
  * SQL of a TwinLink as JSON. Before PostgreSQL 15 a role may make anybody a member of itself, so such a grant counts less.
+ * Default privileges and user mappings are no objects that an application uses, and REASSIGN OWNED leaves them alone.
  *
  * @param twin the alias of a row of pg_roles, as is `base`.
  */
@@ -129,7 +132,6 @@ export function twinLink(twin: string, base: string): string {
                               AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
       'ownsObjects', EXISTS (SELECT FROM pg_shdepend o
                               WHERE o.refobjid = ${twin}.oid AND o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'
-                                -- What REASSIGN OWNED leaves alone (PostgreSQL manual): nothing that an application uses.
                                 AND o.classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)),
       'superuser', ${twin}.rolsuper)`;
 }

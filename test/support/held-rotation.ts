@@ -67,7 +67,7 @@ export class HeldWays implements AsyncDisposable {
   async arrange({ timeoutMs = 30_000, environment = {}, ...options }: HeldOptions = {}): Promise<HeldRotation> {
     const { server, database, relay } = this.ways;
     const a = { environment: { SECRETS_MANAGER_ENDPOINT: relay.endpoint, ...environment }, timeoutMs };
-    const b = { environment: { INSTANCE: 'B', ...environment } };
+    const b = { environment: { INSTANCE: 'B', ...environment }, timeoutMs: 30_000 };
     const members = { host: database.host, port: database.port, ...options.members };
     const here = await arrange(this.#bench, server, { strategy: 'single-user', ...a }, { ...options, members });
     return new HeldRotation(this.#bench, { ways: this.ways, here, a, b });

@@ -91,7 +91,7 @@ async function expectDone(work: Promise<StepResult>): Promise<void> {
 /** The soak run tries every schedule at every point; `npm test` two at each, in turn. */
 const isSoak = process.env.SOAK_MINUTES !== undefined;
 
-describe.each([...SCHEDULES.entries()])('schedule %i', (number, [what, schedule]) => {
+describe.each(Array.from(SCHEDULES.entries()))('schedule %i', (number, [what, schedule]) => {
   const mine = POINTS.filter((_, index) => isSoak || [0, 2].includes((index + number) % SCHEDULES.length));
   test.each(mine)(`A is held at %s; ${what}`, async (point) => {
     await using held = await ways.arrange();
