@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import { type HeldRotation, HeldWays, type Hold, holdAt } from '../../support/held-rotation.ts';
-import { newestVersion, sharedServer } from '../../support/postgres.ts';
+import { newestVersion, roleScope, sharedServer } from '../../support/postgres.ts';
 import { RotationBench } from '../../support/rotation-bench.ts';
 import type { StepResult } from '../../support/test-secret.ts';
 
@@ -11,9 +11,13 @@ import type { StepResult } from '../../support/test-secret.ts';
  */
 const version = newestVersion();
 const bench = await RotationBench.open();
-const ways = await HeldWays.open(bench, await sharedServer(version));
+const scope = roleScope(await sharedServer(version));
+/** A database that AWSCURRENT may name instead. */
+const OTHER = await scope.createDatabase('other');
+const ways = await HeldWays.open(bench, scope.server);
 afterAll(async () => {
   await ways[Symbol.asyncDispose]();
+  await scope[Symbol.asyncDispose]();
   await bench[Symbol.asyncDispose]();
 });
 
@@ -62,7 +66,7 @@ const SCHEDULES: [string, Schedule][] = [
       const { secret } = held.here;
       await secret.unlabel('AWSPENDING', token);
       // Advisory locks are per database; what keeps B from overtaking A is the role's row.
-      await secret.put({ dbname: 'template1' });
+      await secret.put({ dbname: OTHER });
       return await another(held, hold);
     },
   ],
