@@ -143,6 +143,15 @@ export class HeldRotation implements AsyncDisposable {
     return last;
   }
 
+  /** Waits until A, at its work, has come to the point. @throws Error if it ends without. */
+  async untilHeld(hold: Hold, work: Promise<StepResult>): Promise<void> {
+    const passedBy = work.then(({ step, outcome, error_code = '' }) => {
+      throw new Error(`A was to be held, and ended without: ${[step, outcome, error_code].join(' ')}.`);
+    });
+    passedBy.catch(() => undefined);
+    await Promise.race([hold.reached, passedBy]);
+  }
+
   /** Waits until `work` has ended, or a session of the role, or one that speaks of it, waits for a lock. */
   async untilItWaits(work: Promise<unknown>): Promise<void> {
     const over = work.then(

@@ -96,7 +96,7 @@ describe.each([...EDITS.entries()])('edit %i', (number, [what, { make, mend, mis
     const hold = holdAt(point, held.step);
     held.gate = hold;
     const a = held.inTurn('a', token, STEPS);
-    await hold.reached;
+    await held.untilHeld(hold, a);
     const edit = make(held, password);
     await held.untilItWaits(edit);
     hold.release();

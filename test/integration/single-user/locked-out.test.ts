@@ -95,7 +95,7 @@ describe('an instance that falls silent frees the role when its invocation would
     // From that point on nothing of A passes, not even that its end of the connection is gone.
     held.gate = { reach: async (label) => (silent && ofA.test(label) ? await end.promise : await hold.reach(label)) };
     const a = held.a('setSecret', token);
-    await hold.reached;
+    await held.untilHeld(hold, a);
 
     expect(await held.inTurn('b', token, STEPS)).toMatchObject({ step: 'finishSecret', outcome: 'done' });
 
@@ -119,7 +119,7 @@ describe('versions of a secret', () => {
     const hold = holdAt('setSecret: session 1 > CopyDone', held.step);
     held.gate = hold;
     const a = held.inTurn('a', token, STEPS.slice(1));
-    await hold.reached;
+    await held.untilHeld(hold, a);
     const b = other.step('setSecret', otherToken);
     await held.untilItWaits(b);
     hold.release();

@@ -102,7 +102,7 @@ describe.each(Array.from(SCHEDULES.entries()))('schedule %i', (number, [what, sc
     const hold = holdAt(point, held.step);
     held.gate = hold;
     const a = held.a('setSecret', token);
-    await hold.reached;
+    await held.untilHeld(hold, a);
     const last = await schedule(held, hold, token);
     const { outcome, error_code = '' } = await a;
 
