@@ -168,7 +168,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     expect(await app.identity()).toEqual(asTwin(app));
   });
 
-  test("the same as AWS has it (ALTERNATING_SET_ROLE=false)", async () => {
+  test('the same as AWS has it (ALTERNATING_SET_ROLE=false)', async () => {
     await using scope = roleScope(await sharedServer(version));
     const database = await scope.createDatabase();
     const app = await twins(bench, scope, {
