@@ -78,9 +78,9 @@ const UNUSED: readonly UnusedPart[] = [
   { path: /^pg-connection-string$/ },
   { path: /^pgpass$/ },
   { path: /^\.\/native$/, importer: /[\\/]pg[\\/]lib[\\/]/ },
-  // pg: answers come as text, none of them a date or an interval; and TLS without channel binding.
+  // pg: answers are texts, numbers, truth values and JSON, and come as text; and TLS is without channel binding.
   { path: /^\.\/lib\/binaryParsers$/, importer: /[\\/]pg-types[\\/]/, members: 'static init() {}' },
-  { path: /^postgres-(interval|date)$/, importer: /[\\/]pg-types[\\/]/ },
+  { path: /^postgres-(array|bytea|interval|date)$/, importer: /[\\/]pg-types[\\/]/ },
   { path: /^\.\/cert-signatures$/, importer: /[\\/]pg[\\/]lib[\\/]crypto[\\/]/ },
   // SDK: no operation of Secrets Manager streams events.
   { path: /^@smithy\/core\/event-streams$/ },

@@ -51,6 +51,7 @@ export async function openRole(
   const { login, processId, deadline } = session;
   const asExpected = `session_user = ${escapeLiteral(login.username)}${processId === null ? '' : ` AND pg_backend_pid() = ${processId}`}`;
   const key = lockKey(role);
+  const rest = `${deadline.remaining()}::text`;
   const [row] = await session.query<Opening>(`${actor === 'current_user' ? actAsOneself(session) : ''}
     SELECT session_user::text AS "user", pg_backend_pid() AS pid, ${traitsColumn(actor)},
            current_setting('max_connections')::int <=
@@ -58,9 +59,9 @@ export async function openRole(
                WHERE datid IS NOT NULL AND usesysid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend')
              AS full,
            CASE WHEN ${asExpected} THEN pg_try_advisory_lock(${key}) END AS locked,
-           CASE WHEN ${asExpected} THEN set_config('idle_session_timeout', '${deadline.remaining()}', false) END AS idle,
+           CASE WHEN ${asExpected} THEN set_config('idle_session_timeout', ${rest}, false) END AS idle,
            CASE WHEN ${asExpected} THEN
-             set_config('idle_in_transaction_session_timeout', '${deadline.remaining()}', false) END AS "idleInTransaction"`);
+             set_config('idle_in_transaction_session_timeout', ${rest}, false) END AS "idleInTransaction"`);
   const age = performance.now() - session.beganAt;
   if (row === undefined) throw new TypeError('a SELECT without FROM answers one row');
   const pooled = needDirectSession(session, row, rules);

@@ -50,6 +50,15 @@ function of<Value>(values: Readonly<Record<string, Value>>, database: string): V
   return Object.hasOwn(values, database) ? values[database] : undefined;
 }
 
+/** All but what they say of a role to act as. */
+export function withoutRole(settings: RoleSettings): RoleSettings {
+  const entries = Object.entries(settings).map(([database, all]) => [
+    database,
+    all.filter((setting) => !setting.startsWith('role=')),
+  ]);
+  return Object.fromEntries(entries);
+}
+
 /** One difference between two roles' settings; without a value it is to be reset. */
 export interface SettingChange {
   /** '' is all databases. */

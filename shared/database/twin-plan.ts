@@ -2,7 +2,7 @@ import { escapeIdentifier, escapeLiteral } from 'pg';
 import { twinNotLinked } from '../rotation/credential-errors.ts';
 import { quotedName, RotationError, type RotationErrorCode } from '../rotation/errors.ts';
 import type { TwinChange, TwinLink } from '../rotation/strategy.ts';
-import { type SettingChange, settingChanges, settingStatement, wantedSettings } from './role-settings.ts';
+import { type SettingChange, settingChanges, settingStatement, wantedSettings, withoutRole } from './role-settings.ts';
 import type { AdminState, RoleState, TwinState } from './twin-state.ts';
 
 export interface TwinPlanOptions {
@@ -47,9 +47,12 @@ export function planTwin(state: TwinState, change: Turn, options: TwinPlanOption
     needAlterable(state, change.base, base, version);
     return { statements: [], actsAsItself };
   }
-  const setRole = options.setRole && !actsAsItself;
+  if (actsAsItself) return { statements: membershipAndLogin(state, change, base, version), actsAsItself };
+  const { setRole } = options;
   const thirdRoles = Object.fromEntries(state.thirdRoles.map(({ database, role }) => [database, role]));
-  const wanted = wantedSettings(base.settings, setRole ? change.base : undefined, thirdRoles);
+  // Who owns objects acts as itself, whatever the base role acts as.
+  const copied = state.link?.ownsObjects === true && !state.link.setToBase ? withoutRole(base.settings) : base.settings;
+  const wanted = wantedSettings(copied, setRole ? change.base : undefined, thirdRoles);
   const settings = settingChanges(state.twin?.settings ?? {}, wanted);
   const attributes: readonly Attribute[] = setRole
     ? // Checked at the start of a connection, before the twin acts as the base role. The others are the base role's.
@@ -65,6 +68,24 @@ export function planTwin(state: TwinState, change: Turn, options: TwinPlanOption
     ],
     actsAsItself,
   };
+}
+
+/**
+ * Of a clone that goes on as AWS's function made it, with the settings that its administrators gave it: only what a login
+ * takes is mended.
+ */
+function membershipAndLogin(state: TwinState, change: Turn, base: RoleState, version: number): readonly string[] {
+  const { twin } = state;
+  needPrivileges(state, change, base, [], [], version);
+  const options = [
+    ...(twin?.canLogin === false ? ['LOGIN'] : []),
+    ...(twin?.connectionLimit === 0 ? [`CONNECTION LIMIT ${base.connectionLimit}`] : []),
+    ...(twin?.expired === true ? [`VALID UNTIL ${escapeLiteral(expiry(base))}`] : []),
+  ];
+  return [
+    ...(options.length === 0 ? [] : [`ALTER ROLE ${escapeIdentifier(change.twin)} ${options.join(' ')}`]),
+    ...membershipStatements(state, change, version),
+  ];
 }
 
 /** The base role must be one that can log in, for its twin will be as it is. */

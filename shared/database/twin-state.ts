@@ -56,8 +56,9 @@ export interface TwinState {
 }
 
 /**
- * A role that `ALTER DATABASE … SET role` (or, for all databases, `ALTER ROLE ALL SET role`) has logins act as. Only of the
- * application's own database: what the owners of others say must not count.
+ * A role that `ALTER DATABASE … SET role` (or, for all databases, `ALTER ROLE ALL SET role`) has logins act as. Of
+ * the application's own database, and of those that a superuser, the administrator or the base role owns: what the owners
+ * of others say must not count.
  */
 export interface ThirdRole {
   /** '' is all databases. */
@@ -65,7 +66,10 @@ export interface ThirdRole {
   readonly role: string;
 }
 
-/** One query. Settings of 15+ can be granted by name, and memberships of 16+ have options. */
+/**
+ * One query. Settings of 15+ can be granted by name, and memberships of 16+ have options. A custom setting that no loaded
+ * module knows might turn out to be a superuser's.
+ */
 export async function readTwinState(
   session: SqlSession,
   base: string,
@@ -86,7 +90,6 @@ export async function readTwinState(
                         unnest(d.setconfig) AS entry,
                         split_part(entry, '=', 1) AS n (name)
                    LEFT JOIN pg_settings s ON s.name = n.name
-                  -- A custom one that no loaded module knows might turn out to be a superuser's.
                   WHERE (s.context IN ('superuser', 'superuser-backend') OR s.name IS NULL AND n.name LIKE '%.%')
                     AND ${version >= 15 ? "NOT has_parameter_privilege(n.name, 'SET')" : 'true'}))
                FROM pg_roles WHERE rolname = current_user) AS admin,
@@ -106,7 +109,9 @@ export async function readTwinState(
                     unnest(s.setconfig) AS entry,
                     pg_roles third, pg_roles b
               WHERE s.setrole = 0 AND entry LIKE 'role=%' AND third.rolname = substr(entry, 6)
-                AND (db.datname IS NULL OR db.datname = ${escapeLiteral(database)})
+                AND (db.datname IS NULL OR db.datname = ${escapeLiteral(database)}
+                     OR db.datdba IN (SELECT oid FROM pg_roles
+                                       WHERE rolsuper OR rolname IN (current_user, ${names[0]})))
                 AND b.rolname = ${names[0]} AND ${maySet('b.oid', 'third.oid', version)}) AS "thirdRoles"`,
   );
   if (state === undefined) throw new TypeError('a SELECT without FROM answers one row');
@@ -115,6 +120,7 @@ export async function readTwinState(
 
 /**
  * SQL of a TwinLink as JSON. Before PostgreSQL 15 a role may make anybody a member of itself, so such a grant counts less.
+ * Default privileges and user mappings are no objects that an application uses, and REASSIGN OWNED leaves them alone.
  *
  * @param twin the alias of a row of pg_roles, as is `base`.
  */
@@ -129,7 +135,6 @@ export function twinLink(twin: string, base: string): string {
                               AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
       'ownsObjects', EXISTS (SELECT FROM pg_shdepend o
                               WHERE o.refobjid = ${twin}.oid AND o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'
-                                -- What REASSIGN OWNED leaves alone (PostgreSQL manual): nothing that an application uses.
                                 AND o.classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)),
       'superuser', ${twin}.rolsuper)`;
 }

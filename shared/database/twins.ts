@@ -23,7 +23,7 @@ export const postgresTwins: TwinSql = (session, settings) => ({
 
 /**
  * What the catalog says of a user and of its possible twins: the role whose name it extends by `_clone`, and the one that
- * extends its own. Neither a name nor a membership alone makes a twin; the strategy judges.
+ * extends its own, both found by the index of names. Neither a name nor a membership alone makes a twin; the strategy judges.
  *
  * @param username default: the user that is logged in.
  */
@@ -40,7 +40,6 @@ async function describeUser(session: SqlSession, settings: DatabaseSettings, use
          'twin', CASE WHEN twin.oid IS NOT NULL THEN ${twinLink('twin', 'me')} END)
          FROM pg_roles me
          LEFT JOIN pg_roles base ON "right"(me.rolname::text, 6) = '_clone'
-               -- By the index: the cluster may have any number of roles.
                AND base.rolname = "left"(me.rolname::text, -6)::name
          LEFT JOIN pg_roles twin ON twin.rolname = (me.rolname || '_clone')::name AND octet_length(me.rolname::text) <= 57
         WHERE me.rolname = ${username === undefined ? 'session_user' : escapeLiteral(username)}) AS facts`);

@@ -126,12 +126,12 @@ export function twinNotLinked(base: string, twin: string, link: TwinLink): Rotat
     own: [`${quotedBase} itself made it a member`, `REVOKE ${quotedBase} FROM ${quotedTwin}; ${grant}`],
     granted: ['it neither acts as it by a setting nor logs in with a password of the secret', ''],
   }[membership];
-  const handOver = ownsObjects ? ' First hand over what it owns: docs/adopting-aws-clones.md.' : '';
+  const handOver = ownsObjects ? 'first hand over what it owns (docs/adopting-aws-clones.md), then ' : '';
   return new RotationError(
     'TWIN_NOT_LINKED',
     `The role ${quotedTwin} must be known to be the twin of ${quotedBase}, and ${found}.`,
     {
-      remedy: `If it is the twin, as an administrator: ${statements}ALTER ROLE ${quotedTwin} SET role = ${quotedText(base)};${handOver} If it is somebody else's, rename one of the two.`,
+      remedy: `If it is the twin, as an administrator: ${handOver}${statements}ALTER ROLE ${quotedTwin} SET role = ${quotedText(base)}; If it is somebody else's, rename one of the two.`,
       username: twin,
     },
   );

@@ -2,10 +2,12 @@ import { RotationError, type RotationErrorCode } from '../../shared/rotation/err
 import type {
   Credential,
   LockedTwins,
+  OwnPasswordChange,
   OwnRole,
   PasswordOutcome,
   PasswordRequest,
   RoleDatabase,
+  RoleLock,
   RoleSession,
   TwinChange,
   TwinLink,
@@ -14,6 +16,8 @@ import type {
 
 export interface FakeRole {
   password: string;
+  /** Of the stored password: another one each time that somebody sets it. */
+  salt: Buffer;
   readonly facts?: Partial<UserFacts>;
 }
 
@@ -31,16 +35,28 @@ export type Meeting =
   /** Once the password was taken. */
   | { readonly withoutSession: RotationError };
 
-const SCRAM: PasswordRequest = { method: 'scram-sha-256', salt: Buffer.alloc(16), iterations: 4096 };
+const SCRAM: PasswordRequest = { method: 'scram-sha-256', salt: Buffer.alloc(0), iterations: 4096 };
+
+/** Of one login. */
+interface Session {
+  readonly username: string;
+  /** When the password was looked up, by the server's own count of what has happened. */
+  readonly began: number;
+  committed: number;
+  /** Whether the lock came too late for the login to count as made under it. */
+  stale: boolean;
+}
 
 /**
- * A server in memory: roles, their passwords, and a lock for each. What a session does is in `events`; `before` is where a
+ * A server in memory: roles, their passwords, and a lock for each. Whoever lets go of a lock keeps it as long as a login
+ * from before its last commit counts as fresh, as the real adapter does. What a session does is in `events`; `before` is where a
  * schedule of several actors waits, or lets something happen; `meets` is where a login goes another way.
  */
 export class FakeServer {
   readonly host: string;
   readonly roles = new Map<string, FakeRole>();
   readonly events: string[] = [];
+  /** How it asks for passwords; of SCRAM the salt is the role's. */
   request: PasswordRequest | undefined = SCRAM;
   address: string | undefined = '10.0.0.1';
   /** How long, in ms, computing a verifier is said to have taken. */
@@ -54,6 +70,8 @@ export class FakeServer {
   before: (event: string) => Promise<void> | void = () => {};
   meets: (attempt: LoginAttempt) => Meeting | undefined = () => undefined;
   #logins = 0;
+  #clock = 0;
+  readonly #sessions = new Map<symbol, Session>();
   readonly #locks = new Map<string, { holder: symbol; readonly waiting: (() => void)[] }>();
   readonly #rows = new Map<string, Promise<void>>();
   readonly #broken = new Set<symbol>();
@@ -68,7 +86,7 @@ export class FakeServer {
   }
 
   role(name: string, password: string, facts: Partial<UserFacts> = {}): this {
-    this.roles.set(name, { password, facts });
+    this.roles.set(name, { password, salt: this.#newSalt(), facts });
     return this;
   }
 
@@ -104,37 +122,51 @@ export class FakeServer {
     await this.happens(`login ${credential.label}`);
     const meeting = this.meets({ credential, number });
     if (meeting !== undefined && 'fails' in meeting) throw meeting.fails;
-    if (this.request !== undefined && this.passwordOf(username) !== password.reveal()) {
+    const request = this.#requestFor(username);
+    if (request !== undefined && this.passwordOf(username) !== password.reveal()) {
       this.events.push(`refused ${credential.label}`);
-      return { accepted: false, address: this.address };
+      return { accepted: false, address: this.address, request };
     }
     if (meeting !== undefined) {
-      if (this.request === undefined) throw meeting.withoutSession;
-      return { accepted: 'without-session', error: meeting.withoutSession, request: this.request };
+      if (request === undefined) throw meeting.withoutSession;
+      return { accepted: 'without-session', error: meeting.withoutSession, request };
     }
     const session = Symbol(credential.label);
+    const began = ++this.#clock;
+    this.#sessions.set(session, { username, began, committed: began, stale: false });
     try {
-      return { accepted: true, value: await work(this.#session(credential, session)) };
+      return { accepted: true, value: await work(this.#session(credential, session, request)) };
     } finally {
+      this.#sessions.delete(session);
       for (const role of this.#locks.keys()) this.#unlock(role, session);
     }
   }
 
-  #session(credential: Credential, session: symbol): RoleSession {
+  #requestFor(username: string): PasswordRequest | undefined {
+    if (this.request?.method !== 'scram-sha-256') return this.request;
+    return { ...this.request, salt: this.roles.get(username)?.salt ?? Buffer.from('mock') };
+  }
+
+  #newSalt(): Buffer {
+    return Buffer.from(`salt ${++this.#clock}`);
+  }
+
+  #session(credential: Credential, session: symbol, request: PasswordRequest | undefined): RoleSession {
     const { username } = credential.secret;
     return {
-      request: this.request,
+      request,
       address: this.address,
       confirmUser: () => this.happens('confirm'),
       examineOwn: () => this.happens('examine'),
       lockOwn: () => this.#lockOwn(username, session),
+      awaitOwn: () => this.#lockRole(username, session, 'await'),
       twins: {
         describeUser: async (name = username) => {
           await this.happens(`describe ${name}`);
           return {
             ...PLAIN,
             actsAs: name,
-            scram: this.request?.method === 'scram-sha-256',
+            scram: request?.method === 'scram-sha-256',
             ...this.roles.get(name)?.facts,
           };
         },
@@ -146,44 +178,56 @@ export class FakeServer {
   }
 
   async #lockOwn(username: string, session: symbol): Promise<OwnRole> {
-    const wasFree = await this.#lock(username, session);
+    const lock = await this.#lockRole(username, session, 'lock');
     return {
-      fresh: wasFree && this.fresh,
+      ...lock,
+      prepare: async (to, { credential: origin, request }): Promise<OwnPasswordChange> => {
+        const salt = this.#newSalt();
+        return {
+          computing: this.computing,
+          isStored: async (asked) => asked?.method !== 'scram-sha-256' || asked.salt.equals(salt),
+          apply: (guard) =>
+            this.#inTransaction(username, async () => {
+              await this.happens('hold');
+              const verdict = await guard();
+              if (verdict === 'already-current') return verdict;
+              await this.happens('change');
+              this.#commit(session, username, to.reveal(), salt);
+              return 'changed';
+            }),
+          wayBack:
+            this.noWayBack === undefined
+              ? (look) =>
+                  this.#inTransaction(username, async () => {
+                    if (!(await look())) return;
+                    await this.happens(`way back to ${origin.label}`);
+                    const former = request?.method === 'scram-sha-256' ? request.salt : this.#newSalt();
+                    this.#commit(session, username, origin.secret.password.reveal(), former);
+                  })
+              : { none: this.noWayBack },
+        };
+      },
+    };
+  }
+
+  async #lockRole(role: string, session: symbol, event: 'lock' | 'await'): Promise<RoleLock> {
+    const wasFree = await this.#lock(role, session, event);
+    return {
+      fresh: wasFree && this.fresh && this.#sessions.get(session)?.stale !== true,
       release: async () => {
         await this.happens('release');
-        return this.#unlock(username, session);
+        const own = this.#sessions.get(session);
+        for (const other of this.#sessions.values()) {
+          if (other.username === own?.username && other.began < own.committed) other.stale = true;
+        }
+        return this.#unlock(role, session);
       },
-      prepare: async (to, { credential: origin }) => ({
-        computing: this.computing,
-        apply: (guard) =>
-          this.#inTransaction(username, async () => {
-            await this.happens('hold');
-            const verdict = await guard();
-            if (verdict === 'already-current') return verdict;
-            await this.happens('change');
-            this.#set(username, to.reveal());
-            return 'changed';
-          }),
-        wayBack:
-          this.noWayBack === undefined
-            ? () =>
-                this.#inTransaction(username, async () => {
-                  await this.happens(`way back to ${origin.label}`);
-                  this.#set(username, origin.secret.password.reveal());
-                })
-            : { none: this.noWayBack },
-      }),
     };
   }
 
   async #lockTwins(base: string, session: symbol): Promise<LockedTwins> {
-    const fresh = await this.#lock(base, session);
     return {
-      fresh,
-      release: async () => {
-        await this.happens('release');
-        return this.#unlock(base, session);
-      },
+      ...(await this.#lockRole(base, session, 'lock')),
       applyTwin: async ({ base: _, twin, username, password, proven }: TwinChange, guard) => {
         await this.happens(`plan ${twin}`);
         const { membership, setToBase } = this.#link(twin);
@@ -195,7 +239,7 @@ export class FakeServer {
           if (verdict === 'already-current') return { verdict };
           await this.happens('change');
           if (!this.roles.has(twin)) this.role(twin, '', TWIN_FACTS);
-          this.#set(username, password.reveal());
+          this.#commit(session, username, password.reveal());
           return { verdict: 'changed', computing: this.computing, actsAsItself: this.actsAsItself };
         });
       },
@@ -222,15 +266,21 @@ export class FakeServer {
     return this.roles.get(twin)?.facts?.asTwin ?? NO_LINK;
   }
 
-  #set(username: string, password: string): void {
+  #commit(session: symbol, username: string, password: string, salt = this.#newSalt()): void {
+    this.#set(username, password, salt);
+    const own = this.#sessions.get(session);
+    if (own !== undefined) own.committed = ++this.#clock;
+  }
+
+  #set(username: string, password: string, salt = this.#newSalt()): void {
     const role = this.roles.get(username);
     if (role === undefined) throw failure('ROLE_MISSING', 'The role must exist, and it does not.');
-    role.password = password;
+    Object.assign(role, { password, salt });
   }
 
   /** @returns whether it was free. */
-  async #lock(role: string, session: symbol): Promise<boolean> {
-    await this.happens(`lock ${role}`);
+  async #lock(role: string, session: symbol, event: 'lock' | 'await'): Promise<boolean> {
+    await this.happens(`${event} ${role}`);
     const lock = this.#locks.get(role);
     if (lock === undefined) {
       this.#locks.set(role, { holder: session, waiting: [] });

@@ -19,6 +19,7 @@ export class FakeSession implements SqlSession {
   request: PasswordRequest | undefined = { method: 'scram-sha-256', salt: Buffer.from('salt'), iterations: 4096 };
   processId: number | null = 4711;
   beganAt = performance.now();
+  committedAt = this.beganAt;
   readonly address = '10.0.0.1';
   version = '18.1';
   encoding = 'UTF8';
@@ -43,6 +44,10 @@ export class FakeSession implements SqlSession {
 
   async rollback(): Promise<void> {
     await this.#send({ how: 'rollback', text: 'ROLLBACK' });
+  }
+
+  lastCommitAt(): number {
+    return this.committedAt;
   }
 
   keepSecret(text: string): void {

@@ -21,7 +21,6 @@ const ALLOWED = {
       '@smithy/types',
     ],
     ...['pg', 'pg-cloudflare', 'pg-protocol', 'pg-types'],
-    ...['postgres-array', 'postgres-bytea'],
   ],
   'rds-client.mjs': [
     ...['@aws-sdk/client-rds', '@aws-sdk/core', '@aws-sdk/credential-provider-env', '@aws-sdk/xml-builder'],

@@ -120,7 +120,9 @@ describe('npm run lab', () => {
     // A password that nobody knows any more: the function says what to do, in the lab's words too.
     await query(await superuser(client), `ALTER ROLE ${login.username} PASSWORD 'lost'`);
     await client.send(new RotateSecretCommand({ SecretId: 'lab/shop' }));
-    await lab.printed(/setSecret +\d+ m?s {2}NO_WORKING_PASSWORD\n.*A password of lab_shop.*\n.*As an administrator/);
+    await lab.printed(
+      /createSecret +\d+ m?s {2}NO_WORKING_PASSWORD\n.*A password of lab_shop.*\n.*As an administrator/,
+    );
     client.destroy();
 
     const exitCode = await lab.interrupt();

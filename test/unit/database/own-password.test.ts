@@ -20,6 +20,7 @@ const SERVER: ServerTraits = {
   mayUseTemp: true,
   mayUsePlpgsql: true,
   ddlTriggers: [],
+  statistics: [],
 };
 
 const ODD = {
@@ -66,7 +67,7 @@ function stored({ sent }: FakeSession): string | undefined {
 async function wayBack(given: Given): Promise<{ session: FakeSession; former: string | undefined }> {
   const { session, change } = await prepare(given);
   if (typeof change.wayBack !== 'function') throw new Error(change.wayBack.none);
-  await change.wayBack();
+  await change.wayBack(async () => true);
   return { session, former: stored(session) };
 }
 
@@ -153,8 +154,8 @@ describe('the way back', () => {
         return [];
       };
       if (typeof change.wayBack !== 'function') expect.unreachable();
-      else if (ends) await change.wayBack();
-      else expect(await refusal(change.wayBack())).toMatchObject({ code: 'ROLE_BUSY' });
+      else if (ends) await change.wayBack(async () => true);
+      else expect(await refusal(change.wayBack(async () => true))).toMatchObject({ code: 'ROLE_BUSY' });
       expect(session.sent.filter(({ how }) => how === 'begin').length).toBeLessThan(5);
       expect(session.sent.filter(({ how }) => how === 'rollback').length).toBe(ends ? 2 : 3);
     }
@@ -168,8 +169,9 @@ describe('the way back', () => {
         return [];
       };
       if (typeof change.wayBack !== 'function') expect.unreachable();
-      else if (mayUseTemp) await change.wayBack();
-      else expect(await refusal(change.wayBack())).toMatchObject({ code: 'PASSWORD_REFUSED_BY_POLICY' });
+      else if (mayUseTemp) await change.wayBack(async () => true);
+      else
+        expect(await refusal(change.wayBack(async () => true))).toMatchObject({ code: 'PASSWORD_REFUSED_BY_POLICY' });
       expect(session.sent.some(({ data }) => data === 'old')).toBe(mayUseTemp);
       expect(session.sent.some(({ text }) => text.includes("'old'"))).toBe(false);
     }

@@ -15,6 +15,7 @@ const SILENT: ServerTraits = {
   mayUseTemp: true,
   mayUsePlpgsql: true,
   ddlTriggers: [],
+  statistics: [],
 };
 
 describe('how a new password is stored', () => {
