@@ -20,6 +20,7 @@ const SERVER: ServerTraits = {
   mayUseTemp: true,
   mayUsePlpgsql: true,
   ddlTriggers: [],
+  statistics: [],
 };
 
 const ODD = {
@@ -169,7 +170,8 @@ describe('the way back', () => {
       };
       if (typeof change.wayBack !== 'function') expect.unreachable();
       else if (mayUseTemp) await change.wayBack(async () => true);
-      else expect(await refusal(change.wayBack(async () => true))).toMatchObject({ code: 'PASSWORD_REFUSED_BY_POLICY' });
+      else
+        expect(await refusal(change.wayBack(async () => true))).toMatchObject({ code: 'PASSWORD_REFUSED_BY_POLICY' });
       expect(session.sent.some(({ data }) => data === 'old')).toBe(mayUseTemp);
       expect(session.sent.some(({ text }) => text.includes("'old'"))).toBe(false);
     }

@@ -12,6 +12,7 @@ const TRAITS: ServerTraits = {
   mayUseTemp: true,
   mayUsePlpgsql: true,
   ddlTriggers: [],
+  statistics: [],
 };
 const OPENING = { user: 'app', pid: 4711, traits: TRAITS, full: false, locked: true };
 
