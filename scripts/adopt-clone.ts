@@ -10,7 +10,8 @@ const HELP = `Hands the objects that an alternating login of AWS's rotation func
   npm run adopt-clone -- --base NAME [--clone NAME] [--apply]
 
   --base NAME   the application's user, such as app
-  --clone NAME  its second login (default: the base's name with _clone appended)
+  --clone NAME  its second login (default: the base's name with _clone appended); it has to be named where it does not act
+                as the base yet (ALTER ROLE … SET role), since a membership alone proves nothing
   --apply       do it; without, only show the SQL
 
 The connection is taken from PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE (default: postgres) and PGSSLMODE
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
   if (base === undefined) throw new Error('--base is needed: the application user whose clone is to be adopted.');
   const clone = values.clone ?? `${base}_clone`;
 
-  const handovers = await planHandovers(connect, { base, clone });
+  const handovers = await planHandovers(connect, { base, clone, named: values.clone !== undefined });
   if (handovers.length === 0) console.log(comment(`${escapeIdentifier(clone)} owns nothing: there is nothing to do.`));
   for (const handover of handovers) {
     console.log(comment(`In the database ${escapeIdentifier(handover.database)}:`));

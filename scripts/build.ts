@@ -1,6 +1,7 @@
 /**
  * Builds each function for Lambda's nodejs24.x: functions/<name>.ts → dist/<name>/index.mjs, `export const handler`,
- * minified, with a source map beside it. `--analyze` prints what is in each file, by package.
+ * minified, with a source map beside it. `--analyze` prints what is in each file, by package. Then what applications
+ * import: client/ → dist/client/.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { buildClient } from './build/client.ts';
 import { type Beside, buildBeside, leaveOutUnused, requireBuiltins, settingsFromEnvironment } from './build/plugins.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -142,4 +144,5 @@ if (import.meta.main) {
     if (!process.argv.includes('--analyze')) continue;
     for (const [name, size] of packages) console.log(`${size.toString().padStart(9)}  ${name}`);
   }
+  for (const path of await buildClient()) console.log(`dist/client/${path}`);
 }

@@ -9,11 +9,14 @@ import { Command } from 'commander';
 import { readArguments, tell, UsageError } from './lab/command/command-line.ts';
 import { forgetShell } from './lab/shell.ts';
 
-const SUITES = ['model', 'hostile', 'crash-everywhere'].map((name) => `test/integration/resilience/${name}.test.ts`);
+const SUITES = [
+  ...['model', 'hostile', 'crash-everywhere'].map((name) => `test/integration/resilience/${name}.test.ts`),
+  ...['model', 'examples'].map((name) => `test/integration/client/${name}.test.ts`),
+];
 
 const program = new Command('npm run test:soak --')
   .description(
-    'The model check for so many minutes, and a crash at every point of a rotation in every way, on every PostgreSQL there is. What the model check finds is replayed by FC_SEED and FC_PATH, which it prints.',
+    'The model check for so many minutes, and a crash at every point of a rotation in every way, on every PostgreSQL there is; and the samples of docs/applications.md with their libraries, which are installed for it (400 MB). What the model check finds is replayed by FC_SEED and FC_PATH, which it prints.',
   )
   .argument('[minutes]', 'of the model check', '30');
 

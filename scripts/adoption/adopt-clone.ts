@@ -6,6 +6,8 @@ export interface Clone {
   readonly base: string;
   /** The second login. */
   readonly clone: string;
+  /** Whether somebody says by name that it is the second login: a membership alone proves nothing. */
+  readonly named: boolean;
 }
 
 /** What the clone owns in one database, and the statement that hands it to the base role. */
@@ -66,12 +68,15 @@ async function checkEncoding(client: Client, { base, clone }: Clone): Promise<vo
   );
 }
 
-async function checkRoles(client: Client, { base, clone }: Clone): Promise<void> {
-  const [row] = await pinnedQuery<{ base: boolean; clone: boolean; superuser: boolean; member: boolean }>(
+async function checkRoles(client: Client, { base, clone, named }: Clone): Promise<void> {
+  const [row] = await pinnedQuery<{ base: boolean; clone: boolean; superuser: boolean; member: boolean; set: boolean }>(
     client,
     `SELECT b.oid IS NOT NULL AS base, c.oid IS NOT NULL AS clone,
             coalesce(b.rolsuper, false) OR coalesce(c.rolsuper, false) AS superuser,
-            EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = b.oid AND m.member = c.oid) AS member
+            EXISTS (SELECT FROM pg_auth_members m
+                     WHERE m.roleid = b.oid AND m.member = c.oid AND m.grantor <> b.oid) AS member,
+            EXISTS (SELECT FROM pg_db_role_setting s
+                     WHERE s.setrole = c.oid AND s.setdatabase = 0 AND 'role=' || b.rolname = ANY (s.setconfig)) AS set
        FROM (VALUES (1)) AS one
        LEFT JOIN pg_roles b ON b.rolname = ${escapeLiteral(base)}
        LEFT JOIN pg_roles c ON c.rolname = ${escapeLiteral(clone)}`,
@@ -85,7 +90,12 @@ async function checkRoles(client: Client, { base, clone }: Clone): Promise<void>
   if (row?.superuser !== false) throw new Error('Neither of the two roles may be a superuser, and one is.');
   if (!row.member) {
     throw new Error(
-      `${escapeIdentifier(clone)} must be a member of ${escapeIdentifier(base)}, as AWS's function makes it, and it is not: it may be somebody else's role.`,
+      `${escapeIdentifier(clone)} must be a member of ${escapeIdentifier(base)}, as AWS's function makes it, and by its own grant alone it is not: it may be somebody else's role.`,
+    );
+  }
+  if (!row.set && !named) {
+    throw new Error(
+      `${escapeIdentifier(clone)} is a member of ${escapeIdentifier(base)}, which whoever may create roles can bring about for anybody's login: where it is the second login, say so with --clone.`,
     );
   }
 }

@@ -1,4 +1,5 @@
 /** The command line of `npm run bench`, parsed. */
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { DEFAULT_REGION } from '../lab/account.ts';
@@ -6,7 +7,7 @@ import { readArguments, UsageError } from '../lab/command/command-line.ts';
 import type { Caller } from './arena.ts';
 import { inputsWith } from './fleet-needs.ts';
 
-const COMMANDS = ['rotation', 'cold', 'scale', 'fleet', 'plots'] as const;
+const COMMANDS = ['rotation', 'cold', 'scale', 'fleet', 'clients', 'plots'] as const;
 export type BenchmarkName = (typeof COMMANDS)[number];
 
 export interface Options {
@@ -30,6 +31,8 @@ export interface Options {
   readonly quota: number;
   /** List prices that replace the built-in ones, by name, in US dollars. */
   readonly prices: Readonly<Record<string, number>>;
+  /** The folder whose node_modules other libraries for applications are in. */
+  readonly packages: string;
   readonly json: boolean;
   readonly save: boolean;
 }
@@ -45,6 +48,8 @@ Benchmarks:
   cold       from the start of a process to its first answers; --levers: and without each of the build's levers
   scale      the cost of a rotation as everything around it grows
   fleet      many secrets due at once, under the service's quotas; with what a large fleet costs a month
+  clients    what applications see of a single user's rotation, at 40 logins a second and 3 s between setSecret and
+             finishSecret: logins that are refused, with our client and with others
   stdio      serves our own function by lines, for others to measure:
              {"SecretId","ClientRequestToken","Step"} in, {"ok":true} or {"error":"…"} out
   plots      draws docs/plots/*.svg from docs/plots/results.json
@@ -85,6 +90,11 @@ function benchProgram(): Command {
       'fleet: a list price or another input of its calculation, which shows them all; may be given again',
       (text: string, others: readonly string[] = []) => [...others, text],
     )
+    .option(
+      '--packages <FOLDER>',
+      'clients: in whose node_modules other libraries are: @aws-lambda-powertools/parameters, aws-advanced-nodejs-wrapper; one that is not there is left out',
+      '.',
+    )
     .option('--json', 'results as JSON on stdout')
     .option('--save', 'results into docs/plots/results.json as well')
     .addHelpText('after', BENCHMARKS);
@@ -104,6 +114,7 @@ interface Given {
   readonly databases: string;
   readonly quota: string;
   readonly price?: readonly string[];
+  readonly packages: string;
   readonly json?: true;
   readonly save?: true;
 }
@@ -135,6 +146,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
     databases: count('--databases', given.databases),
     quota: part(given.quota),
     prices: prices(price),
+    packages: resolve(given.packages),
     json,
     save,
   };

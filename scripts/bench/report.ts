@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { STEPS } from '../../shared/rotation/event.ts';
 import { buildFunctions, LEVERS } from '../build.ts';
 import { Arena } from './arena.ts';
+import { benchClients, type ClientResult } from './clients.ts';
 import { benchCold, type ColdResult } from './cold.ts';
 import { against, ours } from './contender.ts';
 import { benchFleet, type FleetResult } from './fleet.ts';
@@ -25,6 +26,7 @@ export interface Results {
   readonly cold?: Saved<readonly ColdResult[]>;
   readonly scale?: Saved<readonly ScaleResult[]>;
   readonly fleet?: Saved<FleetReport>;
+  readonly clients?: Saved<readonly ClientResult[]>;
 }
 
 export interface FleetReport {
@@ -57,7 +59,13 @@ interface Outcome {
 /** @param bundles where the functions were built to. */
 type Benchmark = (options: Options, bundles: string) => Promise<Outcome>;
 
-const BENCHMARKS: Readonly<Record<Exclude<BenchmarkName, 'plots'>, Benchmark>> = { rotation, cold, scale, fleet };
+const BENCHMARKS: Readonly<Record<Exclude<BenchmarkName, 'plots'>, Benchmark>> = {
+  rotation,
+  cold,
+  scale,
+  fleet,
+  clients,
+};
 
 export async function report(options: Options): Promise<void> {
   const { command } = options;
@@ -198,6 +206,19 @@ function fleetTables({ runs, needs, inputs }: FleetReport): string {
   ]);
   const given = Object.entries(inputs).map(([name, value]) => `${name}=${value}`);
   return `${table(runHead, runRows)}\n${table(needHead, needRows)}inputs (--price): ${given.join(' ')}`;
+}
+
+async function clients(options: Options, bundles: string): Promise<Outcome> {
+  await using arena = await Arena.open(options);
+  const plan = { bundles, packages: options.packages, loginsPerSecond: 40, window: 3, progress };
+  const results = await benchClients(arena, plan);
+  const rows = results.map((result) => {
+    const { application, installed, logins, refused, failed, medianMs, slowestMs, apiCalls } = result;
+    if (!installed) return [application, 'not installed'];
+    return [application, logins, refused, failed, medianMs, slowestMs, apiCalls];
+  });
+  const head = ['application', 'logins', 'refused', 'otherwise failed', 'median ms', 'slowest ms', 'API calls'];
+  return { results, text: table(head, rows), postgres: arena.server.version };
 }
 
 function progress(done: number, all: number): void {

@@ -33,7 +33,7 @@ async function show(lab: Lab, page: Page, signal: AbortSignal): Promise<void> {
     ['Secrets Manager', endpoint, 'local, speaks the protocol of AWS'],
     ['Rotation functions', 'dist/', 'as they are deployed, in processes of their own'],
   ]);
-  await showSingleUser(lab, page);
+  await showSingleUser(lab, page, signal);
   await showAlternatingUsers(lab, page, signal);
 }
 

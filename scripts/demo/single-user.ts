@@ -3,13 +3,17 @@ import { rotate } from '../lab/rotate.ts';
 import { attach, createApplication, type StoredApplication } from '../lab/seed.ts';
 import type { Page } from './page.ts';
 import { accepts, refusedLogins, useTable } from './proof.ts';
+import { showRidingThrough } from './riding-through.ts';
 import { historyOf, loginOf } from './secret-history.ts';
 
 const SHOP = { role: 'shop', table: 'orders', secretName: 'shop/database', strategy: 'single-user' } as const;
 const RULES = { AutomaticallyAfterDays: 30 };
 
-/** Rotates a user's password twice, and asks the server each time which password it takes. */
-export async function showSingleUser(lab: Lab, page: Page): Promise<void> {
+/**
+ * Rotates a user's password twice, and asks the server each time which password it takes; then once more, while
+ * applications log in.
+ */
+export async function showSingleUser(lab: Lab, page: Page, signal: AbortSignal): Promise<void> {
   page.title('Single user: the password of a user is replaced');
   const shop = await createApplication(lab, lab.seed.superuser, SHOP);
   page.paragraph(
@@ -20,6 +24,7 @@ export async function showSingleUser(lab: Lab, page: Page): Promise<void> {
   page.check('attached, and the test of the configuration passed', attached.succeeded);
   page.space();
   for (const name of ['First rotation', 'Second rotation']) await rotateOnce(lab, page, shop, name);
+  await showRidingThrough(lab, page, shop, signal);
 }
 
 async function rotateOnce(lab: Lab, page: Page, shop: StoredApplication, name: string): Promise<void> {

@@ -52,7 +52,7 @@ export async function applyTwin(
   const version = majorVersion(session);
   try {
     await session.begin(
-      `${changeSettings(session, server, scram)} ${actAsOneself(session)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
+      `${changeSettings(session, server, scram)} ${version >= 16 ? "SET LOCAL createrole_self_grant = '';" : ''} ${actAsOneself(session)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
     );
     const state = await readTwinState(session, base, twin, { version, database });
     const { link } = state;

@@ -56,7 +56,7 @@ function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): 
   if (error.file === 'guc.c' && (state === '22023' || state === '42704')) return MEANINGS.settingRefused;
   if (state === '53300') return error.routine === 'InitializeSessionUserId' ? MEANINGS.roleLimit : MEANINGS.full;
   if (state === 'XX000' && /concurrently/.test(error.message)) return MEANINGS.busy;
-  return BY_STATE[state] ?? BY_STATE[state.slice(0, 2)] ?? MEANINGS.other;
+  return BY_STATE.get(state) ?? BY_STATE.get(state.slice(0, 2)) ?? MEANINGS.other;
 }
 
 function unsupported(method: string): Meaning {
@@ -238,22 +238,25 @@ const MEANINGS = {
 export const TIMED_OUT: Meaning = MEANINGS.timeout;
 
 /** By SQLSTATE, or by its class where the whole class means one thing (PostgreSQL manual, appendix A). */
-const BY_STATE: Readonly<Record<string, Meaning>> = {
-  '3D000': MEANINGS.databaseNotFound,
-  '57P03': MEANINGS.unavailable,
-  '57P01': MEANINGS.unavailable,
-  '57P02': MEANINGS.unavailable,
-  '25006': MEANINGS.readOnly,
-  '42501': MEANINGS.permission,
-  '55P03': MEANINGS.busy,
-  '40P01': MEANINGS.busy,
-  '57014': MEANINGS.timeout,
-  '25P03': MEANINGS.ownTimeout,
-  '25P04': MEANINGS.ownTimeout,
-  '57P05': MEANINGS.ownTimeout,
-  '22023': MEANINGS.refusedByPolicy,
-  '08': MEANINGS.lost,
-};
+const BY_STATE: ReadonlyMap<string, Meaning> = new Map<string, Meaning>([
+  ['3D000', MEANINGS.databaseNotFound],
+  ['57P03', MEANINGS.unavailable],
+  ['57P01', MEANINGS.unavailable],
+  ['57P02', MEANINGS.unavailable],
+  ['25006', MEANINGS.readOnly],
+  ['42501', MEANINGS.permission],
+  ['55P03', MEANINGS.busy],
+  ['40P01', MEANINGS.busy],
+  ['57014', MEANINGS.timeout],
+  ['25P03', MEANINGS.ownTimeout],
+  ['25P04', MEANINGS.ownTimeout],
+  ['57P05', MEANINGS.ownTimeout],
+  ['22023', MEANINGS.refusedByPolicy],
+  ['08', MEANINGS.lost],
+]);
+
+/** Of a server's message so much is quoted, in characters: a log line has its limits. */
+const MESSAGE_LENGTH = 500;
 
 /** The facts of a session that go into its errors. */
 export interface SessionFacts {
@@ -274,7 +277,7 @@ export function databaseError(
   redact: (text: string) => string,
 ): RotationError {
   const code = meaning.code === 'WRONG_PASSWORD' ? 'PASSWORD_NOT_ACCEPTED' : meaning.code;
-  const said = error instanceof DatabaseError ? ` (${redact(error.message)})` : '';
+  const said = error instanceof DatabaseError ? ` (${redact(error.message).slice(0, MESSAGE_LENGTH)})` : '';
   const reason = codeOf(error);
   return new RotationError(
     code,

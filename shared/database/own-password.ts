@@ -70,7 +70,7 @@ export async function prepareOwnPassword(
   };
   return {
     computing,
-    isStored: (request) => isStored(session, stored, request),
+    isStored: (request) => isStored(session, [saltOf(stored), former && saltOf(former)], request),
     apply: (guard) => apply(session, { begin, server, pooled, stored, guard }),
     wayBack: pooled
       ? { none: 'through a pooler nobody knows what the session was when it was lent' }
@@ -105,11 +105,17 @@ async function apply(session: SqlSession, { begin, server, pooled, stored, guard
   }
 }
 
-/** A login that must fail is asked with a salt of the server's own making: one whose role has expired. */
-async function isStored(session: SqlSession, stored: string, request: PasswordRequest | undefined): Promise<boolean> {
-  const salt = saltOf(stored);
-  if (request?.method !== 'scram-sha-256' || salt === undefined || request.salt.toString('base64') === salt)
-    return true;
+/**
+ * A login that must fail is asked with a salt of the server's own making: one whose role has expired. And who asks with the
+ * salt of before has never heard of the change: somebody in between.
+ */
+async function isStored(
+  session: SqlSession,
+  [set, former]: readonly (string | undefined)[],
+  request: PasswordRequest | undefined,
+): Promise<boolean> {
+  if (request?.method !== 'scram-sha-256' || set === undefined) return true;
+  if ([set, former].includes(request.salt.toString('base64'))) return true;
   const [row] = await session.proceed<{ expired: boolean }>(
     'SELECT coalesce(rolvaliduntil <= now(), false) AS expired FROM pg_roles WHERE rolname = session_user',
   );

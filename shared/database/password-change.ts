@@ -58,6 +58,7 @@ export function changeSettings(session: SqlSession, server: ServerTraits, scram:
     SET LOCAL lock_timeout = ${LOCK_TIMEOUT};
     SET LOCAL idle_in_transaction_session_timeout = ${session.deadline.remaining()};
     ${server.method === 'md5' && scram ? "SET LOCAL password_encryption = 'scram-sha-256';" : ''}
+    ${version >= 16 && server.iterations !== null ? `SET LOCAL scram_iterations = ${server.iterations};` : ''}
     ${version >= 18 ? 'SET LOCAL md5_password_warnings = off;' : ''}
     SET LOCAL debug_print_parse = off; SET LOCAL debug_print_rewritten = off; SET LOCAL debug_print_plan = off;`;
 }

@@ -1,4 +1,5 @@
 import { quotedName, RotationError } from '../rotation/errors.ts';
+import { MAX_SCRAM_ITERATIONS } from './connection.ts';
 import { DEFAULT_SCRAM_ITERATIONS, type PasswordEncryption } from './password-hash.ts';
 import type { SqlSession } from './session.ts';
 
@@ -6,7 +7,10 @@ import type { SqlSession } from './session.ts';
 export interface ServerTraits {
   /** `password_encryption`. */
   readonly method: 'scram-sha-256' | 'md5';
-  /** `scram_iterations`, which 14 and 15 don't have. */
+  /**
+   * `scram_iterations`, which 14 and 15 don't have; what the database's owner says counts between the usual count and what
+   * is computed, and never to weaken a password that the whole server shares.
+   */
   readonly iterations: number | null;
   readonly standby: boolean;
   /** What the silent way needs: a temporary table, plpgsql, and no event trigger that would see (or refuse) the table. */
@@ -48,7 +52,9 @@ export function traitsColumn(actor: Actor): string {
   return `
     json_build_object(
       'method', current_setting('password_encryption'),
-      'iterations', current_setting('scram_iterations', true)::int,
+      'iterations', (SELECT CASE WHEN source = 'database' AND setting::int NOT BETWEEN ${DEFAULT_SCRAM_ITERATIONS} AND ${MAX_SCRAM_ITERATIONS}
+                                 THEN ${DEFAULT_SCRAM_ITERATIONS} ELSE setting::int END
+                       FROM pg_settings WHERE name = 'scram_iterations'),
       'standby', pg_is_in_recovery(),
       'mayUseTemp', has_database_privilege(${actor}, current_database(), 'TEMP'),
       'mayUsePlpgsql', EXISTS (SELECT FROM pg_language

@@ -47,7 +47,8 @@ export function planTwin(state: TwinState, change: Turn, options: TwinPlanOption
     needAlterable(state, change.base, base, version);
     return { statements: [], actsAsItself };
   }
-  const setRole = options.setRole && !actsAsItself;
+  if (actsAsItself) return { statements: membershipAndLogin(state, change, base, version), actsAsItself };
+  const { setRole } = options;
   const thirdRoles = Object.fromEntries(state.thirdRoles.map(({ database, role }) => [database, role]));
   // Who owns objects acts as itself, whatever the base role acts as.
   const copied = state.link?.ownsObjects === true && !state.link.setToBase ? withoutRole(base.settings) : base.settings;
@@ -67,6 +68,24 @@ export function planTwin(state: TwinState, change: Turn, options: TwinPlanOption
     ],
     actsAsItself,
   };
+}
+
+/**
+ * Of a clone that goes on as AWS's function made it, with the settings that its administrators gave it: only what a login
+ * takes is mended.
+ */
+function membershipAndLogin(state: TwinState, change: Turn, base: RoleState, version: number): readonly string[] {
+  const { twin } = state;
+  needPrivileges(state, change, base, [], [], version);
+  const options = [
+    ...(twin?.canLogin === false ? ['LOGIN'] : []),
+    ...(twin?.connectionLimit === 0 ? [`CONNECTION LIMIT ${base.connectionLimit}`] : []),
+    ...(twin?.expired === true ? [`VALID UNTIL ${escapeLiteral(expiry(base))}`] : []),
+  ];
+  return [
+    ...(options.length === 0 ? [] : [`ALTER ROLE ${escapeIdentifier(change.twin)} ${options.join(' ')}`]),
+    ...membershipStatements(state, change, version),
+  ];
 }
 
 /** The base role must be one that can log in, for its twin will be as it is. */

@@ -82,7 +82,7 @@ async function tryOnce(
         return { proof: 'session', request: outcome.value };
       case 'without-session':
         if (isNoRoom(outcome.error)) return { proof: 'without-session', request: outcome.request };
-        return { error: outcome.error, final: true };
+        return { error: outcome.error, final: !NO_ANSWER.includes(outcome.error.code) };
       case false:
         // Another server behind the same name may be a standby that has not heard of the change yet.
         return {

@@ -135,17 +135,21 @@ async function clone({ bench, scope, database, named }: Stage): Promise<Act> {
     'adoption of a clone',
     async () => {
       await rotate(app.secret);
-      const { stdout } = await run(process.execPath, [ADOPT_CLONE, '--base', app.base.name, '--apply'], {
-        env: {
-          PATH: process.env.PATH,
-          PGHOST: server.host,
-          PGPORT: `${server.port}`,
-          PGSSLMODE: 'disable',
-          PGDATABASE: database,
-          PGUSER: app.admin.name,
-          PGPASSWORD: app.admin.password,
+      const { stdout } = await run(
+        process.execPath,
+        [ADOPT_CLONE, '--base', app.base.name, '--clone', app.twin, '--apply'],
+        {
+          env: {
+            PATH: process.env.PATH,
+            PGHOST: server.host,
+            PGPORT: `${server.port}`,
+            PGSSLMODE: 'disable',
+            PGDATABASE: database,
+            PGUSER: app.admin.name,
+            PGPASSWORD: app.admin.password,
+          },
         },
-      });
+      );
       if (!/^-- done$/m.test(stdout)) throw new Error(`It should hand the table over, and said: ${stdout}`);
       await rotate(app.secret);
     },

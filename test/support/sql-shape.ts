@@ -1,6 +1,6 @@
 /**
  * Takes the names out of SQL: each identifier or string literal that is a known name, in whatever quotes, becomes its
- * label, and numbers become N. Literals that hold SQL themselves (a DO block, a statement to EXECUTE) are taken apart
+ * label, numbers become N, quoted or not, and comments go. Literals that hold SQL themselves (a DO block, a statement to EXECUTE) are taken apart
  * too. Two statements that differ in nothing but the names have one shape.
  *
  * @param names labels by name.
@@ -14,15 +14,16 @@ export function sqlShape(sql: string, names: ReadonlyMap<string, string>): strin
 }
 
 const TOKEN =
-  /"(?:[^"]|"")*"|[eE]'(?:[^'\\]|''|\\[\s\S])*'|'(?:[^']|'')*'|[\p{L}_][\p{L}\p{N}_$]*|\$\d+|\d+|\s+|[\s\S]/gu;
+  /--[^\n]*|"(?:[^"]|"")*"|[eE]'(?:[^'\\]|''|\\[\s\S])*'|'(?:[^']|'')*'|[\p{L}_][\p{L}\p{N}_$]*|\$\d+|\d+|\s+|[\s\S]/gu;
 
 function shapeOf(token: string, names: ReadonlyMap<string, string>): string {
-  if (token.trim() === '') return '';
+  if (token.trim() === '' || token.startsWith('--')) return '';
   if (/^\d+$/.test(token)) return 'N';
   const text = decoded(token);
   if (text === undefined) return token;
   const label = names.get(text);
   if (label !== undefined) return `⟨${label}⟩`;
+  if (/^\d+$/.test(text) && token.startsWith("'")) return "'N'";
   return token.startsWith('"') ? token : `'${holdsSql(text) ? sqlShape(text, names) : text}'`;
 }
 

@@ -82,7 +82,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     }
     expect(await ownerOf(app, 'by_clone')).toBe(app.twin);
 
-    await adoptClone(server, '--base', app.base.name, '--apply');
+    await adoptClone(server, '--base', app.base.name, '--clone', app.twin, '--apply');
     expect(await noticesOf(app)).toEqual([]);
     expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
     await app.query(`ALTER TABLE ${base}.by_clone ADD COLUMN by_twin int`);
@@ -168,7 +168,7 @@ describe('npm run adopt-clone', () => {
     await app.administer(`ALTER DATABASE ${escapeIdentifier(database)} OWNER TO ${app.sql.twin}`);
     const sql = `REASSIGN OWNED BY ${app.sql.twin} TO ${app.sql.base};`;
 
-    const output = await adoptClone(server, '--base', app.base.name);
+    const output = await adoptClone(server, '--base', app.base.name, '--clone', app.twin);
 
     expect(output.filter((line) => !line.startsWith('--'))).toEqual([sql, sql]);
     for (const said of [
@@ -207,7 +207,7 @@ describe('npm run adopt-clone', () => {
     );
     expect(owners).toEqual([{ owner: app.base.name }]);
     expect(await privileges()).toEqual(before);
-    expect(await adoptClone(server, '--base', app.base.name)).toEqual([
+    expect(await adoptClone(server, '--base', app.base.name, '--clone', app.twin)).toEqual([
       `-- ${app.sql.twin} owns nothing: there is nothing to do.`,
     ]);
   });
@@ -221,7 +221,7 @@ describe('npm run adopt-clone', () => {
     const app = await twins(bench, scope);
     await createLogin(scope, app.twin, CLONE_PASSWORD, attributes);
 
-    const refused = adoptClone(server, '--base', app.base.name, '--apply');
+    const refused = adoptClone(server, '--base', app.base.name, '--clone', app.twin, '--apply');
 
     await expect(refused).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining(said) });
   });

@@ -80,7 +80,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
       else await app.query(alter, { label: 'AWSPREVIOUS' });
     }
 
-    await adoptClone(server, '--base', app.base.name, '--apply');
+    await adoptClone(server, '--base', app.base.name, '--clone', app.twin, '--apply');
     expect(await noticesOf(app)).toEqual([]);
     await app.query(alter);
     expect(await noticesOf(app)).toEqual([]);
@@ -114,7 +114,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
       await server.query(alter, undefined, { ...clone, database });
     }
 
-    await adoptClone(server, '--base', app.base.name, '--apply');
+    await adoptClone(server, '--base', app.base.name, '--clone', app.twin, '--apply');
     await app.rotate();
     expect(await noticesOf(app)).toEqual([]);
     expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
@@ -126,7 +126,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     await using scope = roleScope(server);
     const app = await cloned(scope);
     await app.administer(`ALTER DEFAULT PRIVILEGES FOR ROLE ${app.sql.twin} GRANT SELECT ON TABLES TO PUBLIC`);
-    await adoptClone(server, '--base', app.base.name, '--apply');
+    await adoptClone(server, '--base', app.base.name, '--clone', app.twin, '--apply');
 
     expect(await noticesOf(app)).toEqual([]);
     expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
@@ -164,7 +164,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     // What comes first has to be done first.
     expect(remedy.indexOf('docs/adopting-aws-clones.md')).toBeGreaterThan(-1);
     expect(remedy.indexOf('docs/adopting-aws-clones.md')).toBeLessThan(remedy.indexOf('SET role'));
-    await adoptClone(server, '--base', app.base.name, '--apply');
+    await adoptClone(server, '--base', app.base.name, '--clone', app.twin, '--apply');
     await app.administer(sqlOf(remedy));
     await app.rotate();
     expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { Arena } from '../../../scripts/bench/arena.ts';
+import type { ClientResult } from '../../../scripts/bench/clients.ts';
 import type { RotationResult } from '../../../scripts/bench/rotation.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 
@@ -77,6 +78,15 @@ test('a small fleet that is throttled finishes every rotation', async () => {
   expect(run.throttledCalls).toBeGreaterThan(0);
   expect(run.curve.at(-1)).toBe(8);
   expect(fleet.results.needs.map(({ secrets }: { secrets: number }) => secrets)).toEqual([10_000, 100_000]);
+}, 120_000);
+
+test('applications with our client see no refused login where others do, for two calls to Secrets Manager', async () => {
+  const { clients } = await bench('clients');
+  const results: ClientResult[] = clients.results;
+  const [fetching, ...others] = results.filter(({ installed }) => installed);
+  expect(fetching?.refused).toBeGreaterThan(0);
+  expect(others.map(({ application }) => application)).toEqual(['rotatingPool()', 'secretLogin(), pg.Client']);
+  for (const other of others) expect(other).toMatchObject({ refused: 0, failed: 0, apiCalls: 2 });
 }, 120_000);
 
 describe('stdio', () => {

@@ -10,14 +10,15 @@ it('shows both strategies, checks everything, and leaves nothing behind', async 
   expect({ exitCode, leftovers: await demo.leftovers() }).toEqual({ exitCode: 0, leftovers: [] });
 
   const text = demo.stdout;
-  expect(text.match(/^(First|Second|Third) rotation/gm)).toHaveLength(5);
+  expect(text.match(/^(First|Second|Third) rotation/gm)).toHaveLength(6);
   for (const step of ['createSecret', 'setSecret', 'testSecret', 'finishSecret']) {
-    expect(text.match(new RegExp(`^ +${step} +\\d+ m?s  \\S`, 'gm'))).toHaveLength(5);
+    expect(text.match(new RegExp(`^ +${step} +\\d+ m?s  \\S`, 'gm'))).toHaveLength(6);
   }
   expect(text.match(/✓ the server refuses the old password/g)).toHaveLength(2);
   expect(text.match(/✓ the server accepts the new password/g)).toHaveLength(2);
   expect(text.match(/✓ shop reads and writes its table orders: \d rows/g)).toHaveLength(2);
   expect(text).toMatch(/[0-9a-f]{8} {2}shop +AWSCURRENT +AWSPREVIOUS\n/);
+  expect(text).toMatch(/with this project's secretLogin\(\) +[1-9][\d ]* +0\n/);
   expect(text).toMatch(/fetches AWSCURRENT before each login +[1-9][\d ]* +0\n/);
   expect(text).toMatch(/keeps each credential for a whole rotation +[1-9][\d ]* +0\n/);
   expect(text).toMatch(/billing_clone {2}billing +invoices_\d +billing\n/);

@@ -79,11 +79,11 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     }
     const [[first = ''] = []] = hostile;
 
-    const plan = await adoptClone(server, first, '--base', base);
+    const plan = await adoptClone(server, first, '--base', base, '--clone', `${base}_clone`);
     for (const [database] of hostile) expect(plan).toContain(database);
     expect(plan.match(/schema of_clone/g)).toHaveLength(2);
     expect(plan).toContain('Nothing was changed');
-    await adoptClone(server, first, '--base', base, '--apply');
+    await adoptClone(server, first, '--base', base, '--clone', `${base}_clone`, '--apply');
 
     for (const [database, traps] of hostile) {
       const caught = await caughtIn(server, database, mallory, traps);
@@ -93,7 +93,9 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
       );
       expect({ traps, caught, owner }).toEqual({ traps, caught: NOTHING, owner: [{ owner: base }] });
     }
-    expect(await adoptClone(server, first, '--base', base)).toContain('there is nothing to do');
+    expect(await adoptClone(server, first, '--base', base, '--clone', `${base}_clone`)).toContain(
+      'there is nothing to do',
+    );
   });
 
   test("the lab on a URL makes and drops its roles in somebody's database, and nothing of theirs runs", async () => {
@@ -137,7 +139,7 @@ describe('npm run adopt-clone', () => {
     await scope.createAppRole({ name: clone, table: `${scope.prefix}\nALTER ROLE mallory SUPERUSER; --\u{1b}[2J` });
     await server.query(`GRANT ${escapeIdentifier(base)} TO ${escapeIdentifier(clone)}`);
 
-    const plan = await adoptClone(server, 'postgres', '--base', base);
+    const plan = await adoptClone(server, 'postgres', '--base', base, '--clone', `${base}_clone`);
 
     expect(plan).toContain(`-- ${' '.repeat(2)}table`);
     const statements = plan.split('\n').filter((line) => line !== '' && !line.startsWith('--'));
@@ -155,9 +157,11 @@ describe('npm run adopt-clone', () => {
     await server.query(`GRANT ${escapeIdentifier(base)} TO ${escapeIdentifier(clone)}`);
     const latin = await scope.createDatabase('latin', `ENCODING LATIN1 LOCALE 'C' TEMPLATE template0`);
 
-    const refused = adoptClone(server, latin, '--base', base);
+    const refused = adoptClone(server, latin, '--base', base, '--clone', `${base}_clone`);
 
     await expect(refused).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('must be in UTF8') });
-    expect(await adoptClone(server, 'postgres', '--base', base)).toContain('REASSIGN OWNED');
+    expect(await adoptClone(server, 'postgres', '--base', base, '--clone', `${base}_clone`)).toContain(
+      'REASSIGN OWNED',
+    );
   });
 });

@@ -34,14 +34,17 @@ it('tells what failed, in which step and what to do, and exits with 3', async ()
   await using here = await attached();
   await server.query(`ALTER ROLE "${here.role.name}" NOLOGIN`);
   await command.run(['now', here.secret.arn]);
-  const { exitCode, stdout } = await command.run(['status', here.secret.arn]);
   const { AWSPENDING = '' } = await here.secret.labels();
-  expect(exitCode).toBe(3);
-  expect(stdout).toMatch(/ failed\n/);
-  expect(stdout).toMatch(
-    new RegExp(`AWSPENDING is on version ${AWSPENDING.slice(0, 8)}, without a value since .* \\(\\d+ s ago\\)`),
-  );
-  expect(stdout).toMatch(/LOGIN_FORBIDDEN in createSecret: .*\n {2}what to do: ALTER ROLE/);
+  for (const has of ['without', 'with']) {
+    const { exitCode, stdout } = await command.run(['status', here.secret.arn]);
+    expect(exitCode).toBe(3);
+    expect(stdout).toMatch(/ failed\n/);
+    expect(stdout).toMatch(
+      new RegExp(`AWSPENDING is on version ${AWSPENDING.slice(0, 8)}, ${has} a value since .* \\(\\d+ s ago\\)`),
+    );
+    expect(stdout).toMatch(/LOGIN_FORBIDDEN in createSecret: .*\n {2}what to do: ALTER ROLE/);
+    if (has === 'without') await here.secret.put({ password: 'stored-by-hand' }, ['AWSPENDING'], AWSPENDING);
+  }
 });
 
 it('tells AWSPENDING that a cancelled rotation has left behind, and that it has no value', async () => {

@@ -322,6 +322,7 @@ describe('SQL', () => {
     const names = new Map([
       [name, 'role'],
       [`${name}_clone`, 'twin'],
+      [app.admin.name, 'administrator'],
       [`role=${name}`, 'role setting'],
       [database, 'database'],
     ]);

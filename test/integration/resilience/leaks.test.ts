@@ -117,7 +117,10 @@ describe.each(['single-user', 'alternating-users'] as const)('%s', (strategy) =>
       message: `no entry with ${password}`,
     }));
     const login = { name: 'somebody', password: newPassword(), database: 'postgres' };
-    const secret = await bench.secretFor(greedy, login, { strategy }, { masterarn: 'arn:of:none' });
+    // Alternating users ask for an administrator before any login.
+    const superuser = await bench.secretFor(greedy, { ...login, name: 'administrator' }, { strategy });
+    const members = strategy === 'single-user' ? {} : { masterarn: superuser.arn };
+    const secret = await bench.secretFor(greedy, login, { strategy }, members);
     const token = await secret.begin();
     const failure = (await secret.stepsUntil('setSecret', token)).at(-1);
     expect(greedy.passwords).toContain(login.password);

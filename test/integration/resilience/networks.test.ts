@@ -101,6 +101,7 @@ describe.each(STRATEGIES)('%s', (strategy) => {
     ['before a connection is taken up', 'setSecret: session 1, connect', 'DATABASE_TIMEOUT'],
     ['in the middle of a handshake', 'setSecret: session 1 < Authentication 11', 'DATABASE_TIMEOUT'],
     ['in the middle of a statement', 'setSecret: session 1 > CopyDone', 'DATABASE_TIMEOUT'],
+    // Of the transaction after the one that the first message is.
     ['between the commit and its answer', 'setSecret: session 1 < CommandComplete COMMIT (2)', 'DATABASE_TIMEOUT'],
     ['before an API call arrives', 'setSecret: DescribeSecret, request', 'SECRETS_MANAGER_TIMEOUT'],
     ['between an API call and its answer', 'createSecret: PutSecretValue, answer', 'SECRETS_MANAGER_TIMEOUT'],

@@ -187,7 +187,6 @@ describe('a server that falls silent ends the step a second before its deadline'
     const silence = Promise.withResolvers<'cut'>();
     proxy.restartNumbering();
     proxy.gate = new Trap(
-      // The first is that of the look that comes before.
       'change: session 1 < CommandComplete COMMIT (2)',
       () => 'change',
       () => silence.promise,

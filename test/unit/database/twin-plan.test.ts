@@ -259,12 +259,10 @@ describe('a clone that owns objects', () => {
   const OWNER: Case = { twin: { settings: {} }, link: { setToBase: false, ownsObjects: true } };
   const PROVEN = { provenByLogin: true };
 
-  it('goes on acting as itself, with the attributes that it then needs, and the plan says so in either turn', () => {
+  it('goes on acting as itself, with the settings and attributes that it has, and the plan says so in either turn', () => {
     expect(planOf(OWNER, PROVEN)).toEqual({ statements: [], actsAsItself: true });
     expect(planOf({ ...OWNER, turn: 'base' }, PROVEN)).toEqual({ statements: [], actsAsItself: true });
-    expect(plan({ ...OWNER, base: { createDb: true }, admin: { superuser: true } }, PROVEN)).toEqual([
-      'ALTER ROLE "app_clone" CREATEDB',
-    ]);
+    expect(plan({ ...OWNER, base: { createDb: true, settings: { '': ['work_mem=9MB'] } } }, PROVEN)).toEqual([]);
   });
 
   it('is a twin like others where it acts as the base role already, or where none is to', () => {

@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
-const LINKING = ['README.md', 'SECURITY.md', 'docs/errors.md', 'docs/what-can-go-wrong.md', 'docs/rotation-command.md'];
+const LINKING = [
+  ...['README.md', 'SECURITY.md', 'docs/applications.md', 'docs/errors.md', 'docs/what-can-go-wrong.md'],
+  'docs/rotation-command.md',
+];
 
 const urlOf = (document: string) => new URL(`../../../${document}`, import.meta.url);
 

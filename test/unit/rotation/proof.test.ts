@@ -52,8 +52,6 @@ describe('a new password is proven', () => {
     'LOGIN_FORBIDDEN',
     'DATABASE_NOT_FOUND',
     'DATABASE_TIMEOUT',
-    'DATABASE_UNAVAILABLE',
-    'DATABASE_CONNECTION_LOST',
     'PERMISSION_DENIED',
     'ROLE_NAME_ENCODING',
   ])('not by anything else that comes after it was taken, which is final: %s', async (code) => {
@@ -100,6 +98,16 @@ describe('no answer', () => {
     expect(result).toMatchObject({ code });
     expect(asked).toHaveLength(1);
   });
+});
+
+it.each<RotationErrorCode>([
+  'DATABASE_UNAVAILABLE',
+  'DATABASE_CONNECTION_LOST',
+])('a connection that breaks off once the password was taken is tried again: %s', async (code) => {
+  const broken = { accepted: 'without-session', error: failure(code), request: REQUEST } as const;
+  const { result, asked } = await proveBy([broken, ACCEPTED]);
+  expect(result).toMatchObject({ proof: 'session' });
+  expect(asked).toHaveLength(2);
 });
 
 describe('a refused password', () => {

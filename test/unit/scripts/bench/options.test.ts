@@ -22,6 +22,11 @@ describe('options of npm run bench', () => {
     ).toMatchObject({ command: 'fleet', secrets: 20, concurrency: [5, 10], quota: 0.5, prices: { secret: 0.3 } });
   });
 
+  it('find libraries for applications in a folder, by default this one', () => {
+    expect(parseOptions(['clients'])).toMatchObject({ command: 'clients', packages: process.cwd() });
+    expect(parseOptions(['clients', '--packages', '/opt/others'])).toMatchObject({ packages: '/opt/others' });
+  });
+
   it("leave TLS off on a server given by its URL, unless they say who signed the server's certificate", () => {
     const url = 'postgres://postgres:x@127.0.0.1:5432';
     expect(parseOptions(['--postgres', url])).toMatchObject({ tls: [false] });
@@ -66,7 +71,7 @@ describe('options of npm run bench', () => {
 const BENCH = fileURLToPath(new URL('../../../../scripts/bench.ts', import.meta.url));
 
 it.each([
-  [['nonsense'], 'A benchmark was needed (rotation, cold, scale, fleet, plots or stdio), found "nonsense".'],
+  [['nonsense'], 'A benchmark was needed (rotation, cold, scale, fleet, clients, plots or stdio), found "nonsense".'],
   [['stdio'], '--strategy single-user or alternating-users is needed.'],
 ])('npm run bench -- %j says what it needs, without a stack trace, and exits with 2', (args, message) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [BENCH, ...args], { encoding: 'utf8' });

@@ -1,0 +1,31 @@
+import { type DatabaseSecret, isSameServer } from '../shared/secrets/database-secret.ts';
+
+/** AWS's suffix of the second of two users that take turns. */
+const TWIN = '_clone';
+
+/**
+ * Whether the user and password of another version may be sent to where AWSCURRENT says; pure.
+ *
+ * They may not where the other version is for somebody else, or was made for another server, or asks for more
+ * protection than AWSCURRENT does: whoever can write a secret, but not read it, could have the application send a
+ * password that it still knows to a host of theirs, or in clear.
+ */
+export function mayStandIn(other: DatabaseSecret, current: DatabaseSecret): boolean {
+  return (
+    isSameIdentity(other.username, current.username) && isSameServer(other, current) && isAsProtected(current, other)
+  );
+}
+
+function isSameIdentity(a: string, b: string): boolean {
+  return a === b || a === b + TWIN || b === a + TWIN;
+}
+
+/** Whether the way that `now` takes is as safe as the one that `then` wanted. */
+function isAsProtected(now: DatabaseSecret, then: DatabaseSecret): boolean {
+  if (then.ssl === false) return true;
+  return now.ssl !== false && certificateName(now) === certificateName(then);
+}
+
+function certificateName({ sslHostname, host }: DatabaseSecret): string {
+  return (sslHostname ?? host).toLowerCase().replace(/\.$/, '');
+}

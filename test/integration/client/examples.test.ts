@@ -1,0 +1,142 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { arrange } from '../../support/arrangement.ts';
+import { ApplicationProcess, installBeside, installClient } from '../../support/installed-client.ts';
+import { roleScope, sharedServer } from '../../support/postgres.ts';
+import { RotationBench } from '../../support/rotation-bench.ts';
+import type { TestSecret } from '../../support/test-secret.ts';
+import { toolIsHere } from '../../support/tools.ts';
+import { twins } from '../../support/twins.ts';
+
+const EXAMPLES = fileURLToPath(new URL('../../../examples/applications', import.meta.url));
+const run = promisify(execFile);
+
+/** What the examples are written for: some 400 MB, so only test:soak installs them, or finds them where it is told. */
+const LIBRARIES = {
+  '@prisma/adapter-pg': '7.10.1',
+  '@prisma/client': '7.10.1',
+  'drizzle-orm': '0.45.4',
+  knex: '3.3.0',
+  kysely: '0.29.9',
+  postgres: '3.4.9',
+  prisma: '7.10.1',
+  sequelize: '6.37.8',
+  typeorm: '1.1.1',
+} as const;
+const WITH_PG_ALONE = ['pg.js', 'pg-client.js'];
+const withLibraries = process.env.SOAK_MINUTES !== undefined || process.env.CLIENT_LIBRARIES !== undefined;
+
+const PSYCOPG: readonly [string, ...string[]] = ['python3', '-c', 'import boto3, psycopg, psycopg_pool'];
+const psycopgIsHere = toolIsHere("Python's psycopg, psycopg_pool and boto3", PSYCOPG, 'REQUIRE_PSYCOPG');
+
+/** The same as the next, in Python. */
+const PYTHON_DRIVER = `
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import psycopg3
+for line in iter(sys.stdin.readline, ""):
+    with ThreadPoolExecutor(int(line)) as threads:
+        users = set(threads.map(lambda _: psycopg3.current_user(), range(int(line))))
+    print(",".join(users), flush=True)
+psycopg3.close()
+`;
+
+/** Answers a number with the users that so many statements at one time have run as. */
+const DRIVER = `
+import { createInterface } from 'node:readline';
+const { currentUser, close } = await import('./' + process.argv[2]);
+for await (const line of createInterface({ input: process.stdin })) {
+  const users = await Promise.all(Array.from({ length: Number(line) }, () => currentUser()));
+  console.log([...new Set(users)].join());
+}
+await close();
+`;
+
+let bench: RotationBench;
+let folder: string;
+beforeAll(async () => {
+  bench = await RotationBench.open();
+  folder = await mkdtemp(join(tmpdir(), 'examples-'));
+  await cp(EXAMPLES, folder, { recursive: true });
+  await writeFile(join(folder, 'driver.js'), DRIVER);
+  await writeFile(join(folder, 'driver.py'), PYTHON_DRIVER);
+  if (withLibraries) await installLibraries(folder);
+  else await installBeside(folder, ['pg', '@aws-sdk/client-secrets-manager']);
+  await installClient(folder);
+}, 300_000);
+afterAll(async () => {
+  await bench[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** CLIENT_LIBRARIES names a folder whose node_modules they are in already. */
+async function installLibraries(at: string): Promise<void> {
+  const ready = process.env.CLIENT_LIBRARIES;
+  if (ready === undefined) {
+    const { default: pg } = await import('pg/package.json', { with: { type: 'json' } });
+    const wanted = Object.entries({ ...LIBRARIES, pg: pg.version }).map(([name, exact]) => `${name}@${exact}`);
+    await run('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...wanted, SDK], { cwd: at });
+  } else {
+    await mkdir(join(at, 'node_modules'));
+    for (const name of await readdir(join(ready, 'node_modules')))
+      await symlink(join(ready, 'node_modules', name), join(at, 'node_modules', name));
+  }
+  // Prisma's own binary is for migrations, and would be downloaded.
+  const env = { ...process.env, PRISMA_SCHEMA_ENGINE_BINARY: process.execPath };
+  const prisma = join(at, 'node_modules/prisma/build/index.js');
+  await run(process.execPath, [prisma, 'generate', '--schema', 'prisma/schema.prisma'], { cwd: at, env });
+}
+
+const SDK = '@aws-sdk/client-secrets-manager@3.1164.0';
+
+/** Two rotations, the first of them watched in its middle; each time more statements at once than there are sessions. */
+async function ridesThrough(example: string, secret: TestSecret, user: string): Promise<void> {
+  const lab = { AWS_ENDPOINT_URL_SECRETS_MANAGER: bench.lab.endpoint, AWS_DEFAULT_REGION: 'us-east-1' };
+  const [command, driver] = example.endsWith('.py') ? ['python3', 'driver.py'] : [process.execPath, 'driver.js'];
+  await using application = new ApplicationProcess(command, [driver, example], folder, {
+    ...lab,
+    SECRET_ID: secret.arn,
+  });
+  expect(await application.ask('1')).toBe(user);
+  const token = await secret.begin();
+  await secret.stepsUntil('setSecret', token);
+  expect(await application.ask('3')).toBe(user);
+  await secret.step('testSecret', token);
+  await secret.step('finishSecret', token);
+  expect(await application.ask('5')).toBe(user);
+  expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
+  expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
+  expect(await application.ask('7')).toBe(user);
+  expect(await application.end()).toBe(0);
+}
+
+test('every example is run here, and every library has one', async () => {
+  const files = (await readdir(EXAMPLES)).filter((name) => name.endsWith('.js'));
+  expect(files.sort()).toEqual([...WITH_PG_ALONE, ...WITH_LIBRARIES].sort());
+});
+
+const WITH_LIBRARIES = ['drizzle', 'knex', 'kysely', 'postgres-js', 'prisma', 'sequelize', 'typeorm'].map(
+  (name) => `${name}.js`,
+);
+
+describe.each([
+  ...WITH_PG_ALONE,
+  ...(withLibraries ? WITH_LIBRARIES : []),
+  ...(psycopgIsHere ? ['psycopg3.py'] : []),
+])('examples/applications/%s rides through rotations of', (example) => {
+  test('a single user', async () => {
+    await using here = await arrange(bench, await sharedServer(), { strategy: 'single-user' });
+    await ridesThrough(example, here.secret, here.role.name);
+  });
+
+  test('alternating users', async () => {
+    await using scope = roleScope(await sharedServer());
+    const app = await twins(bench, scope);
+    await ridesThrough(example, app.secret, app.base.name);
+  });
+});
