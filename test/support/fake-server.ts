@@ -32,8 +32,8 @@ export interface LoginAttempt {
 export type Meeting =
   /** Before the password is looked at. */
   | { readonly fails: RotationError }
-  /** Whatever the password is: pg_hba.conf, say. */
-  | { readonly refused: true }
+  /** Whatever the password is: pg_hba.conf, say. With a salt: by somebody in between. */
+  | { readonly refused: true; readonly salt?: Buffer }
   /** Once the password was taken. */
   | { readonly withoutSession: RotationError };
 
@@ -129,7 +129,9 @@ export class FakeServer {
     const isRefused = meeting !== undefined && 'refused' in meeting;
     if (isRefused || (request !== undefined && this.passwordOf(username) !== password.reveal())) {
       this.events.push(`refused ${credential.label}`);
-      return { accepted: false, address: this.address, request };
+      const salt = isRefused ? meeting.salt : undefined;
+      const shown = request?.method === 'scram-sha-256' && salt !== undefined ? { ...request, salt } : request;
+      return { accepted: false, address: this.address, request: shown };
     }
     if (meeting !== undefined && 'withoutSession' in meeting) {
       if (request === undefined) throw meeting.withoutSession;
@@ -187,9 +189,11 @@ export class FakeServer {
       ...lock,
       prepare: async (to, { credential: origin, request }): Promise<OwnPasswordChange> => {
         const salt = this.#newSalt();
+        const former = request?.method === 'scram-sha-256' ? request.salt : this.#newSalt();
         return {
           computing: this.computing,
-          isStored: async (asked) => asked?.method !== 'scram-sha-256' || asked.salt.equals(salt),
+          isStored: async (asked) =>
+            asked?.method !== 'scram-sha-256' || [salt, former].some((each) => asked.salt.equals(each)),
           apply: (guard) =>
             this.#inTransaction(username, async () => {
               await this.happens('hold');
@@ -205,7 +209,6 @@ export class FakeServer {
                   this.#inTransaction(username, async () => {
                     if (!(await look())) return;
                     await this.happens(`way back to ${origin.label}`);
-                    const former = request?.method === 'scram-sha-256' ? request.salt : this.#newSalt();
                     this.#commit(session, username, origin.secret.password.reveal(), former);
                   })
               : { none: this.noWayBack },
