@@ -21,7 +21,7 @@ import { clientOf } from '../../support/secrets-lab-client.ts';
 
 const STRATEGIES = ['single-user', 'alternating-users'] as const;
 /** Short, so that what waits for the end of an invocation does not wait for long. */
-const TIMEOUT_MS = 6_000;
+const TIMEOUT_MS = 10_000;
 
 let lab: SecretsLab;
 let client: SecretsManagerClient;
