@@ -143,13 +143,18 @@ export class HeldRotation implements AsyncDisposable {
     return last;
   }
 
-  /** Waits until A, at its work, has come to the point. @throws Error if it ends without. */
+  /**
+   * Waits until A, at its work, has come to the point.
+   *
+   * @returns false where it has passed it by: on a slow machine a login is no longer fresh and made anew, by one session
+   *   more.
+   */
+  async isHeld(hold: Hold, work: Promise<StepResult>): Promise<boolean> {
+    return await Promise.race([hold.reached.then(() => true), work.then(() => false)]);
+  }
+
   async untilHeld(hold: Hold, work: Promise<StepResult>): Promise<void> {
-    const passedBy = work.then(({ step, outcome, error_code = '' }) => {
-      throw new Error(`A was to be held, and ended without: ${[step, outcome, error_code].join(' ')}.`);
-    });
-    passedBy.catch(() => undefined);
-    await Promise.race([hold.reached, passedBy]);
+    if (!(await this.isHeld(hold, work))) throw new Error(`A was to be held, and ended: ${(await work).outcome}.`);
   }
 
   /** Waits until `work` has ended, or a session of the role, or one that speaks of it, waits for a lock. */

@@ -244,9 +244,11 @@ describe('the proof gets no answer', () => {
     await using _held = held;
     const hold = holdAt(`setSecret: ${point}`, held.step);
     held.gate = hold;
+    const step = held.a('setSecret', token);
+    await held.untilHeld(hold, step);
     hold.release('cut');
 
-    expect(await held.a('setSecret', token)).toMatchObject({ outcome: 'done' });
+    expect(await step).toMatchObject({ outcome: 'done' });
     expect(await held.inTurn('a', token, ['testSecret', 'finishSecret'])).toMatchObject({ outcome: 'done' });
     expect(await held.wrong()).toEqual([]);
   });
