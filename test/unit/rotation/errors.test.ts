@@ -146,6 +146,7 @@ describe('a name that was made to do harm', () => {
   it('nor does the template tell more than the remedy: it is in no log line', () => {
     const error = new RotationError('UNEXPECTED', 'x', { remedy, username: 'app' });
     expect(error.template).toBe(remedy);
+    expect(error.with({ database: 'shop' }).template).toBe(remedy);
     expect(JSON.stringify(error)).not.toContain('{role}');
   });
 
