@@ -111,7 +111,8 @@ async function release(session: SqlSession, key: string): Promise<boolean> {
                               AND a.pid <> pg_backend_pid()
                               AND a.backend_start < now() - ${since} * '1 ms'::interval) AS crowded) AS others; ${reset}`);
   if (row?.crowded !== true) return row?.released === true;
-  await sleep(Math.max(0, FRESH_FOR - since));
+  // Timers count whole milliseconds, and may end one too early.
+  await sleep(Math.max(0, FRESH_FOR + 2 - since));
   const [late] = await session.query<{ released: boolean }>(`SELECT pg_advisory_unlock(${key}) AS released`);
   return late?.released === true;
 }

@@ -1,5 +1,5 @@
 import { escapeIdentifier, escapeLiteral } from 'pg';
-import { quotedName, RotationError, type RotationErrorCode } from '../errors.ts';
+import { quotedName, quotedText, RotationError, type RotationErrorCode } from '../errors.ts';
 import { twinNotLinked } from '../rotation/credential-errors.ts';
 import type { TwinChange, TwinLink } from '../rotation/ports.ts';
 import { type SettingChange, settingChanges, settingStatement, wantedSettings, withoutRole } from './role-settings.ts';
@@ -163,7 +163,7 @@ function needPrivileges(
       `give ${quotedName(change.twin)} ${keyword} as ${quotedName(change.base)} has it`,
       version >= 16
         ? `ALTER ROLE ${quotedName(admin.name)} ${keyword}; (by a superuser)`
-        : `As a superuser, once: ${twin === null ? 'CREATE' : 'ALTER'} ROLE ${quotedName(change.twin)} ${keyword}${twin === null ? ` IN ROLE ${quotedName(change.base)}` : ''};`,
+        : superusersAttribute(change, keyword, twin !== null),
       admin,
     );
   }
@@ -177,6 +177,14 @@ function needPrivileges(
       admin,
     );
   }
+}
+
+/** Before PostgreSQL 16. Whoever makes the twin vouches for it. */
+function superusersAttribute({ base, twin }: Turn, keyword: string, exists: boolean): string {
+  const name = quotedName(twin);
+  if (exists) return `As a superuser, once: ALTER ROLE ${name} ${keyword};`;
+  const vouch = `ALTER ROLE ${name} SET role = ${quotedText(base)};`;
+  return `As a superuser, once: CREATE ROLE ${name} ${keyword} IN ROLE ${quotedName(base)}; ${vouch}`;
 }
 
 /** PostgreSQL 16 asks for the attribute itself; before, these two are for superusers alone, the others for CREATEROLE. */

@@ -56,8 +56,9 @@ export interface TwinState {
 }
 
 /**
- * A role that `ALTER DATABASE … SET role` (or, for all databases, `ALTER ROLE ALL SET role`) has logins act as. Only of the
- * application's own database: what the owners of others say must not count.
+ * A role that `ALTER DATABASE … SET role` (or, for all databases, `ALTER ROLE ALL SET role`) has logins act as. Of
+ * the application's own database, and of those that a superuser, the administrator or the base role owns: what the owners
+ * of others say must not count.
  */
 export interface ThirdRole {
   /** '' is all databases. */
@@ -108,7 +109,9 @@ export async function readTwinState(
                     unnest(s.setconfig) AS entry,
                     pg_roles third, pg_roles b
               WHERE s.setrole = 0 AND entry LIKE 'role=%' AND third.rolname = substr(entry, 6)
-                AND (db.datname IS NULL OR db.datname = ${escapeLiteral(database)})
+                AND (db.datname IS NULL OR db.datname = ${escapeLiteral(database)}
+                     OR db.datdba IN (SELECT oid FROM pg_roles
+                                       WHERE rolsuper OR rolname IN (current_user, ${names[0]})))
                 AND b.rolname = ${names[0]} AND ${maySet('b.oid', 'third.oid', version)}) AS "thirdRoles"`,
   );
   if (state === undefined) throw new TypeError('a SELECT without FROM answers one row');

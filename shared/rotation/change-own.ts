@@ -48,7 +48,13 @@ export async function changeVerified(
       whenRefused,
     });
   } catch (error) {
-    if ((await goBack(context, change, origin, error)) === 'promoted') return already;
+    try {
+      if ((await goBack(context, change, origin, error)) === 'promoted') return already;
+    } catch (failure) {
+      // Not by the end of the session: a login that is still fresh may have been made with what was taken back.
+      await isReleased(role);
+      throw failure;
+    }
   }
   return { outcome: 'done', credential: origin.credential.source, proven: await isReleased(role) };
 }

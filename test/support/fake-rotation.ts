@@ -56,6 +56,8 @@ export class FakeRotation {
   logins = new RecentLogins();
   /** The secret that "masterarn" names. */
   superuser = secretText({ username: 'admin', password: 'admin' });
+  /** How its new passwords begin: no two instances make the same. */
+  makes = 'new';
   #made = 0;
 
   constructor(strategy: StepInput['strategy'] = singleUser, members: Readonly<Record<string, unknown>> = {}) {
@@ -82,7 +84,8 @@ export class FakeRotation {
   /** Another instance of the function in the same world. */
   beside(): FakeRotation {
     const other = new FakeRotation(this.strategy);
-    Object.assign(other, { secrets: this.secrets, server: this.server, servers: this.servers });
+    const { secrets, server, servers } = this;
+    Object.assign(other, { secrets, server, servers, makes: `${this.makes}-beside` });
     return other;
   }
 
@@ -97,7 +100,7 @@ export class FakeRotation {
       database: this.database,
       logins: this.logins,
       deadline: this.deadline,
-      newPassword: () => new Password(`new-${++this.#made}`),
+      newPassword: () => new Password(`${this.makes}-${++this.#made}`),
     });
   }
 

@@ -32,6 +32,8 @@ export interface LoginAttempt {
 export type Meeting =
   /** Before the password is looked at. */
   | { readonly fails: RotationError }
+  /** Whatever the password is: pg_hba.conf, say. With a salt: by somebody in between. */
+  | { readonly refused: true; readonly salt?: Buffer }
   /** Once the password was taken. */
   | { readonly withoutSession: RotationError };
 
@@ -101,14 +103,15 @@ export class FakeServer {
 
   /** The lock is taken away from whoever has it, as when the server ends that session. */
   breakLock(role: string): void {
-    const lock = this.#locks.get(role);
-    if (lock === undefined) return;
-    this.#broken.add(lock.holder);
-    this.#unlock(role, lock.holder);
+    for (const [key, { holder }] of this.#locks) {
+      if (!key.startsWith(lockOf(role, ''))) continue;
+      this.#broken.add(holder);
+      this.#unlock(key, holder);
+    }
   }
 
   isLocked(role: string): boolean {
-    return this.#locks.has(role);
+    return [...this.#locks.keys()].some((key) => key.startsWith(lockOf(role, '')));
   }
 
   async happens(event: string): Promise<void> {
@@ -123,11 +126,14 @@ export class FakeServer {
     const meeting = this.meets({ credential, number });
     if (meeting !== undefined && 'fails' in meeting) throw meeting.fails;
     const request = this.#requestFor(username);
-    if (request !== undefined && this.passwordOf(username) !== password.reveal()) {
+    const isRefused = meeting !== undefined && 'refused' in meeting;
+    if (isRefused || (request !== undefined && this.passwordOf(username) !== password.reveal())) {
       this.events.push(`refused ${credential.source}`);
-      return { accepted: false, address: this.address, request };
+      const salt = isRefused ? meeting.salt : undefined;
+      const shown = request?.method === 'scram-sha-256' && salt !== undefined ? { ...request, salt } : request;
+      return { accepted: false, address: this.address, request: shown };
     }
-    if (meeting !== undefined) {
+    if (meeting !== undefined && 'withoutSession' in meeting) {
       if (request === undefined) throw meeting.withoutSession;
       return { accepted: 'without-session', error: meeting.withoutSession, request };
     }
@@ -138,7 +144,7 @@ export class FakeServer {
       return { accepted: true, value: await work(this.#session(credential, session, request)) };
     } finally {
       this.#sessions.delete(session);
-      for (const role of this.#locks.keys()) this.#unlock(role, session);
+      for (const key of this.#locks.keys()) this.#unlock(key, session);
     }
   }
 
@@ -152,14 +158,15 @@ export class FakeServer {
   }
 
   #session(credential: Credential, session: symbol, request: PasswordRequest | undefined): RoleSession {
-    const { username } = credential.secret;
+    const { username, dbname } = credential.secret;
+    const lock = (role: string, event: 'lock' | 'await' = 'lock') => this.#lockRole(role, dbname, session, event);
     return {
       request,
       address: this.address,
       confirmUser: () => this.happens('confirm'),
       examineOwn: () => this.happens('examine'),
-      lockOwn: () => this.#lockOwn(username, session),
-      awaitOwn: () => this.#lockRole(username, session, 'await'),
+      lockOwn: async () => this.#ownRole(username, session, await lock(username)),
+      awaitOwn: () => lock(username, 'await'),
       twins: {
         describeUser: async (name = username) => {
           await this.happens(`describe ${name}`);
@@ -170,22 +177,23 @@ export class FakeServer {
             ...this.roles.get(name)?.facts,
           };
         },
-        lock: (base) => this.#lockTwins(base, session),
+        lock: async (base) => this.#lockedTwins(session, await lock(base)),
         preview: () => Promise.reject(new Error('The functions preview nothing.')),
         missingPrivileges: () => Promise.resolve(this.missing),
       },
     };
   }
 
-  async #lockOwn(username: string, session: symbol): Promise<OwnRole> {
-    const lock = await this.#lockRole(username, session, 'lock');
+  #ownRole(username: string, session: symbol, lock: RoleLock): OwnRole {
     return {
       ...lock,
       prepare: async (to, { credential: origin, request }): Promise<OwnPasswordChange> => {
         const salt = this.#newSalt();
+        const former = request?.method === 'scram-sha-256' ? request.salt : this.#newSalt();
         return {
           computing: this.computing,
-          isStored: async (asked) => asked?.method !== 'scram-sha-256' || asked.salt.equals(salt),
+          isStored: async (asked) =>
+            asked?.method !== 'scram-sha-256' || [salt, former].some((each) => asked.salt.equals(each)),
           apply: (guard) =>
             this.#inTransaction(username, async () => {
               await this.happens('hold');
@@ -201,7 +209,6 @@ export class FakeServer {
                   this.#inTransaction(username, async () => {
                     if (!(await look())) return;
                     await this.happens(`way back to ${origin.source}`);
-                    const former = request?.method === 'scram-sha-256' ? request.salt : this.#newSalt();
                     this.#commit(session, username, origin.secret.password.reveal(), former);
                   })
               : { none: this.noWayBack },
@@ -210,8 +217,10 @@ export class FakeServer {
     };
   }
 
-  async #lockRole(role: string, session: symbol, event: 'lock' | 'await'): Promise<RoleLock> {
-    const wasFree = await this.#lock(role, session, event);
+  async #lockRole(role: string, dbname: string, session: symbol, event: 'lock' | 'await'): Promise<RoleLock> {
+    await this.happens(`${event} ${role}`);
+    const key = lockOf(role, dbname);
+    const wasFree = await this.#lock(key, session);
     return {
       fresh: wasFree && this.fresh && this.#sessions.get(session)?.stale !== true,
       release: async () => {
@@ -220,14 +229,14 @@ export class FakeServer {
         for (const other of this.#sessions.values()) {
           if (other.username === own?.username && other.began < own.committed) other.stale = true;
         }
-        return this.#unlock(role, session);
+        return this.#unlock(key, session);
       },
     };
   }
 
-  async #lockTwins(base: string, session: symbol): Promise<LockedTwins> {
+  #lockedTwins(session: symbol, lock: RoleLock): LockedTwins {
     return {
-      ...(await this.#lockRole(base, session, 'lock')),
+      ...lock,
       applyTwin: async ({ base: _, twin, username, password, proven }: TwinChange, guard) => {
         await this.happens(`plan ${twin}`);
         const { membership, setToBase } = this.#link(twin);
@@ -279,31 +288,33 @@ export class FakeServer {
   }
 
   /** @returns whether it was free. */
-  async #lock(role: string, session: symbol, event: 'lock' | 'await'): Promise<boolean> {
-    await this.happens(`${event} ${role}`);
-    const lock = this.#locks.get(role);
+  async #lock(key: string, session: symbol): Promise<boolean> {
+    const lock = this.#locks.get(key);
     if (lock === undefined) {
-      this.#locks.set(role, { holder: session, waiting: [] });
+      this.#locks.set(key, { holder: session, waiting: [] });
       return true;
     }
     await new Promise<void>((resolve) => lock.waiting.push(resolve));
-    this.#locks.set(role, { holder: session, waiting: lock.waiting });
+    this.#locks.set(key, { holder: session, waiting: lock.waiting });
     return false;
   }
 
-  #unlock(role: string, session: symbol): boolean {
-    const lock = this.#locks.get(role);
+  #unlock(key: string, session: symbol): boolean {
+    const lock = this.#locks.get(key);
     if (lock?.holder !== session) return false;
-    this.#locks.delete(role);
+    this.#locks.delete(key);
     const next = lock.waiting.shift();
     if (next !== undefined) {
       // Nobody else gets it in between.
-      this.#locks.set(role, lock);
+      this.#locks.set(key, lock);
       next();
     }
     return !this.#broken.has(session);
   }
 }
+
+/** Locks are a database's own: whoever logs in to another one is not kept out. */
+const lockOf = (role: string, dbname: string) => `${role} in ${dbname}`;
 
 const NO_LINK: TwinLink = { membership: 'none', setToBase: false, ownsObjects: false, superuser: false };
 /** How a twin of our own making is linked to its base role. */

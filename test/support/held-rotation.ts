@@ -67,7 +67,7 @@ export class HeldWays implements AsyncDisposable {
   async arrange({ timeoutMs = 30_000, environment = {}, ...options }: HeldOptions = {}): Promise<HeldRotation> {
     const { server, database, relay } = this.ways;
     const a = { environment: { SECRETS_MANAGER_ENDPOINT: relay.endpoint, ...environment }, timeoutMs };
-    const b = { environment: { INSTANCE: 'B', ...environment } };
+    const b = { environment: { INSTANCE: 'B', ...environment }, timeoutMs: 30_000 };
     const members = { host: database.host, port: database.port, ...options.members };
     const here = await arrange(this.#account, server, { strategy: 'single-user', ...a }, { ...options, members });
     return new HeldRotation(this.#account, { ways: this.ways, here, a, b });
@@ -143,7 +143,21 @@ export class HeldRotation implements AsyncDisposable {
     return last;
   }
 
-  /** Waits until `work` has ended, or one of the role's sessions waits for a lock. */
+  /**
+   * Waits until A, at its work, has come to the point.
+   *
+   * @returns false where it has passed it by: on a slow machine a login is no longer fresh and made anew, by one session
+   *   more.
+   */
+  async isHeld(hold: Hold, work: Promise<StepResult>): Promise<boolean> {
+    return await Promise.race([hold.reached.then(() => true), work.then(() => false)]);
+  }
+
+  async untilHeld(hold: Hold, work: Promise<StepResult>): Promise<void> {
+    if (!(await this.isHeld(hold, work))) throw new Error(`A was to be held, and ended: ${(await work).outcome}.`);
+  }
+
+  /** Waits until `work` has ended, or a session of the role, or one that speaks of it, waits for a lock. */
   async untilItWaits(work: Promise<unknown>): Promise<void> {
     const over = work.then(
       () => true,
@@ -153,7 +167,7 @@ export class HeldRotation implements AsyncDisposable {
       'a session to wait for a lock',
       async () => {
         const { rows } = await this.#ways.admin.query(
-          `SELECT FROM pg_stat_activity WHERE usename = $1 AND wait_event_type = 'Lock'`,
+          `SELECT FROM pg_stat_activity WHERE (usename = $1 OR strpos(query, $1) > 0) AND wait_event_type = 'Lock'`,
           [this.here.role.name],
         );
         return rows.length > 0 || undefined;
@@ -169,6 +183,11 @@ export class HeldRotation implements AsyncDisposable {
     await this.#ways.admin.query('SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = $1', [
       this.here.role.name,
     ]);
+  }
+
+  /** Whether the server takes this password of the role. */
+  async takes(password: string): Promise<boolean> {
+    return await opensNow({ username: this.here.role.name, password }, this.#ways.admin);
   }
 
   /** @param setByHand logins that a DBA made. @returns what is wrong, in words that name no secret. */

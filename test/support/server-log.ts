@@ -70,10 +70,22 @@ async function flushedLog(server: PostgresServer): Promise<string> {
 export function redactedTail(log: string, secrets: readonly string[], lines = 40): string {
   let text = withoutAdministration(log.trimEnd().split('\n')).slice(-lines).join('\n');
   for (const secret of secrets) if (secret !== '') text = text.replaceAll(secret, '[redacted]');
+  return withoutVerifiers(text).replaceAll(/\bPASSWORD\s+E?'(?:[^']|'')*'/gi, "PASSWORD '[redacted]'");
+}
+
+/** For failure messages: the lines of a log that show a verifier, without it, and what stands before them. */
+export function aroundVerifiers(log: string): string {
+  const lines = log.split('\n');
+  return lines
+    .flatMap((line, at) => (line === withoutVerifiers(line) ? [] : [...lines.slice(Math.max(0, at - 4), at + 1), '…']))
+    .map((line) => `${withoutVerifiers(line).slice(0, 300)}\n`)
+    .join('');
+}
+
+function withoutVerifiers(text: string): string {
   return text
     .replaceAll(/SCRAM-SHA-256\$[^\s']+/g, '[redacted verifier]')
-    .replaceAll(/\bmd5[0-9a-f]{32}\b/g, '[redacted verifier]')
-    .replaceAll(/\bPASSWORD\s+E?'(?:[^']|'')*'/gi, "PASSWORD '[redacted]'");
+    .replaceAll(/\bmd5[0-9a-f]{32}\b/g, '[redacted verifier]');
 }
 
 /** Drops the lines about logins of the harness itself, which would crowd out what the test did. */

@@ -6,6 +6,7 @@ import { json } from 'node:stream/consumers';
 import type { Credentials, ServerInstance } from '../../scripts/lab/database/instance.ts';
 import { PostgresServer, startPostgres } from '../../scripts/lab/database/server.ts';
 import { shownInServerLog } from './leaks.ts';
+import { aroundVerifiers } from './server-log.ts';
 import type { ServerPlan } from './server-plan.ts';
 
 /** What a test worker needs to use a server that Vitest's main process runs. */
@@ -59,6 +60,7 @@ export class SharedServers {
     const logs = await Promise.all(servers.map((server) => server.log()));
     await Promise.all(servers.map((server) => server.close()));
     const shown = logs.flatMap((log) => shownInServerLog(log, this.#passwords));
+    if (shown.length > 0) process.stderr.write(`${logs.map(aroundVerifiers).join('')}\n`);
     if (shown.length > 0)
       throw new Error(`No server's log should show a secret, but they show ${shown.join(' and ')}.`);
     const sought = `${this.#passwords.size} passwords and for verifiers`;

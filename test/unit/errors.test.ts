@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { asRotationError, RotationError } from '../../shared/errors.ts';
+import { asRotationError, quotedName, quotedText, RotationError } from '../../shared/errors.ts';
 
 const SECRET = 'hunter2-hunter2';
 
@@ -90,5 +90,70 @@ describe('a remedy that names what is not known yet', () => {
 
   it('is left as it is where nobody does', () => {
     expect(new RotationError('UNEXPECTED', 'x', { remedy }).remedy).toBe(remedy);
+  });
+});
+
+describe('a name that was made to do harm', () => {
+  const remedy = 'REVOKE rds_iam FROM {role}; ALTER DATABASE {database} RESET role;';
+
+  it('is no place to be filled, whatever is filled in before or after it', () => {
+    const error = new RotationError('LOGIN_FORBIDDEN', 'x', { remedy, username: 'a{database}b' });
+    const database = '; ALTER ROLE mallory SUPERUSER; --{role}{secretArn}';
+    for (const filled of [
+      error.with({ database, secretArn: 'arn' }),
+      error.with({ secretArn: 'arn' }).with({ database }),
+      error.with({ database }).with({ secretArn: 'arn' }).withRemedy(remedy),
+    ]) {
+      expect(filled.remedy).toBe(
+        'REVOKE rds_iam FROM U&"a\\+00007bdatabase}b"; ALTER DATABASE U&"; ALTER ROLE mallory SUPERUSER; --\\+00007brole}\\+00007bsecretArn}" RESET role;',
+      );
+    }
+  });
+
+  it.each([
+    ['app', '"app"'],
+    ['a"b', '"a""b"'],
+    ['a\\b', '"a\\b"'],
+    ['app\nALTER ROLE mallory SUPERUSER; --', 'U&"app\\+00000aALTER ROLE mallory SUPERUSER; --"'],
+    ['a\r"\\', 'U&"a\\+00000d""\\\\"'],
+    ['a\u2028b', 'U&"a\\+002028b"'],
+    ['a\u202eb', 'U&"a\\+00202eb"'],
+    ['\u{e0001}', 'U&"\\+0e0001"'],
+    ['\u001b[2J', 'U&"\\+00001b[2J"'],
+    ['café', '"café"'],
+  ])('stays on its line, as SQL that means the same: %j', (name, quoted) => {
+    expect(quotedName(name)).toBe(quoted);
+  });
+
+  it.each([
+    ["o'clock", "'o''clock'"],
+    // With standard_conforming_strings off, a plain literal would end early.
+    ["a\\' --", "U&'a\\\\'' --'"],
+    ['a\nb', "U&'a\\+00000ab'"],
+  ])('the same as a text: %j', (text, quoted) => {
+    expect(quotedText(text)).toBe(quoted);
+  });
+
+  it('steers no terminal from a message or a remedy', () => {
+    const error = new RotationError('UNEXPECTED', 'a\u001b[2Jb\r\nc\u202ed', {
+      remedy: 'e\u009bf {role}',
+      username: '\u0007',
+    });
+    expect(error.message).toBe('a\\u001b[2Jb\\u000d\\u000ac\\u202ed');
+    expect(error.remedy).toBe('e\\u009bf U&"\\+000007"');
+  });
+
+  it('nor does the template tell more than the remedy: it is in no log line', () => {
+    const error = new RotationError('UNEXPECTED', 'x', { remedy, username: 'app' });
+    expect(error.template).toBe(remedy);
+    expect(error.with({ database: 'shop' }).template).toBe(remedy);
+    expect(JSON.stringify(error)).not.toContain('{role}');
+  });
+
+  it('nor do facts that stand already get another remedy, when the remedy is replaced', () => {
+    const error = new RotationError('DATABASE_FULL', 'x', { remedy, username: 'app', database: 'shop' });
+    const replaced = error.withRemedy('DROP {database};');
+    expect(replaced).toMatchObject({ code: 'DATABASE_FULL', message: 'x', remedy: 'DROP "shop";', stack: error.stack });
+    expect(replaced.facts).toMatchObject({ username: 'app', database: 'shop' });
   });
 });

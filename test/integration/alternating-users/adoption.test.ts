@@ -108,22 +108,50 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     });
   });
 
-  test('the documented SQL hands over what the clone owns', async () => {
+  test('the documented SQL hands over what the clone owns, and vouches for a clone that the secret does not know', async () => {
     await using scope = roleScope(await sharedServer(version));
     const app = await owning(scope);
+    await app.administer(`ALTER DEFAULT PRIVILEGES FOR ROLE ${app.sql.twin} GRANT SELECT ON TABLES TO PUBLIC`);
+    await app.administer(`ALTER ROLE ${app.sql.twin} PASSWORD 'another than AWSPREVIOUS has'`);
+    const { remedy } = await app.refused('TWIN_NOT_LINKED');
+    expect(remedy).toContain('docs/adopting-aws-clones.md');
     const names = new Map([
       ['"app_clone"', app.sql.twin],
       ['"app"', app.sql.base],
       [`'app_clone'`, `'${app.twin}'`],
+      [`'app'`, `'${app.base.name}'`],
     ]);
-    const [find = '', hand = ''] = codeBlocks('docs/adopting-aws-clones.md', 'sql').map((sql) =>
-      sql.replaceAll(/"app(_clone)?"|'app_clone'/g, (name) => names.get(name) ?? name),
+    const [vouch = '', find = '', hand = ''] = codeBlocks('docs/adopting-aws-clones.md', 'sql').map((sql) =>
+      sql.replaceAll(/(["'])app(_clone)?\1/g, (name) => names.get(name) ?? name),
     );
 
     expect(await app.server.query(find)).toEqual([{ database: 'postgres', objects: '2' }]);
     await app.administer(hand);
     expect(await app.server.query(find)).toEqual([]);
     expect(await ownerOf(app, 'by_clone')).toBe(app.base.name);
+    await app.query(`ALTER TABLE ${app.sql.base}.by_clone ADD COLUMN more int`);
+    await app.administer(vouch);
+    await app.rotate();
+    expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
+  });
+
+  test('what a clone makes after its objects were handed over is its own again, and seen at its turn', async () => {
+    const server = await sharedServer(version);
+    await using scope = roleScope(server);
+    const app = await owning(scope);
+    const { base, twin } = app.sql;
+    await adoptClone(server, '--base', app.base.name, '--clone', app.twin, '--apply');
+    const asClone = { label: 'AWSPREVIOUS' };
+    await app.query(`ALTER TABLE ${base}.by_clone ADD COLUMN more int`, asClone);
+    await app.administer(`GRANT CREATE ON SCHEMA ${base} TO ${twin}`);
+    await app.query(`CREATE TABLE ${base}.made_later ()`, asClone);
+
+    expect(await noticesOf(app)).toEqual([expect.stringContaining('owns objects')]);
+    await app.query(`ALTER TABLE ${base}.made_later ADD COLUMN more int`);
+    await app.rotate();
+    await adoptClone(server, '--base', app.base.name, '--clone', app.twin, '--apply');
+    expect(await noticesOf(app)).toEqual([]);
+    await app.query(`ALTER TABLE ${base}.made_later ADD COLUMN yet_more int`);
   });
 
   test("ALTERNATING_SET_ROLE=false keeps AWS's behaviour: the clone acts as itself, by membership", async () => {

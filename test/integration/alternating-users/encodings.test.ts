@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
 import { TestAccount } from '../../support/test-account.ts';
 import { failureOf, outermostVersions, twins } from '../../support/twins.ts';
@@ -30,14 +31,11 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
       await server.query(`CREATE ROLE ${namesake} LOGIN PASSWORD ${escapeLiteral(newPassword())}`, undefined, there);
     try {
       const before = await passwordsOf(server, scope.prefix);
-      for (let turn = 1; turn <= 2; turn++) {
-        await app.superuserSecret.put({ dbname: database });
-        const failure = failureOf(await app.secret.rotate());
-        expect(failure).toMatchObject({ step: 'setSecret', error_code: 'ROLE_NAME_ENCODING' });
-        expect(failure.remedy).toMatch(/UTF8/);
-        expect(failure.remedy).toMatch(/dbname/);
-        expect(await passwordsOf(server, scope.prefix)).toEqual(before);
-      }
+      const failure = failureOf(await app.secret.rotate());
+      expect(failure).toMatchObject({ step: 'setSecret', error_code: 'ROLE_NAME_ENCODING' });
+      expect(failure.remedy).toMatch(/UTF8/);
+      expect(failure.remedy).toMatch(/dbname/);
+      expect(await passwordsOf(server, scope.prefix)).toEqual(before);
     } finally {
       if (isOther) await server.query(`DROP ROLE ${namesake}`, undefined, there);
     }
@@ -82,10 +80,10 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
 const newPassword = () => randomBytes(18).toString('base64url');
 
-/** Of all roles whose names begin so, as digests: names as the bytes that they are. */
-async function passwordsOf(server: Awaited<ReturnType<typeof sharedServer>>, prefix: string): Promise<object[]> {
+/** Of all roles whose names begin so, as digests. The roles by number: a name may be no text in this database. */
+async function passwordsOf(server: PostgresServer, prefix: string): Promise<object[]> {
   return await server.query(
-    `SELECT encode(decode(replace(rolname::text, '\\', '\\\\'), 'escape'), 'hex') AS name, md5(rolpassword) AS password
-       FROM pg_authid WHERE starts_with(rolname::text, ${escapeLiteral(prefix)}) ORDER BY 1`,
+    `SELECT oid, md5(rolpassword) AS password FROM pg_authid
+      WHERE rolname >= ${escapeLiteral(prefix)} AND rolname < ${escapeLiteral(`${prefix}~`)} ORDER BY oid`,
   );
 }

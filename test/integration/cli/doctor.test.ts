@@ -178,7 +178,7 @@ describe('rotation doctor', () => {
 
   it('tells a certificate that nobody trusts from one that this machine alone does not', async () => {
     const authority = await CertificateAuthority.create();
-    await using own = await startTestServer({ tls: await authority.issue(['127.0.0.1', 'localhost']) });
+    await using own = await startTestServer({ tls: (host) => authority.issue([host]) });
     await using scope = roleScope(own);
     const role = await scope.createAppRole();
     const secret = await account.secretFor(own, role, { strategy: 'single-user' }, { ssl: true });

@@ -85,7 +85,7 @@ describe('the doctor agrees with the function', () => {
 
   it('with DB_CA_FILE: is not known without the file, and right with it', async () => {
     const authority = await CertificateAuthority.create();
-    await using own = await startTestServer({ tls: await authority.issue(['127.0.0.1', 'localhost']) });
+    await using own = await startTestServer({ tls: (host) => authority.issue([host]) });
     await using scope = roleScope(own);
     const secret = await account.secretFor(
       own,

@@ -33,7 +33,7 @@ afterEach(() => {
 });
 
 function urlOf({ host, port, superuser: { username, password } }: PostgresServer, database: string): string {
-  return `postgres://${username}:${encodeURIComponent(password)}@${host}:${port}/${encodeURIComponent(database)}`;
+  return `postgres://${username}:${encodeURIComponent(password)}@${host}:${port}/${encodeURIComponent(database)}?sslmode=disable`;
 }
 
 async function adoptClone(server: PostgresServer, database: string, ...options: string[]): Promise<string> {

@@ -139,6 +139,28 @@ describe('the way back', () => {
     expect(session.sent[0]?.text).toMatch(/SET LOCAL ROLE NONE;\s+ALTER ROLE SESSION_USER PASSWORD NULL;$/);
   });
 
+  it('is looked at while the row is held, each time anew, and given up where that says so', async () => {
+    const { session, change } = await prepare({ request: SCRAM });
+    if (typeof change.wayBack !== 'function') throw new Error(change.wayBack.none);
+    let looks = 0;
+    await change.wayBack(async () => {
+      looks++;
+      expect(session.sent.map(({ how }) => how)).toEqual(['begin']);
+      expect(session.sent[0]?.text).toContain('PASSWORD NULL');
+      return false;
+    });
+    expect(looks).toBe(1);
+    expect(session.sent.map(({ how }) => how)).toEqual(['begin', 'rollback']);
+  });
+
+  it('leaves no transaction open where the look fails', async () => {
+    const { session, change } = await prepare({ request: SCRAM });
+    if (typeof change.wayBack !== 'function') throw new Error(change.wayBack.none);
+    const thrown = failure('DATABASE_TIMEOUT');
+    expect(await refusal(change.wayBack(() => Promise.reject(thrown)))).toBe(thrown);
+    expect(session.sent.map(({ how }) => how)).toEqual(['begin', 'rollback']);
+  });
+
   it('is tried again while somebody else is changing the role, as long as there is time', async () => {
     for (const [busy, ends] of [
       [2, true],
@@ -175,6 +197,41 @@ describe('the way back', () => {
       expect(session.sent.some(({ data }) => data === 'old')).toBe(mayUseTemp);
       expect(session.sent.some(({ text }) => text.includes("'old'"))).toBe(false);
     }
+  });
+});
+
+describe('whether the server has what was set', () => {
+  async function asked(
+    request: PasswordRequest | undefined,
+    { expired = false, ...given }: Given & { expired?: boolean } = {},
+  ) {
+    const { session, change } = await prepare({ request: SCRAM, ...given });
+    session.rows = ({ text }) => (text.includes('rolvaliduntil') ? [{ expired }] : []);
+    await change.apply(async () => 'proceed');
+    const salt = Buffer.from(/^SCRAM-SHA-256\$\d+:([^$]+)\$/.exec(stored(session) ?? '')?.[1] ?? '', 'base64');
+    return await change.isStored(
+      request?.method === 'scram-sha-256' && request.salt.length === 0 ? { ...request, salt } : request,
+    );
+  }
+  const OWN: PasswordRequest = { ...SCRAM, salt: Buffer.alloc(0) };
+
+  it('is what the salt shows that it asks with', async () => {
+    expect(await asked(OWN)).toBe(true);
+    expect(await asked({ ...SCRAM, salt: Buffer.from('by somebody else') })).toBe(false);
+    // Of before: somebody in between has never heard of the change.
+    expect(await asked(SCRAM)).toBe(true);
+  });
+
+  it('is taken for granted where a role has expired, which is asked with a salt of the moment', async () => {
+    expect(await asked({ ...SCRAM, salt: Buffer.from('mock') }, { expired: true })).toBe(true);
+  });
+
+  it('and where nobody can tell', async () => {
+    expect(await asked(undefined)).toBe(true);
+    expect(await asked({ method: 'md5' })).toBe(true);
+    expect(await asked({ method: 'clear' })).toBe(true);
+    // The server has hashed it, with a salt of its own.
+    expect(await asked(SCRAM, { hashing: 'server' })).toBe(true);
   });
 });
 

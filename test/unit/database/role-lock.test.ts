@@ -22,19 +22,33 @@ interface Given {
   readonly session?: FakeSession;
   /** Null: the session answers nothing. */
   readonly released?: boolean | null;
+  /** Whether another instance of ours logged in before the last commit. */
+  readonly crowded?: boolean;
+  readonly purpose?: 'change' | 'look';
   /** Whether the wait for the lock ends without it, and who has it then. */
   readonly busy?: readonly object[];
 }
 
-async function open({ opening, allowPooler = false, session = new FakeSession(), released = true, busy }: Given = {}) {
+async function open({
+  opening,
+  allowPooler = false,
+  session = new FakeSession(),
+  released = true,
+  crowded = false,
+  purpose,
+  busy,
+}: Given = {}) {
   session.rows = ({ text }) => {
     if (text.includes('pg_try_advisory_lock')) return [{ ...OPENING, ...opening }];
-    if (text.includes('pg_advisory_unlock')) return released === null ? [] : [{ released }];
+    if (text.includes('pg_advisory_unlock')) {
+      if (released === null) return [];
+      return text.includes('crowded') ? [{ crowded, released: crowded ? null : released }] : [{ released }];
+    }
     if (text.includes('pg_locks')) return busy ?? [];
     if (text.includes('pg_advisory_lock(') && busy !== undefined) throw failure('ROLE_BUSY', 'The role is busy.');
     return [];
   };
-  const role = await openRole(session, 'app', 'session_user', { allowPooler });
+  const role = await openRole(session, 'app', 'session_user', { allowPooler }, purpose);
   return { role, session };
 }
 
@@ -95,6 +109,14 @@ describe('a role that is opened', () => {
     expect(session.sent).toHaveLength(1);
   });
 
+  it('in order to look at it may be one of a standby, or of a server that is full', async () => {
+    const opening = { traits: { ...TRAITS, standby: true }, full: true };
+    expect((await open({ opening, purpose: 'look' })).role.fresh).toBe(true);
+    expect(await refusal(open({ opening: { ...opening, pid: 1, locked: null }, purpose: 'look' }))).toMatchObject({
+      code: 'DATABASE_BEHIND_PROXY',
+    });
+  });
+
   it("has nothing set for a session that is not the expected one: it may be a pooler's", async () => {
     const { session } = await open();
     const [{ text } = { text: '' }] = session.sent;
@@ -110,6 +132,43 @@ describe('letting go of it', () => {
     const { role, session } = await open({ released });
     expect(await role.release()).toBe(released === true);
     expect(session.sent.at(-1)?.text).toMatch(/RESET idle_session_timeout; RESET idle_in_transaction_session_timeout$/);
+  });
+
+  it.each([
+    true,
+    false,
+  ])('waits until no login from before the last commit is fresh any more (still held: %s)', async (released) => {
+    const { role, session } = await open({ crowded: true, released });
+    session.committedAt = performance.now() - 50;
+    const unlocks: number[] = [];
+    const { rows } = session;
+    session.rows = (sent) => {
+      if (sent.text.includes('pg_advisory_unlock')) unlocks.push(performance.now() - session.committedAt);
+      return rows(sent);
+    };
+    expect(await role.release()).toBe(released);
+    expect(unlocks).toHaveLength(2);
+    // A login that began before the commit is older than 150 ms then, which `fresh` asks of it.
+    expect(unlocks[1]).toBeGreaterThanOrEqual(150);
+    const late = new FakeSession();
+    late.beganAt = performance.now() - (unlocks[1] ?? 0) - 1;
+    expect((await open({ session: late })).role.fresh).toBe(false);
+  });
+
+  it('does not wait where nobody has logged in before the last commit, nor long after it', async () => {
+    for (const [crowded, ago, messages] of [
+      [false, 0, 1],
+      [true, 10_000, 2],
+    ] as const) {
+      const { role, session } = await open({ crowded });
+      session.committedAt = performance.now() - ago;
+      const began = performance.now();
+      expect(await role.release()).toBe(true);
+      expect(performance.now() - began).toBeLessThan(100);
+      expect(session.sent.slice(1)).toHaveLength(messages);
+      const [, since = ''] = /backend_start < now\(\) - ([\d.e+-]+) \* '1 ms'/.exec(session.sent[1]?.text ?? '') ?? [];
+      expect(Number(since)).toBeGreaterThanOrEqual(ago);
+    }
   });
 
   it('is nothing behind a pooler, where no proof counts as made under it', async () => {

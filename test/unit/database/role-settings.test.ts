@@ -73,6 +73,38 @@ describe('the settings of a twin in a database that has logins act as a third ro
   });
 });
 
+describe('databases whose names were made to do harm', () => {
+  const HARMFUL = ['constructor', '__proto__', 'toString', 'valueOf', 'hasOwnProperty'];
+
+  it.each(HARMFUL)('count as any other: %s', (database) => {
+    const third = Object.fromEntries([[database, 'owner']]);
+    const own = Object.fromEntries([[database, ['work_mem=7MB']]]);
+    expect(Object.entries(wantedSettings({}, 'app', third))).toEqual([
+      ['', ['role=app']],
+      [database, ['role=owner']],
+    ]);
+    expect(Object.entries(wantedSettings(own, 'app', third))).toEqual([
+      ['', ['role=app']],
+      [database, ['work_mem=7MB', 'role=owner']],
+    ]);
+    expect(Object.entries(wantedSettings(own, 'app'))).toEqual([
+      ['', ['role=app']],
+      [database, ['work_mem=7MB']],
+    ]);
+    expect(settingChanges({}, own)).toEqual([{ database, name: 'work_mem', value: '7MB' }]);
+    expect(settingChanges(own, {})).toEqual([{ database, name: 'work_mem' }]);
+  });
+
+  it('are left alone where they, or what they set, can not be read in this encoding', () => {
+    expect(settingChanges({}, { 'caf\ufffd': ['role=app'] })).toEqual([]);
+    expect(settingChanges({ 'caf\ufffd': ['role=app'] }, {})).toEqual([]);
+    expect(settingChanges({}, { shop: ['search_path=caf\ufffd', 'work_mem=7MB'] })).toEqual([
+      { database: 'shop', name: 'work_mem', value: '7MB' },
+    ]);
+    expect(settingChanges({ shop: ['search_path=caf\ufffd'] }, {})).toEqual([]);
+  });
+});
+
 describe('what has to change', () => {
   it('is nothing where all is the same', () => {
     const settings = { '': ['work_mem=7MB', 'app.x=a=b'], shop: ['app.x='] };

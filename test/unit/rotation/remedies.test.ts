@@ -116,6 +116,23 @@ describe.each(CAUSES)('%s', (code) => {
   });
 });
 
+describe('a pending password that the server refuses by policy', () => {
+  const refusing = (rotation: FakeRotation) => {
+    rotation.server.before = (event) => {
+      if (event === 'change') throw error('PASSWORD_REFUSED_BY_POLICY', { remedy: 'Match PASSWORD_LENGTH.' });
+    };
+  };
+
+  it('is given up first, as every further attempt would send it again', async () => {
+    const rotation = new FakeRotation();
+    await rotation.step('createSecret');
+    refusing(rotation);
+    const { remedy } = await refusal(rotation.step('setSecret'));
+    expect(remedy).toMatch(FIRST);
+    expect(remedy).toMatch(/then: Match PASSWORD_LENGTH\. Then rotate again\.$/);
+  });
+});
+
 it.each<[string, unknown]>([
   ['a server that hangs up', new Error('Connection terminated unexpectedly')],
   [

@@ -184,6 +184,31 @@ describe('setSecret', () => {
     expect(rotation.server.events).toHaveLength(before);
   });
 
+  it('takes no password for set that was put back between its login and the lock', async () => {
+    const rotation = new FakeRotation();
+    await rotation.step('createSecret');
+    rotation.server.role('app', 'new-1');
+    rotation.anew().server.before = (event) => {
+      // Another instance of this rotation, whose proof failed; the lock is free, and the login a fresh one.
+      if (event === 'lock app') rotation.server.role('app', 'old');
+    };
+    expect(await rotation.step('setSecret')).toEqual({ outcome: 'done', credential: 'current' });
+    await rotation.run();
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it('puts back what has logged in under the lock, not what had logged in before it', async () => {
+    const rotation = new FakeRotation();
+    await rotation.step('createSecret');
+    rotation.anew().server.fresh = false;
+    rotation.server.before = (event) => {
+      // Another instance of this rotation has set, proven and let go.
+      if (event === 'lock app') rotation.server.role('app', 'new-1');
+    };
+    expect(await rotation.step('setSecret')).toEqual({ outcome: 'already-done', credential: 'pending' });
+    expect(rotation.server.events).not.toContain('change');
+  });
+
   it('changes nothing where the pending password is the current one', async () => {
     const rotation = new FakeRotation();
     rotation.secrets.put(TOKEN, secretText());

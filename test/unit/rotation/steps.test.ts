@@ -264,6 +264,30 @@ describe('testSecret', () => {
   });
 });
 
+describe.each(['testSecret', 'finishSecret'] as const)('%s of an instance that has proven nothing', (step) => {
+  it('waits for whoever is changing the role, and promotes no password that was put back then', async () => {
+    const rotation = new FakeRotation();
+    await rotation.step('createSecret');
+    const other = rotation.beside();
+    let waiting: Promise<unknown> | undefined;
+    rotation.server.before = async (event) => {
+      // The change is made, and its proof gets no answer.
+      if (event !== 'confirm' || waiting !== undefined) return;
+      waiting = refusal(other.step(step));
+      while (!rotation.server.events.includes('await app')) await Promise.resolve();
+      throw failure('DATABASE_TIMEOUT');
+    };
+    let attempts = 0;
+    rotation.server.meets = ({ credential: { source } }) =>
+      // The proof, the other instance's login, and the look, which gets no answer either.
+      source === 'pending' && ++attempts === 3 ? { fails: failure('DATABASE_TIMEOUT') } : undefined;
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_PUT_BACK' });
+    expect(await waiting).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
+    expect(rotation.secrets.with('AWSCURRENT')).toBe(V1);
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+});
+
 describe('finishSecret', () => {
   it('asks for one description where this instance has compared and proven', async () => {
     const rotation = new FakeRotation();

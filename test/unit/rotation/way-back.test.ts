@@ -4,6 +4,7 @@ import { FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../suppor
 import { failure } from '../../support/fake-server.ts';
 
 const V2 = 'v2'.padEnd(36, '-');
+const B = 'b'.padEnd(36, '-');
 
 /** A rotation whose setSecret changes the password and then has its proof go wrong. */
 async function failing(how: (rotation: FakeRotation) => void): Promise<FakeRotation> {
@@ -22,8 +23,11 @@ const meets = (code: RotationErrorCode, kind: 'fails' | 'withoutSession') => (ro
 /** Somebody else does something as soon as the change was made; then logins as AWSPENDING fail. */
 const meanwhile = (act: (rotation: FakeRotation) => void) => (rotation: FakeRotation) => {
   meets('TLS_FAILED', 'fails')(rotation);
+  let isDone = false;
   rotation.server.before = (event) => {
-    if (event === 'login pending') act(rotation);
+    if (event !== 'login pending' || isDone) return;
+    isDone = true;
+    act(rotation);
   };
 };
 
@@ -33,19 +37,6 @@ function expectUnharmed(rotation: FakeRotation): void {
   expect(rotation.secrets.with('AWSCURRENT')).toBe(V1);
   expect(rotation.currentIsAccepted).toBe(true);
 }
-
-it('a password that somebody has set meanwhile is left alone', async () => {
-  const rotation = await failing(({ server }) => {
-    server.before = (event) => {
-      if (event === 'login pending') server.role('app', 'something else');
-    };
-  });
-  expect(await refusal(rotation.step('setSecret'))).toMatchObject({
-    code: 'PASSWORD_NOT_ACCEPTED',
-    message: expect.stringContaining('somebody has set another one'),
-  });
-  expect(rotation.server.passwordOf('app')).toBe('something else');
-});
 
 describe('a new password that applications could not use is taken back', () => {
   it.each<[RotationErrorCode, 'fails' | 'withoutSession']>([
@@ -92,6 +83,24 @@ describe('a new password that applications could not use is taken back', () => {
     expect(rotation.currentIsAccepted).toBe(true);
   });
 
+  it('where the server refuses it, and shows the salt that was set, or that of before', async () => {
+    for (const salt of ['set', 'former']) {
+      const rotation = await failing(({ server }) => {
+        // pg_hba.conf lets in none of that kind; or somebody in between has never heard of the change.
+        const former = server.roles.get('app')?.salt ?? Buffer.alloc(0);
+        server.meets = ({ credential: { source } }) => {
+          if (source !== 'pending') return undefined;
+          return salt === 'set' ? { refused: true } : { refused: true, salt: former };
+        };
+      });
+      expect(await refusal(rotation.step('setSecret'))).toMatchObject({
+        code: 'PASSWORD_PUT_BACK',
+        facts: { reason: 'PASSWORD_NOT_ACCEPTED' },
+      });
+      expectUnharmed(rotation);
+    }
+  });
+
   it('where something unexpected is thrown', async () => {
     const rotation = await failing(({ server }) => {
       server.before = (event) => {
@@ -129,10 +138,99 @@ describe('before it is put back, it is looked whether somebody has moved on', ()
       rotation.edit(V2, { password: 'by hand' });
     };
     const rotation = await failing(meanwhile(act));
+    // The step begins anew with that one, and fails as it did.
     const error = await refusal(rotation.step('setSecret'));
     expect(error).toMatchObject({ code: 'PASSWORD_PUT_BACK', message: expect.stringContaining('AWSCURRENT logs in') });
     expect(rotation.server.passwordOf('app')).toBe('by hand');
     expect(rotation.secrets.with('AWSCURRENT')).toBe(V2);
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it('and where another rotation has set its own password, from another database, nothing is put back', async () => {
+    const act = (rotation: FakeRotation) => {
+      rotation.secrets.label('AWSPENDING');
+      rotation.begin(B);
+      rotation.secrets.put(B, secretText({ password: 'of b' }));
+      rotation.server.role('app', 'of b');
+    };
+    const rotation = await failing(meanwhile(act));
+    // The next attempt of the step hears that its rotation was given up.
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'VERSION_NOT_PENDING' });
+    expect(rotation.server.passwordOf('app')).toBe('of b');
+    expect(only(rotation.server.events, 'way back')).toEqual([]);
+  });
+
+  it('and where the new password logs in after all, it is kept, and the rotation has succeeded', async () => {
+    const rotation = await failing(({ server }) => {
+      let attempts = 0;
+      server.meets = ({ credential: { source } }) =>
+        source === 'pending' && ++attempts === 1 ? { fails: failure('TLS_FAILED') } : undefined;
+    });
+    expect(await rotation.step('setSecret')).toEqual({ outcome: 'done', credential: 'current' });
+    expect(rotation.server.events).not.toContain('way back to current');
+    expect(rotation.server.passwordOf('app')).toBe('new-1');
+    await rotation.run();
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it.each([
+    false,
+    true,
+  ])("and what a person has set by hand stays: the server's salt shows it (AWSPENDING off: %s)", async (off) => {
+    const rotation = await failing(({ server, secrets }) => {
+      server.before = (event) => {
+        if (event !== 'login pending') return;
+        if (off) secrets.label('AWSPENDING');
+        server.role('app', 'by hand');
+      };
+    });
+    const error = await refusal(rotation.step('setSecret'));
+    expect(error).toMatchObject({
+      code: 'PASSWORD_NOT_ACCEPTED',
+      message: expect.stringContaining('somebody has set another one'),
+      remedy: expect.stringMatching(/^aws secretsmanager update-secret-version-stage .*store the password/),
+    });
+    expect(rotation.server.passwordOf('app')).toBe('by hand');
+    expect(only(rotation.server.events, 'way back')).toEqual([]);
+    // As the remedy says.
+    rotation.server.before = () => {};
+    rotation.secrets.label('AWSPENDING');
+    rotation.edit(V2, { password: 'by hand' });
+    rotation.begin(B);
+    await rotation.run('finishSecret', B);
+    expect(rotation.secrets.with('AWSCURRENT')).toBe(B);
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it.each([
+    'md5',
+    'clear',
+  ] as const)('and where the server shows no salt (%s), what was refused is put back', async (method) => {
+    const rotation = await failing(({ server }) => {
+      server.request = { method };
+      server.before = (event) => {
+        if (event === 'login pending') server.role('app', 'something else');
+      };
+    });
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_PUT_BACK' });
+    expectUnharmed(rotation);
+  });
+
+  it('while the row is held: who comes between the look and the way back has the last word', async () => {
+    let person: Promise<void> | undefined;
+    const rotation = await failing((each) => {
+      const { server, secrets } = each;
+      meets('TLS_FAILED', 'fails')(each);
+      secrets.before = (call) => {
+        if (call !== 'DescribeSecret' || !server.events.includes('change')) return;
+        person ??= server.setByHand('app', 'by hand').then(() => each.edit(V2, { password: 'by hand' }));
+      };
+    });
+    await refusal(rotation.step('setSecret'));
+    await person;
+    expect(rotation.server.events).toContain('way back to current');
+    expect(rotation.server.passwordOf('app')).toBe('by hand');
+    expect(rotation.currentIsAccepted).toBe(true);
   });
 
   it('and where AWSCURRENT is another that does not log in, what had logged in is put back', async () => {

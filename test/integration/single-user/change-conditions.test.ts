@@ -1,0 +1,130 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Client } from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
+import { waitFor } from '../../../scripts/lab/database/wait.ts';
+import { arrange } from '../../support/arrangement.ts';
+import { OPEN } from '../../support/crash/gate.ts';
+import { HeldWays } from '../../support/held-rotation.ts';
+import { expectWorking } from '../../support/login-proof.ts';
+import { countLogins, newestVersion, postgresVersions, sharedServer, startTestServer } from '../../support/postgres.ts';
+import { expectRefusedAtOnce, expectRotated, rolesStay } from '../../support/rotation-proof.ts';
+import { TestAccount } from '../../support/test-account.ts';
+
+/* Servers and roles that bear a change of a password and not the rest of a rotation, or the other way round. */
+const SINGLE_USER = { strategy: 'single-user' } as const;
+const NEWEST = newestVersion();
+
+let account: TestAccount;
+beforeAll(async () => {
+  account = await TestAccount.open();
+});
+afterAll(() => account[Symbol.asyncDispose]());
+
+describe.each(postgresVersions())("PostgreSQL %i: the role's own time-outs end no rotation", (version) => {
+  // Who sets nothing against them loses the session that holds the lock, and with it the way back.
+  test.each([
+    'statement_timeout',
+    'lock_timeout',
+    'idle_in_transaction_session_timeout',
+    'idle_session_timeout',
+    ...(version >= 17 ? ['transaction_timeout'] : []),
+  ])('%s, shorter than the guard and the proof take', async (timeout) => {
+    const server = await sharedServer(version);
+    await using ways = await HeldWays.open(account, server);
+    await using held = await ways.arrange({ prepare: (role) => `ALTER ROLE ${role} SET ${timeout} = '100ms'` });
+    const { role, secret } = held.here;
+    const token = await secret.begin();
+    await held.a('createSecret', token);
+    const outlasted: (string | null)[] = [];
+    const outlast = () =>
+      waitFor('the session to be idle for longer', async () => {
+        const [session] = await server.query<{ state: string }>(
+          `SELECT state FROM pg_stat_activity
+            WHERE usename = $1 AND state LIKE 'idle%' AND clock_timestamp() - state_change > interval '250 ms'`,
+          [role.name],
+        );
+        return session?.state;
+      });
+    held.gate = {
+      reach: async (label) => {
+        if (label === 'DescribeSecret, request' || label === 'session 2, connect') outlasted.push(await outlast());
+        return 'pass';
+      },
+    };
+
+    expect(await held.a('setSecret', token)).toMatchObject({ outcome: 'done', credential: 'current' });
+
+    expect(outlasted).toEqual(['idle in transaction', 'idle']);
+    held.gate = OPEN;
+    const logins = await countLogins(server);
+    expect(await held.inTurn('a', token, ['testSecret', 'finishSecret'])).toMatchObject({ outcome: 'done' });
+    // The proof was under the lock, which was still held at its end.
+    expect(await logins(role.name)).toEqual({ accepted: 0, failed: 0 });
+    expect(await held.wrong()).toEqual([]);
+  });
+});
+
+describe('a server that has but one slot left', () => {
+  test('is told before anything is changed: there would be no proof', async () => {
+    await using server = await startTestServer({
+      settings: {
+        max_connections: '7',
+        superuser_reserved_connections: '0',
+        ...(NEWEST >= 16 ? { reserved_connections: '0' } : {}),
+      },
+    });
+    await using here = await arrange(account, server, SINGLE_USER);
+    const { role, secret } = here;
+    const token = await secret.begin();
+    await secret.step('createSecret', token);
+    const stays = await rolesStay(server, role.name);
+    const clients: Client[] = [];
+    const [row] = await server.query<{ others: number }>(
+      `SELECT count(*)::int - 1 AS others FROM pg_stat_activity WHERE backend_type = 'client backend'`,
+    );
+    while (clients.length < 6 - (row?.others ?? 0)) clients.push(await server.connect());
+
+    expect(await secret.step('setSecret', token)).toMatchObject({
+      ...{ outcome: 'failed', error_code: 'DATABASE_FULL' },
+      remedy: expect.stringContaining('max_connections'),
+    });
+
+    await Promise.all(clients.map((client) => client.end()));
+    await stays();
+    for (const step of ['setSecret', 'testSecret', 'finishSecret'] as const)
+      expect(await secret.step(step, token)).toMatchObject({ outcome: 'done' });
+    await expectWorking(here);
+  });
+});
+
+describe('a server whose certificate is for another name than its host', () => {
+  const NAME = 'db.internal.example';
+
+  // 0.1.0 passes over the key: TLS_WRONG_HOST for good.
+  test('is verified by "sslhostname"', async () => {
+    const authority = await CertificateAuthority.create();
+    const folder = await mkdtemp(join(tmpdir(), 'authority-'));
+    await writeFile(join(folder, 'authority.pem'), authority.certificate);
+    await using server = await startTestServer({ tls: () => authority.issue([NAME]) });
+    const choice = { ...SINGLE_USER, environment: { DB_CA_FILE: join(folder, 'authority.pem') } };
+    const arrangeWith = async (members: object) =>
+      await arrange(account, server, choice, { members: { ssl: true, ...members } });
+
+    await using here = await arrangeWith({ sslhostname: NAME });
+    await expectRotated(here.secret);
+    await expectWorking(here);
+    expect(JSON.parse(await here.secret.text())).toMatchObject({ sslhostname: NAME, host: server.host });
+
+    for (const members of [{}, { sslhostname: 'db.internal.example.org' }, { sslhostname: server.host }]) {
+      await using other = await arrangeWith(members);
+      const logins = await countLogins(server);
+      const failure = await expectRefusedAtOnce(other.secret, 'TLS_WRONG_HOST');
+      expect(failure.remedy).toContain('"sslhostname"');
+      expect(await logins(other.role.name)).toEqual({ accepted: 0, failed: 0 });
+    }
+    await rm(folder, { recursive: true });
+  });
+});
