@@ -47,17 +47,20 @@ export interface SqlSession {
   /** Further statements of the transaction that `begin` opened. @returns the rows of the last SELECT. */
   proceed<Row extends object = never>(statements: string): Promise<readonly Row[]>;
   /**
-   * The same, where one of the statements is `COPY … FROM STDIN`.
-   * @param data what that COPY reads, in the format that it says. The server logs no COPY data.
+   * The last statements of the transaction that `begin` opened, and its COMMIT, in one message.
+   * @param data what the `COPY … FROM STDIN` among them reads, in the format that it says. The server logs no COPY data.
    */
-  copyInto(statements: string, data: Buffer): Promise<void>;
-  /** When the last statement of a transaction was answered, by performance.now(). */
+  commit(statements: string, data?: Buffer): Promise<void>;
+  /** When the last transaction that `commit` ended was over, or the login began, by performance.now(). */
   lastCommitAt(): number;
-  /** Gives the open transaction up, also after an error. */
+  /** Gives the transaction that `begin` opened up, also after an error. */
   rollback(): Promise<void>;
   /** Marks a text that no error of this session may quote. */
   redact(text: string): void;
 }
+
+/** Ends a transaction, after its last statement. */
+const COMMIT = '; COMMIT';
 
 /** What a session is made with, besides the login itself. */
 export interface SessionSettings {
@@ -113,6 +116,7 @@ async function openSession<T>(
   };
   const send = async <Row extends object>(text: string) =>
     await run(async () => rowsOf<Row>(await client.query<Row>(text)));
+  const rollback = async () => void (await send('ROLLBACK'));
   // What the role has for time-outs is not what a step has.
   const pinned = () =>
     `${PINNED} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
@@ -143,19 +147,26 @@ async function openSession<T>(
       beganAt,
       address: socket.remoteAddress,
       deadline,
-      query: (statement) => send(`${pinned()} ${statement}; COMMIT`),
-      begin: (statements) => send(`${pinned()} ${statements}`),
-      async proceed<Row extends object>(statements: string) {
-        const rows = await send<Row>(statements);
-        committedAt = performance.now();
-        return rows;
+      async query<Row extends object>(statement: string) {
+        try {
+          return await send<Row>(`${pinned()} ${statement}${COMMIT}`);
+        } catch (error) {
+          await rollback().catch(() => undefined);
+          throw error;
+        }
       },
-      async copyInto(statements, data) {
-        await run(() => copyQuery(client, statements, data));
+      begin: (statements) => send(`${pinned()} ${statements}`),
+      proceed: (statements) => send(statements),
+      async commit(statements, data) {
+        const message = statements + COMMIT;
+        await run(async (client) => {
+          if (data === undefined) await client.query(message);
+          else await copyQuery(client, message, data);
+        });
         committedAt = performance.now();
       },
       lastCommitAt: () => committedAt,
-      rollback: async () => void (await send('ROLLBACK')),
+      rollback,
       redact: (text) => secrets.push(text),
     });
     return { accepted: true, value };
