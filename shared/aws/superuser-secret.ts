@@ -5,7 +5,7 @@ import { superuserSecretMissing } from '../rotation/credential-errors.ts';
 import type { Credential, SuperuserSecrets } from '../rotation/ports.ts';
 import { type DatabaseSecret, isSameServer, parseDatabaseSecret } from '../secret/database-secret.ts';
 import { type RdsServers, rdsServers } from './rds-servers.ts';
-import { secretStore } from './secret-store.ts';
+import { secretReader } from './secret-store.ts';
 
 /** Tags that RDS puts on the master secrets it manages, which hold a user and a password only. */
 const RDS_TAGS = ['aws:rds:primarydbinstancearn', 'aws:rds:primarydbclusterarn'];
@@ -22,20 +22,20 @@ export function superuserSecrets(
 ): SuperuserSecrets {
   return {
     async read(current) {
-      const secretId = current.secret.superuserSecretArn;
-      if (secretId === undefined) throw superuserSecretMissing(current.secret.misspelt);
-      const store = secretStore(client, { secretId, token: '' }, deadline);
+      const secretArn = current.secret.superuserSecretArn;
+      if (secretArn === undefined) throw superuserSecretMissing(current.secret.misspelt);
+      const reader = secretReader(client, secretArn, deadline);
       try {
-        const version = await store.read({ stage: 'AWSCURRENT' });
+        const version = await reader.read({ stage: 'AWSCURRENT' });
         if (version === undefined) throw unusable('it was not found, or has no current value');
         const text = needsServer(version.text)
-          ? await withServer(version.text, await store.describe(), rds)
+          ? await withServer(version.text, await reader.describe(), rds)
           : version.text;
         const secret = parseDatabaseSecret(text);
         if (!isSameServer(secret, current.secret)) await needReplica(secret, current.secret, rds);
         return { source: 'superuser', versionId: version.versionId, secret: asStrictAs(current, secret) };
       } catch (error) {
-        throw error instanceof RotationError ? aboutSuperuserSecret(error, secretId) : error;
+        throw error instanceof RotationError ? aboutSuperuserSecret(error, secretArn) : error;
       }
     },
   };
@@ -75,8 +75,8 @@ function asStrictAs({ secret: { ssl } }: Credential, superuser: DatabaseSecret):
 }
 
 /** Its remedy speaks of that secret, where another would mean the one that is rotated. */
-function aboutSuperuserSecret(error: RotationError, secretId: string): RotationError {
-  const remedy = error.template.replaceAll('{secretArn}', () => secretId);
+function aboutSuperuserSecret(error: RotationError, secretArn: string): RotationError {
+  const remedy = error.template.replaceAll('{secretArn}', () => secretArn);
   return error.withRemedy(remedy).with({ credential: 'superuser' });
 }
 

@@ -40,7 +40,7 @@ export function rotationHandler(
       observer.succeeded(event, report, performance.now() - started);
     } catch (thrown) {
       const error = asRotationError(thrown).with(
-        event === undefined ? {} : { step: event.step, secretArn: event.secretId, versionId: event.token },
+        event === undefined ? {} : { step: event.step, secretArn: event.secretArn, versionId: event.versionId },
       );
       observer.failed(error, performance.now() - started);
       throw error;
@@ -69,7 +69,7 @@ interface Instance {
   /** Keeps its connections alive between steps. */
   readonly client: SecretsManagerClient;
   readonly trust: () => Promise<SecureContext>;
-  readonly logins: RecentLogins;
+  readonly recentLogins: RecentLogins;
 }
 
 /** Wires the parts of one step to those that live as long as the instance. */
@@ -81,12 +81,12 @@ function instanceOf(
   return (event, context) => {
     // Made in the first invocation, so that a wrong variable is logged as what it is and not as a crash at start.
     instance ??= newInstance();
-    const { config, client, trust, logins } = instance;
+    const { config, client, trust, recentLogins } = instance;
     const deadline = Deadline.withinInvocation(remainingTime(context));
     return {
       event,
       strategy,
-      logins,
+      recentLogins,
       deadline,
       store: secretStore(client, event, deadline),
       superusers: superusers(client, deadline),
@@ -107,6 +107,6 @@ function newInstance(): Instance {
     config,
     client: secretsManagerClient(config),
     trust: trustStore(config.caFiles),
-    logins: new RecentLogins(),
+    recentLogins: new RecentLogins(),
   };
 }

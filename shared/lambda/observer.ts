@@ -28,16 +28,16 @@ export function stepObserver(strategy: StrategyName): StepObserver {
   };
 
   return {
-    started({ step, secretId, token }) {
-      logger.info('Rotation step started', { strategy, step, secret_arn: secretId, version_id: token });
+    started({ step, secretArn, versionId }) {
+      logger.info('Rotation step started', { strategy, step, secret_arn: secretArn, version_id: versionId });
     },
 
-    succeeded({ step, secretId, token }, { outcome, credential, notice }, duration) {
+    succeeded({ step, secretArn, versionId }, { outcome, credential, notice }, duration) {
       logger.info('Rotation step succeeded', {
         strategy,
         step,
-        secret_arn: secretId,
-        version_id: token,
+        secret_arn: secretArn,
+        version_id: versionId,
         duration_ms: Math.round(duration),
         outcome,
         credential,

@@ -47,12 +47,12 @@ export const alternatingUsers: RotationStrategy = {
   },
 
   async applyPending(context) {
-    const { current, pending, proven } = context;
+    const { current, pending, recentLogins } = context;
     const { base, twin } = twinsOf(current, pending);
     // Read meanwhile, used only after the proof.
     const reading = context.superusers.read(current);
     reading.catch(() => {});
-    const { scram } = proven.get(current) ?? (await proveCurrent(current, context));
+    const { scram } = recentLogins.get(current) ?? (await proveCurrent(current, context));
     const superuser = await reading;
     const { username, password, dbname: database } = pending.secret;
     if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
@@ -109,7 +109,7 @@ async function changeTwin(
     outcome: 'done',
     credential: 'superuser',
     proven: isProven && isReleased,
-    ...(changed.actsAsItself ? { notice: ownsObjects(change.twin, change.base) } : {}),
+    notice: changed.actsAsItself ? ownsObjects(change.twin, change.base) : undefined,
   };
 }
 
@@ -169,13 +169,13 @@ async function isLinked(
 async function logsInAsOther(current: Credential, username: string, context: StrategyContext): Promise<boolean> {
   const others = candidates(context, current, { username, from: ['previous', 'own', 'unlabelled'], seen: [] });
   for await (const candidate of others) {
-    if (context.proven.get(candidate) !== undefined) return true;
+    if (context.recentLogins.get(candidate) !== undefined) return true;
     const outcome = await context.tryPassword(candidate, (roles) => Promise.resolve(roles.request));
     if (outcome.accepted === false) continue;
     const request = outcome.accepted === true ? outcome.value : outcome.request;
     // Who let everybody in has proven nothing.
     if (request === undefined) continue;
-    context.proven.add(candidate, { scram: request.method === 'scram-sha-256' });
+    context.recentLogins.add(candidate, { scram: request.method === 'scram-sha-256' });
     return true;
   }
   return false;
@@ -190,7 +190,7 @@ async function proveCurrent(current: Credential, context: StrategyContext): Prom
     );
   }
   if (outcome.value.superuser) throw isSuperuser(current);
-  context.proven.add(current, outcome.value);
+  context.recentLogins.add(current, outcome.value);
   return outcome.value;
 }
 

@@ -23,16 +23,16 @@ export const singleUser: RotationStrategy = {
 
   async nextUsername(current, context) {
     const tried: Credential[] = [];
-    for await (const candidate of logins(current, context, tried)) {
+    for await (const candidate of mayLogIn(current, context, tried)) {
       const outcome = await context.withLogin(candidate, async (roles) => {
         await roles.examineOwn();
         return roles.request?.method === 'scram-sha-256';
       });
       if (!outcome.accepted) {
-        context.proven.remove(candidate);
+        context.recentLogins.remove(candidate);
         continue;
       }
-      context.proven.add(candidate, { scram: outcome.value });
+      context.recentLogins.add(candidate, { scram: outcome.value });
       return current.secret.username;
     }
     throw noWorkingPassword(current, tried, context.earlier.denied);
@@ -83,7 +83,7 @@ function isSameLogin(a: Credential, b: Credential): boolean {
 async function setOwn(context: SetSecretContext): Promise<Applied> {
   const { current, pending } = context;
   const tried: Credential[] = [];
-  for await (const candidate of loginsToSet(context, tried)) {
+  for await (const candidate of mayLogInToSet(context, tried)) {
     const outcome = await context.withLogin(candidate, async (roles) => {
       const role = await roles.lockOwn();
       // What is not AWSCURRENT, or is pending already, has been set by somebody of late, who may be putting it back.
@@ -111,7 +111,7 @@ async function setOwn(context: SetSecretContext): Promise<Applied> {
  */
 async function loginAnew(context: SetSecretContext): Promise<Origin> {
   const tried: Credential[] = [];
-  for await (const credential of loginsToSet(context, tried)) {
+  for await (const credential of mayLogInToSet(context, tried)) {
     const outcome = await context.tryPassword(credential, (roles) => Promise.resolve(roles.request));
     if (outcome.accepted === true) return { credential, request: outcome.value };
     if (outcome.accepted !== 'without-session') continue;
@@ -139,7 +139,11 @@ async function setBack(context: SetSecretContext, roles: RoleSession): Promise<b
 }
 
 /** AWSCURRENT, then whatever else the database may have. */
-async function* logins(current: Credential, context: StrategyContext, tried: Credential[]): AsyncIterable<Credential> {
+async function* mayLogIn(
+  current: Credential,
+  context: StrategyContext,
+  tried: Credential[],
+): AsyncIterable<Credential> {
   const { username } = current.secret;
   tried.push(current);
   yield current;
@@ -151,12 +155,12 @@ async function* logins(current: Credential, context: StrategyContext, tried: Cre
 }
 
 /** The same, beginning with what this instance's createSecret has logged in with. */
-async function* loginsToSet(context: SetSecretContext, tried: Credential[]): AsyncIterable<Credential> {
-  const { current, proven } = context;
-  const remembered = proven.get(current) === undefined ? await context.remembered() : undefined;
-  if (remembered !== undefined && isSameLogin(remembered, current)) {
-    tried.push(remembered);
-    yield onServerOf(current, remembered);
+async function* mayLogInToSet(context: SetSecretContext, tried: Credential[]): AsyncIterable<Credential> {
+  const { current, recentLogins } = context;
+  const latest = recentLogins.get(current) === undefined ? await context.latestLogin() : undefined;
+  if (latest !== undefined && isSameLogin(latest, current)) {
+    tried.push(latest);
+    yield onServerOf(current, latest);
   }
-  for await (const candidate of logins(current, context, tried)) yield candidate;
+  for await (const candidate of mayLogIn(current, context, tried)) yield candidate;
 }

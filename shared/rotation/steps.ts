@@ -16,27 +16,12 @@ import { differences } from '../secret/database-secret.ts';
 import type { Password } from '../secret/password.ts';
 import { labelMoved, passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
 import type { RotationEvent, Step } from './event.ts';
-import type {
-  Credential,
-  RoleDatabase,
-  SecretDescription,
-  SecretStore,
-  SuperuserSecrets,
-  WhichVersion,
-} from './ports.ts';
+import type { Credential, RoleDatabase, SecretDescription, SecretStore, SuperuserSecrets } from './ports.ts';
 import type { RecentLogins } from './recent-logins.ts';
 import { isSamePassword } from './recovery.ts';
 import { editsCurrent, givingUpFirst, needsNewValue } from './remedies.ts';
 import type { RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
-import {
-  CURRENT,
-  earlierCredentials,
-  pendingOf,
-  readCurrent,
-  readDescribed,
-  readPending,
-  tryRead,
-} from './version-read.ts';
+import { earlierCredentials, pendingOf, readCurrent, readDescribed, readPending, tryRead } from './version-read.ts';
 import { decide, versionWith } from './version-stage.ts';
 
 /** What a rotation step works with. */
@@ -47,7 +32,7 @@ export interface StepInput {
   readonly superusers: SuperuserSecrets;
   readonly database: RoleDatabase;
   /** Of this instance, with any version. */
-  readonly logins: RecentLogins;
+  readonly recentLogins: RecentLogins;
   readonly deadline: Deadline;
   newPassword(): Password;
 }
@@ -58,7 +43,7 @@ export interface StepReport {
   /** The credential that the database accepted, where the step logged in. */
   readonly credential?: CredentialSource;
   /** What an operator should know though all went well. */
-  readonly notice?: string;
+  readonly notice?: string | undefined;
 }
 
 /** How long to wait, in ms, before a password that is on its way to a replica is tried again. */
@@ -86,48 +71,48 @@ export async function runStep(input: StepInput): Promise<StepReport> {
 }
 
 /** Only createSecret may find none. */
-async function hasPendingValue({ event: { step, token }, store }: StepInput): Promise<boolean> {
+async function hasPendingValue({ event: { step, versionId }, store }: StepInput): Promise<boolean> {
   if (step !== 'createSecret') return true;
-  return (await store.read({ versionId: token }).catch(() => undefined)) !== undefined;
+  return (await store.read({ versionId }).catch(() => undefined)) !== undefined;
 }
 
 async function createSecret(input: StepInput): Promise<StepReport> {
-  const { store, strategy } = input;
-  const state = await guarded(input, [CURRENT]);
+  const { event, store, strategy, deadline } = input;
+  const reading = readCurrent(store);
+  const state = await guarded(input, [reading]);
   if (state === 'already-current') return { outcome: state };
-  const current = await readDescribed(store, state);
+  const current = await readDescribed(store, state, await reading);
   if (current === undefined) throw labelMoved();
   const username = await strategy.nextUsername(current, contextOf(input, current));
   const stored = await store.putPending(current.secret.withCredentials(username, input.newPassword()));
   if (stored === 'stored') return { outcome: 'done' };
   // A version that has a value keeps it: an earlier attempt made it, and the database may know it already.
-  await needMadeOf(input, current, await readPending(store));
+  await needMadeOf(input, current, await readPending(store, event.versionId, deadline));
   return { outcome: 'already-done' };
 }
 
 async function setSecret(input: StepInput): Promise<StepReport> {
-  const { event, store, strategy, logins } = input;
+  const { event, store, strategy, recentLogins, deadline } = input;
   let isGuarded = false;
   const onGuarded = () => {
     isGuarded = true;
   };
   // Whatever this instance has proven, it begins anew: passwords are about to go.
-  const remembered = logins.latest(event.secretId);
-  logins.forget(event.secretId, event.token);
+  const latest = recentLogins.latest(event.secretArn);
+  recentLogins.forget(event.secretArn, event.versionId);
   const attempt = async (): Promise<StepReport | 'moved'> => {
-    await store.readAhead([CURRENT, pendingOf(event.token)]);
-    const [current, pending] = await Promise.all([readCurrent(store), readPending(store)]);
-    const context = changeContext(input, current, pending, { remembered, onGuarded });
+    const [current, pending] = await inOrder([readCurrent(store), readPending(store, event.versionId, deadline)]);
+    const context = changeContext(input, current, pending, { latest, onGuarded });
     try {
       await needMadeOf(input, current, pending, context);
       const { outcome, credential, proven, notice } = await strategy.applyPending(context);
       if (proven) {
-        const scram = logins.get(event.secretId, current.versionId)?.scram ?? true;
+        const scram = recentLogins.get(event.secretArn, current.versionId)?.scram ?? true;
         const proof = { comparedWith: current.versionId };
-        logins.add(event.secretId, event.token, { source: 'pending', scram, proof });
+        recentLogins.add(event.secretArn, event.versionId, { source: 'pending', scram, proof });
       }
-      logins.keepOnly(event.secretId, [current.versionId, event.token]);
-      return { outcome, credential, ...(notice === undefined ? {} : { notice }) };
+      recentLogins.keepOnly(event.secretArn, [current.versionId, event.versionId]);
+      return { outcome, credential, notice };
     } catch (error) {
       if (error instanceof RotationError && error.code === 'LABEL_MOVED') return 'moved';
       throw error;
@@ -143,7 +128,8 @@ async function setSecret(input: StepInput): Promise<StepReport> {
   } catch (error) {
     // Before anything is said of credentials: is this still a rotation that is wanted?
     const state = isGuarded ? undefined : await store.describe().catch(unlessOfSecret);
-    if (state !== undefined && decide(state, event.token) === 'already-current') return { outcome: 'already-current' };
+    if (state !== undefined && decide(state, event.versionId) === 'already-current')
+      return { outcome: 'already-current' };
     throw error;
   }
 }
@@ -155,30 +141,35 @@ function unlessOfSecret(error: unknown): undefined {
 }
 
 async function testSecret(input: StepInput): Promise<StepReport> {
-  const { event, logins } = input;
+  const { event, store, recentLogins, deadline } = input;
   // Proven by this very instance's setSecret, under the lock.
-  if (logins.get(event.secretId, event.token)?.proof?.comparedWith !== undefined)
+  if (recentLogins.get(event.secretArn, event.versionId)?.proof?.comparedWith !== undefined)
     return { outcome: 'done', credential: 'pending' };
-  const state = await guarded(input, [pendingOf(event.token)]);
+  const reading = store.read(pendingOf(event.versionId));
+  const state = await guarded(input, [reading]);
   if (state === 'already-current') return { outcome: state };
-  await testPending(input, await readPending(input.store));
+  await testPending(input, await readPending(store, event.versionId, deadline, reading));
   return { outcome: 'done', credential: 'pending' };
 }
 
 async function finishSecret(input: StepInput): Promise<StepReport> {
-  const { event, store, logins } = input;
-  const proof = logins.get(event.secretId, event.token)?.proof;
+  const { event, store, recentLogins, deadline } = input;
+  const proof = recentLogins.get(event.secretArn, event.versionId)?.proof;
   const isCompared = proof?.comparedWith !== undefined;
-  const state = await guarded(input, isCompared ? [] : [CURRENT, pendingOf(event.token)]);
+  const readBoth = () => ({ current: readCurrent(store), pending: store.read(pendingOf(event.versionId)) });
+  const ahead = isCompared ? undefined : readBoth();
+  const state = await guarded(input, Object.values(ahead ?? {}));
   if (state === 'already-current') return { outcome: state };
   let currentId = versionWith(state.stages, 'AWSCURRENT');
   // An untested password is never promoted, nor one over a version that it was not made of: the steps may come out of
   // order, or to an instance that has tested nothing, and AWSCURRENT may have been edited meanwhile.
   if (!isCompared || proof.comparedWith !== currentId) {
-    const current = await readDescribed(store, state);
+    const reading = ahead ?? readBoth();
+    reading.pending.catch(() => undefined);
+    const current = await readDescribed(store, state, await reading.current);
     if (current === undefined) throw labelMoved();
     currentId = current.versionId;
-    const pending = await readPending(store);
+    const pending = await readPending(store, event.versionId, deadline, reading.pending);
     await needUnedited(input, current, pending, proof?.comparedWith);
     await needMadeOf(input, current, pending);
     if (proof === undefined || isCompared) await testPending(input, pending);
@@ -187,21 +178,28 @@ async function finishSecret(input: StepInput): Promise<StepReport> {
   if (moved === 'promoted') return { outcome: 'done' };
 
   // The label was not where it had been: another finishSecret was faster, or somebody else moved it.
-  if (decide(await store.describe(), event.token) === 'already-current') return { outcome: 'already-current' };
+  if (decide(await store.describe(), event.versionId) === 'already-current') return { outcome: 'already-current' };
   throw labelMoved();
 }
 
 /**
- * Asks the guard's question and, meanwhile, reads what the step needs if the guard lets it; the verdict comes first all the
- * same.
+ * Asks the guard's question; the verdict comes first, whatever came of what was sent meanwhile.
+ *
+ * @param reading what the step needs if the guard lets it. Nothing is left on the way when a step ends.
  */
 async function guarded(
   { event, store }: StepInput,
-  reads: readonly WhichVersion[],
+  reading: readonly Promise<unknown>[],
 ): Promise<SecretDescription | 'already-current'> {
-  const reading = store.readAhead(reads);
-  const state = await store.describe().finally(() => reading);
-  return decide(state, event.token) === 'already-current' ? 'already-current' : state;
+  const [described] = await Promise.allSettled([store.describe(), ...reading]);
+  if (described.status === 'rejected') throw described.reason;
+  return decide(described.value, event.versionId) === 'already-current' ? 'already-current' : described.value;
+}
+
+/** Awaits two; where both fail, the first one's failure is what is told. */
+async function inOrder<A, B>(both: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled(both);
+  return [await both[0], await both[1]];
 }
 
 /**
@@ -252,7 +250,7 @@ async function needUnedited(
 }
 
 async function testPending(input: StepInput, pending: Credential): Promise<void> {
-  const { event, strategy, database, logins, deadline } = input;
+  const { event, strategy, database, recentLogins, deadline } = input;
   const login = async () => {
     const outcome = await database.withLogin(pending, async (roles) => ({
       holds: await strategy.verify(roles, pending, database),
@@ -268,7 +266,7 @@ async function testPending(input: StepInput, pending: Credential): Promise<void>
     }
   }
   if (outcome === undefined) throw passwordNotAccepted(pending, strategy.whenPendingIsRefused);
-  logins.add(event.secretId, event.token, {
+  recentLogins.add(event.secretArn, event.versionId, {
     source: 'pending',
     scram: outcome.scram,
     proof: { comparedWith: undefined },
@@ -276,18 +274,18 @@ async function testPending(input: StepInput, pending: Credential): Promise<void>
 }
 
 function contextOf(input: StepInput, current: Credential): StrategyContext {
-  const { event, store, database, superusers, logins, deadline } = input;
+  const { event, store, database, superusers, recentLogins, deadline } = input;
   return {
     withLogin: database.withLogin,
     tryPassword: database.tryPassword,
     deadline,
     superusers,
-    proven: {
-      get: ({ versionId }) => logins.get(event.secretId, versionId),
-      add: ({ versionId, source }, { scram }) => logins.add(event.secretId, versionId, { source, scram }),
-      remove: ({ versionId }) => logins.forget(event.secretId, versionId),
+    recentLogins: {
+      get: ({ versionId }) => recentLogins.get(event.secretArn, versionId),
+      add: ({ versionId, source }, { scram }) => recentLogins.add(event.secretArn, versionId, { source, scram }),
+      remove: ({ versionId }) => recentLogins.forget(event.secretArn, versionId),
     },
-    earlier: earlierCredentials(store, event.token, async (own) => {
+    earlier: earlierCredentials(store, event.versionId, async (own) => {
       if (event.step === 'createSecret') await needMadeOf(input, current, own);
     }),
   };
@@ -295,7 +293,7 @@ function contextOf(input: StepInput, current: Credential): StrategyContext {
 
 interface ChangeOptions {
   /** The version that this instance has logged in with last. */
-  readonly remembered?: ReturnType<RecentLogins['latest']>;
+  readonly latest?: ReturnType<RecentLogins['latest']>;
   /** Hears that the guard was asked. */
   readonly onGuarded?: () => void;
 }
@@ -304,7 +302,7 @@ function changeContext(
   input: StepInput,
   current: Credential,
   pending: Credential,
-  { remembered, onGuarded = () => {} }: ChangeOptions = {},
+  { latest, onGuarded = () => {} }: ChangeOptions = {},
 ): SetSecretContext {
   const { event, store } = input;
   return {
@@ -313,22 +311,22 @@ function changeContext(
     pending,
     async guard() {
       const state = await store.describe();
-      const verdict = decide(state, event.token);
+      const verdict = decide(state, event.versionId);
       onGuarded();
       if (verdict === 'proceed' && versionWith(state.stages, 'AWSCURRENT') !== current.versionId) throw labelMoved();
       return verdict;
     },
-    async remembered() {
-      if (remembered === undefined || remembered.versionId === current.versionId) return undefined;
-      if (remembered.versionId === pending.versionId) return pending;
-      return await tryRead(store, remembered.source, { versionId: remembered.versionId });
+    async latestLogin() {
+      if (latest === undefined || latest.versionId === current.versionId) return undefined;
+      if (latest.versionId === pending.versionId) return pending;
+      return await tryRead(store, latest.source, { versionId: latest.versionId });
     },
     async whereabouts() {
       const { stages } = await store.describe();
       const ids = [versionWith(stages, 'AWSCURRENT'), versionWith(stages, 'AWSPENDING')];
-      const others = ids.filter((id) => id !== undefined && ![event.token, current.versionId].includes(id));
+      const others = ids.filter((id) => id !== undefined && ![event.versionId, current.versionId].includes(id));
       const read = await Promise.all(others.map((versionId = '') => tryRead(store, 'current', { versionId })));
-      return { promoted: ids[0] === event.token, others: read.filter((version) => version !== undefined) };
+      return { promoted: ids[0] === event.versionId, others: read.filter((version) => version !== undefined) };
     },
   };
 }

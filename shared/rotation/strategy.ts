@@ -25,7 +25,7 @@ export const UNLABELLED_TO_READ = 20;
 export interface StrategyContext extends RoleDatabase {
   readonly deadline: Deadline;
   /** Credentials that this very instance has logged in with a moment ago, and whether by SCRAM. */
-  readonly proven: {
+  readonly recentLogins: {
     get(credential: Credential): { readonly scram: boolean } | undefined;
     add(credential: Credential, login: { readonly scram: boolean }): void;
     remove(credential: Credential): void;
@@ -55,7 +55,7 @@ export interface SetSecretContext extends StrategyContext {
   /** Throws too where AWSCURRENT is no longer the version that was compared. */
   readonly guard: Guard;
   /** What this instance's createSecret has logged in with, where that was not AWSCURRENT. */
-  remembered(): Promise<Credential | undefined>;
+  latestLogin(): Promise<Credential | undefined>;
   /** For whoever is about to put a password back: who has moved on meanwhile. */
   whereabouts(): Promise<Whereabouts>;
 }
@@ -75,7 +75,7 @@ export interface Applied {
   /** Whether the pending login was made under the lock, which was held to the end: nobody need make it again. */
   readonly proven: boolean;
   /** What an operator should know though all went well. */
-  readonly notice?: string;
+  readonly notice?: string | undefined;
 }
 
 /** What differs between single user and alternating users. */

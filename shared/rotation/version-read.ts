@@ -1,22 +1,28 @@
 /** Versions of the secret as credentials, each read when it is asked for. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Deadline } from '../deadline.ts';
 import { type CredentialSource, RotationError } from '../errors.ts';
 import { parseDatabaseSecret } from '../secret/database-secret.ts';
-import type { Credential, SecretDescription, SecretStore, StoredVersion, WhichVersion } from './ports.ts';
+import type { Credential, SecretDescription, SecretReader, StoredVersion, WhichVersion } from './ports.ts';
 import { type EarlierCredentials, UNLABELLED_TO_READ } from './strategy.ts';
 import { versionWith } from './version-stage.ts';
 
 export const CURRENT: WhichVersion = { stage: 'AWSCURRENT' };
 
 /** Of a rotation's own version. */
-export function pendingOf(token: string): WhichVersion {
-  return { versionId: token, stage: 'AWSPENDING' };
+export function pendingOf(versionId: string): WhichVersion {
+  return { versionId, stage: 'AWSPENDING' };
 }
 
 /** Pauses, in ms, before DescribeSecret and GetSecretValue are asked again because they disagree on AWSCURRENT. */
 const DISAGREEING = [50, 100, 200, 400];
+/**
+ * How long to wait before each new look at a version that is not there yet, in ms. Right after createSecret a read of
+ * AWSPENDING has been seen to find nothing (aws/aws-sdk-js-v3 issue 7701).
+ */
+const NOT_VISIBLE_YET = [50, 100, 200, 400, 800];
 
-export async function readCurrent(store: SecretStore): Promise<Credential> {
+export async function readCurrent(store: SecretReader): Promise<Credential> {
   return credential('current', await store.read(CURRENT));
 }
 
@@ -25,27 +31,49 @@ export async function readCurrent(store: SecretStore): Promise<Credential> {
  * change, both are asked again, a few times.
  *
  * @param state what DescribeSecret has just said.
+ * @param first what a read has answered meanwhile.
  * @returns undefined where the two go on disagreeing.
  */
-export async function readDescribed(store: SecretStore, state: SecretDescription): Promise<Credential | undefined> {
+export async function readDescribed(
+  store: SecretReader,
+  state: SecretDescription,
+  first: Credential,
+): Promise<Credential | undefined> {
   let described = versionWith(state.stages, 'AWSCURRENT');
-  for (const pause of [...DISAGREEING, undefined]) {
-    const current = await readCurrent(store);
+  let current = first;
+  for (const pause of DISAGREEING) {
     if (current.versionId === described) return current;
-    if (pause === undefined) return undefined;
     await sleep(pause);
     described = versionWith((await store.describe()).stages, 'AWSCURRENT');
+    current = await readCurrent(store);
   }
-  return undefined;
+  return current.versionId === described ? current : undefined;
 }
 
-export async function readPending(store: SecretStore): Promise<Credential> {
-  return credential('pending', await store.readPending());
+/**
+ * The rotation's own version, waited for a moment where it is not visible yet.
+ *
+ * @param first the answer to a read that was sent before.
+ * @throws RotationError VERSION_NOT_PENDING where it has lost its label; SECRET_HAS_NO_VALUE
+ */
+export async function readPending(
+  store: SecretReader,
+  versionId: string,
+  deadline: Deadline,
+  first: Promise<StoredVersion | undefined> = store.read(pendingOf(versionId)),
+): Promise<Credential> {
+  let version = await first;
+  for (const pause of NOT_VISIBLE_YET) {
+    if (version !== undefined || deadline.remaining() < pause) break;
+    await sleep(pause);
+    version = await store.read(pendingOf(versionId));
+  }
+  return credential('pending', version);
 }
 
 /** @returns undefined where there is no such version, or none that holds a login. */
 export async function tryRead(
-  store: SecretStore,
+  store: SecretReader,
   source: CredentialSource,
   which: WhichVersion,
 ): Promise<Credential | undefined> {
@@ -59,31 +87,31 @@ export async function tryRead(
 }
 
 /**
- * @param token of this rotation.
+ * @param versionId this rotation's own; undefined where there is none.
  * @param judgeOwn sees this rotation's own value before it is used.
  */
 export function earlierCredentials(
-  store: SecretStore,
-  token: string,
+  store: SecretReader,
+  versionId: string | undefined,
   judgeOwn: (own: Credential) => Promise<void>,
 ): EarlierCredentials {
   let denied = false;
   return {
     async *own() {
-      const own = await tryRead(store, 'pending', { versionId: token });
+      const own = versionId === undefined ? undefined : await tryRead(store, 'pending', { versionId });
       if (own === undefined) return;
       await judgeOwn(own);
       yield own;
     },
     async *previous() {
       const previous = await tryRead(store, 'previous', { stage: 'AWSPREVIOUS' });
-      if (previous !== undefined && previous.versionId !== token) yield previous;
+      if (previous !== undefined && previous.versionId !== versionId) yield previous;
     },
     async *unlabelled() {
       const found = await store.unlabelledVersions();
       ({ denied } = found);
-      for (const versionId of found.versionIds.slice(0, UNLABELLED_TO_READ)) {
-        const version = await tryRead(store, 'unlabelled', { versionId });
+      for (const id of found.versionIds.slice(0, UNLABELLED_TO_READ)) {
+        const version = await tryRead(store, 'unlabelled', { versionId: id });
         if (version !== undefined) yield version;
       }
     },

@@ -91,14 +91,14 @@ export class FakeRotation {
 
   async step(step: Step, token = TOKEN): Promise<StepReport> {
     return await runStep({
-      event: { step, secretId: ARN, token },
+      event: { step, secretArn: ARN, versionId: token },
       strategy: this.strategy,
       store: this.secrets.store(token),
       superusers: {
         read: async () => ({ source: 'superuser', versionId: 'admin', secret: parseDatabaseSecret(this.superuser) }),
       },
       database: this.database,
-      logins: this.logins,
+      recentLogins: this.logins,
       deadline: this.deadline,
       newPassword: () => new Password(`${this.makes}-${++this.#made}`),
     });
