@@ -64,7 +64,15 @@ async function planNextTurn(
     const { withLogin, tryPassword } = databaseFromHere(caFile, environment);
     const recentLogins = { get: () => undefined, add: () => undefined, remove: () => undefined };
     const earlier = earlierCredentials(store, undefined, () => Promise.resolve());
-    const strategy: StrategyContext = { withLogin, tryPassword, deadline, superusers, recentLogins, earlier };
+    const strategy: StrategyContext = {
+      withLogin,
+      tryPassword,
+      deadline,
+      superusers,
+      recentLogins,
+      earlier,
+      patiently: (work) => work(),
+    };
     const next = await alternatingUsers.nextUsername(current, strategy);
     const now = current.secret.username;
     const [base, twin] = next.length > now.length ? [now, next] : [next, now];

@@ -20,10 +20,13 @@ export function superuserSecrets(
   deadline: Deadline,
   rds: RdsServers = rdsServers(deadline),
 ): SuperuserSecrets {
+  const named = ({ secret }: Credential) => {
+    if (secret.superuserSecretArn === undefined) throw superuserSecretMissing(secret.misspelt);
+    return secret.superuserSecretArn;
+  };
   return {
     async read(current) {
-      const secretArn = current.secret.superuserSecretArn;
-      if (secretArn === undefined) throw superuserSecretMissing(current.secret.misspelt);
+      const secretArn = named(current);
       const reader = secretReader(client, secretArn, deadline);
       try {
         const version = await reader.read({ stage: 'AWSCURRENT' });
@@ -37,6 +40,11 @@ export function superuserSecrets(
       } catch (error) {
         throw error instanceof RotationError ? aboutSuperuserSecret(error, secretArn) : error;
       }
+    },
+
+    async isRotating(current) {
+      const { stages } = await secretReader(client, named(current), deadline).describe();
+      return Object.values(stages).some((labels) => labels.includes('AWSPENDING') && !labels.includes('AWSCURRENT'));
     },
   };
 }

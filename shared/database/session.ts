@@ -59,6 +59,8 @@ export interface SqlSession {
   redact(text: string): void;
 }
 
+/** How long, in ms, a TCP connection may take to be there. */
+const CONNECT_WITHIN = 4_000;
 /** Ends a transaction, after its last statement. */
 const COMMIT = '; COMMIT';
 
@@ -125,7 +127,7 @@ async function openSession<T>(
   let committedAt = beganAt;
   try {
     try {
-      await before(deadline, client.connect());
+      await before(deadline, Promise.race([client.connect(), connectedInTime(socket)]));
     } catch (error) {
       const failure = fail(error, 'connecting');
       const { passwordRequest: request, authenticated } = connection;
@@ -218,6 +220,26 @@ function newClient(login: Login, secureContext: SecureContext | undefined, socke
     connection,
   });
   return { client, connection };
+}
+
+/**
+ * Rejects with TIMED_OUT where a TCP connection is not there in time: nobody answers, or the name led to a host that is
+ * gone, and may lead elsewhere by now. What comes after it has no limit of its own: a paused Aurora Serverless takes its
+ * connections at once, and 15 s and more to answer.
+ */
+function connectedInTime(socket: Socket): Promise<never> {
+  let timer: NodeJS.Timeout | undefined;
+  return new Promise((_, reject) => {
+    // For each address that a name has: the driver tries them in turn.
+    socket.on('connectionAttempt', () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        reject(TIMED_OUT);
+        socket.destroy();
+      }, CONNECT_WITHIN);
+    });
+    for (const event of ['connect', 'close']) socket.once(event, () => clearTimeout(timer));
+  });
 }
 
 /** Waits for `promise`, but not beyond the deadline: then it rejects with TIMED_OUT. */

@@ -59,9 +59,10 @@ export interface StrategyParts {
 /** Makes the port to superuser secrets for one step. */
 type SuperuserSecretsOf = (client: SecretsManagerClient, deadline: Deadline) => SuperuserSecrets;
 
-const noSuperusers: SuperuserSecretsOf = () => ({
-  read: () => Promise.reject(new TypeError('this strategy was wired without superuser secrets')),
-});
+const noSuperusers: SuperuserSecretsOf = () => {
+  const none = () => Promise.reject(new TypeError('this strategy was wired without superuser secrets'));
+  return { read: none, isRotating: none };
+};
 
 /** What is made once and lives as long as the Lambda instance. */
 interface Instance {

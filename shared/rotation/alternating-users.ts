@@ -1,6 +1,5 @@
 import { quotedName, RotationError } from '../errors.ts';
 import { isSameServer } from '../secret/database-secret.ts';
-import { whileRoleBusy } from './busy.ts';
 import { logsIn } from './change-own.ts';
 import {
   credentialFacts,
@@ -53,9 +52,8 @@ export const alternatingUsers: RotationStrategy = {
     const reading = context.superusers.read(current);
     reading.catch(() => {});
     const { scram } = recentLogins.get(current) ?? (await proveCurrent(current, context));
-    const superuser = await reading;
+    let superuser = await reading;
     const { username, password, dbname: database } = pending.secret;
-    if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
 
     const change = {
       base,
@@ -66,12 +64,16 @@ export const alternatingUsers: RotationStrategy = {
       scram,
       proven: () => logsInAsOther(current, username, context),
     };
-    const outcome = await whileRoleBusy(context, () =>
-      context.withLogin(superuser, (roles) => changeTwin(context, roles, superuser, change)),
-    );
-    if (!outcome.accepted)
-      throw passwordNotAccepted(superuser, 'Rotate or correct the superuser secret that "masterarn" names.');
-    return outcome.value;
+    for (;;) {
+      const admin = superuser;
+      if ([base, twin].includes(admin.secret.username)) throw superuserIsApplicationUser(admin);
+      // A change whose answer was lost is planned and made anew: what is in place already needs no statement.
+      const outcome = await context.patiently(() =>
+        context.withLogin(admin, (roles) => changeTwin(context, roles, admin, change)),
+      );
+      if (outcome.accepted) return outcome.value;
+      superuser = await nextSuperuser(context, admin);
+    }
   },
 
   /** No rotation touches its password: where it does not log in, that is not for a rotation to mend. */
@@ -91,6 +93,22 @@ export const alternatingUsers: RotationStrategy = {
     return !isSameServer(superuser.secret, pending.secret);
   },
 };
+
+/**
+ * The superuser secret's new version, where the refused one is being replaced: between its own setSecret and finishSecret
+ * the server has the new password, and AWSCURRENT the old one. No version is tried twice.
+ */
+async function nextSuperuser(context: SetSecretContext, refused: Credential): Promise<Credential> {
+  const { current, superusers } = context;
+  return await context.patiently(
+    async () => {
+      const read = await superusers.read(current);
+      if (read.versionId !== refused.versionId) return read;
+      throw passwordNotAccepted(refused, 'Rotate or correct the superuser secret that "masterarn" names.');
+    },
+    async ({ code }) => code === 'PASSWORD_NOT_ACCEPTED' && (await superusers.isRotating(current)),
+  );
+}
 
 /** As the administrator: makes or mends the twin, sets the pending password and proves it, under the base role's lock. */
 async function changeTwin(
@@ -182,7 +200,7 @@ async function logsInAsOther(current: Credential, username: string, context: Str
 }
 
 async function proveCurrent(current: Credential, context: StrategyContext): Promise<UserFacts> {
-  const outcome = await context.withLogin(current, (roles) => roles.twins.describeUser());
+  const outcome = await context.patiently(() => context.withLogin(current, (roles) => roles.twins.describeUser()));
   if (!outcome.accepted) {
     throw passwordNotAccepted(
       current,

@@ -197,6 +197,8 @@ export interface RoleDatabase {
 export interface SuperuserSecrets {
   /** The superuser's login, proven to be for the same server as `current`, or for the primary of its replica. */
   read(current: Credential): Promise<Credential>;
+  /** Whether a rotation of that secret is under way, so that its server may have a password that is not current yet. */
+  isRotating(current: Credential): Promise<boolean>;
 }
 
 /** A version's value; `text` is undefined where it is SecretBinary. */

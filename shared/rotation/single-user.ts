@@ -1,9 +1,9 @@
 import { RotationError } from '../errors.ts';
 import { isSameServer } from '../secret/database-secret.ts';
-import { whileRoleBusy } from './busy.ts';
 import { changeVerified, isReleased, logsIn } from './change-own.ts';
 import { noWorkingPassword, pendingMismatch } from './credential-errors.ts';
-import type { Credential, Origin, RoleSession } from './ports.ts';
+import { passesByItself } from './patience.ts';
+import type { Credential, LoginOutcome, Origin, RoleSession } from './ports.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import { candidates, isSamePassword, onServerOf } from './recovery.ts';
 import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
@@ -24,10 +24,11 @@ export const singleUser: RotationStrategy = {
   async nextUsername(current, context) {
     const tried: Credential[] = [];
     for await (const candidate of mayLogIn(current, context, tried)) {
-      const outcome = await context.withLogin(candidate, async (roles) => {
+      const examine = async (roles: RoleSession) => {
         await roles.examineOwn();
         return roles.request?.method === 'scram-sha-256';
-      });
+      };
+      const outcome = await context.patiently(() => context.withLogin(candidate, examine));
       if (!outcome.accepted) {
         context.recentLogins.remove(candidate);
         continue;
@@ -44,7 +45,8 @@ export const singleUser: RotationStrategy = {
       throw pendingMismatch(pending, `for ${username} on the current version's host and port`);
   },
 
-  applyPending: (context) => whileRoleBusy(context, () => setOwn(context)),
+  /** Begun anew, it finds out what the database has by now: an earlier try may have set the password without hearing so. */
+  applyPending: (context) => context.patiently(() => setOwn(context)),
 
   /** By AWSPENDING's own way to the server, which is the one that the password was set by. */
   async keepCurrentWorking(context) {
@@ -84,7 +86,7 @@ async function setOwn(context: SetSecretContext): Promise<Applied> {
   const { current, pending } = context;
   const tried: Credential[] = [];
   for await (const candidate of mayLogInToSet(context, tried)) {
-    const outcome = await context.withLogin(candidate, async (roles) => {
+    const outcome = await logIn(context, candidate, async (roles) => {
       const role = await roles.lockOwn();
       // What is not AWSCURRENT, or is pending already, has been set by somebody of late, who may be putting it back.
       const isUsual = candidate === current && !isSamePassword(current, pending);
@@ -103,6 +105,23 @@ async function setOwn(context: SetSecretContext): Promise<Applied> {
     if (outcome.accepted) return outcome.value;
   }
   throw noWorkingPassword(current, tried, context.earlier.denied);
+}
+
+/** Tries again to log in with this one, before any other is tried; what fails in the session is another matter. */
+async function logIn<T>(
+  context: SetSecretContext,
+  credential: Credential,
+  work: (roles: RoleSession) => Promise<T>,
+): Promise<LoginOutcome<T>> {
+  let isLoggedIn = false;
+  const noting = (roles: RoleSession) => {
+    isLoggedIn = true;
+    return work(roles);
+  };
+  return await context.patiently(
+    () => context.withLogin(credential, noting),
+    (error) => !isLoggedIn && passesByItself(error),
+  );
 }
 
 /**

@@ -12,6 +12,7 @@
 
 import type { Deadline } from '../deadline.ts';
 import type { CredentialSource } from '../errors.ts';
+import type { IsWorthwhile } from './patience.ts';
 import type { Credential, Guard, RoleDatabase, RoleSession, SuperuserSecrets } from './ports.ts';
 
 export type StrategyName = 'single-user' | 'alternating-users';
@@ -23,6 +24,11 @@ export const UNLABELLED_TO_READ = 20;
 
 /** What the engine offers a strategy. */
 export interface StrategyContext extends RoleDatabase {
+  /**
+   * Tries again what passes by itself (or what `isWorthwhile` says), until the step's deadline less what must come after.
+   * Nobody's lock may be held meanwhile.
+   */
+  patiently<T>(work: () => Promise<T>, isWorthwhile?: IsWorthwhile): Promise<T>;
   readonly deadline: Deadline;
   /** Credentials that this very instance has logged in with a moment ago, and whether by SCRAM. */
   readonly recentLogins: {

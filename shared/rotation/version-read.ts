@@ -1,11 +1,11 @@
 /** Versions of the secret as credentials, each read when it is asked for. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deadline } from '../deadline.ts';
-import { type CredentialSource, RotationError } from '../errors.ts';
+import { type CredentialSource, RotationError, type RotationErrorCode } from '../errors.ts';
 import { parseDatabaseSecret } from '../secret/database-secret.ts';
+import type { Sleep } from './patience.ts';
 import type { Credential, SecretDescription, SecretReader, StoredVersion, WhichVersion } from './ports.ts';
 import { type EarlierCredentials, UNLABELLED_TO_READ } from './strategy.ts';
-import { versionWith } from './version-stage.ts';
+import { decide, versionWith } from './version-stage.ts';
 
 export const CURRENT: WhichVersion = { stage: 'AWSCURRENT' };
 
@@ -14,16 +14,52 @@ export function pendingOf(versionId: string): WhichVersion {
   return { versionId, stage: 'AWSPENDING' };
 }
 
-/** Pauses, in ms, before DescribeSecret and GetSecretValue are asked again because they disagree on AWSCURRENT. */
-const DISAGREEING = [50, 100, 200, 400];
+/** Pauses, in ms, before DescribeSecret and GetSecretValue are asked again because one of them is a moment behind. */
+export const DISAGREEING = [50, 100, 200, 400];
 /**
  * How long to wait before each new look at a version that is not there yet, in ms. Right after createSecret a read of
  * AWSPENDING has been seen to find nothing (aws/aws-sdk-js-v3 issue 7701).
  */
 const NOT_VISIBLE_YET = [50, 100, 200, 400, 800];
 
+/** What it takes to read a rotation's versions, a moment later if need be. */
+export interface Reading {
+  readonly store: SecretReader;
+  readonly event: { readonly versionId: string };
+  readonly deadline: Deadline;
+  readonly sleep: Sleep;
+}
+
 export async function readCurrent(store: SecretReader): Promise<Credential> {
   return credential('current', await store.read(CURRENT));
+}
+
+/** What a DescribeSecret says that is a moment behind; and for good, where the rotation is not wanted any more. */
+const MAY_BE_BEHIND: readonly RotationErrorCode[] = ['ROTATION_NOT_ENABLED', 'VERSION_UNKNOWN', 'VERSION_NOT_PENDING'];
+
+export function mayBeBehind({ code }: RotationError): boolean {
+  return MAY_BE_BEHIND.includes(code);
+}
+
+/**
+ * The guard's verdict on what DescribeSecret has said, which is asked again a few times before it counts against the
+ * rotation.
+ */
+export async function verdictOn(
+  { store, event: { versionId }, sleep }: Reading,
+  first: SecretDescription,
+): Promise<SecretDescription | 'already-current'> {
+  let state = first;
+  for (const pause of DISAGREEING) {
+    try {
+      return decide(state, versionId) === 'proceed' ? state : 'already-current';
+    } catch (error) {
+      if (!(error instanceof RotationError && mayBeBehind(error))) throw error;
+    }
+    await sleep(pause);
+    state = await store.describe();
+  }
+  return decide(state, versionId) === 'proceed' ? state : 'already-current';
 }
 
 /**
@@ -35,7 +71,7 @@ export async function readCurrent(store: SecretReader): Promise<Credential> {
  * @returns undefined where the two go on disagreeing.
  */
 export async function readDescribed(
-  store: SecretReader,
+  { store, sleep }: Reading,
   state: SecretDescription,
   first: Credential,
 ): Promise<Credential | undefined> {
@@ -57,9 +93,7 @@ export async function readDescribed(
  * @throws RotationError VERSION_NOT_PENDING where it has lost its label; SECRET_HAS_NO_VALUE
  */
 export async function readPending(
-  store: SecretReader,
-  versionId: string,
-  deadline: Deadline,
+  { store, event: { versionId }, deadline, sleep }: Reading,
   first: Promise<StoredVersion | undefined> = store.read(pendingOf(versionId)),
 ): Promise<Credential> {
   let version = await first;
