@@ -197,7 +197,10 @@ export interface RoleDatabase {
 export interface SuperuserSecrets {
   /** The superuser's login, proven to be for the same server as `current`, or for the primary of its replica. */
   read(current: Credential): Promise<Credential>;
-  /** Whether a rotation of that secret is under way, so that its server may have a password that is not current yet. */
+  /**
+   * Whether a rotation of that secret is under way, so that its server may have a password that is not current yet; false
+   * where that may not be asked.
+   */
   isRotating(current: Credential): Promise<boolean>;
 }
 
