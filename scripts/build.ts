@@ -40,6 +40,8 @@ const OPTIONS = {
   sourcemap: true,
   sourcesContent: false,
   legalComments: 'none',
+  // Node reads UTF-8: escapes would only be longer.
+  charset: 'utf8',
   metafile: true,
   logLevel: 'warning',
 } as const satisfies BuildOptions;

@@ -97,6 +97,12 @@ export interface RotationErrorFacts {
   readonly key?: string;
   /** PostgreSQL's five-character SQLSTATE, or Node's or the AWS SDK's error name. */
   readonly reason?: string;
+  /** Of the failure that led to this one. */
+  readonly cause?: RotationErrorCode;
+  /** How long the step had waited, in ms, for what might have passed by itself. */
+  readonly waitedMs?: number;
+  /** The codes of that. */
+  readonly waitedFor?: string;
 }
 
 /** @see RotationErrorCode for the codes, `remedy` for what to do. */
@@ -131,8 +137,15 @@ export class RotationError extends Error {
     return this.anew({ ...this.facts, remedy });
   }
 
-  private anew(facts: RotationErrorFacts): RotationError {
-    const error = new RotationError(this.code, this.message, facts);
+  /** The same error of a step that had waited before. @param codes for what. */
+  afterWaiting(ms: number, codes: readonly RotationErrorCode[]): RotationError {
+    const waitedFor = codes.join(', ');
+    const message = `${this.message.replace(/\.$/, '')}, after ${(ms / 1_000).toFixed(1)} s of waiting (${waitedFor}).`;
+    return this.anew({ ...this.facts, waitedMs: ms, waitedFor, remedy: this.template }, message);
+  }
+
+  private anew(facts: RotationErrorFacts, message = this.message): RotationError {
+    const error = new RotationError(this.code, message, facts);
     if (this.stack !== undefined) error.stack = this.stack;
     return error;
   }

@@ -1,5 +1,5 @@
 /** Checks what alternating users need: the superuser secret, its login, and what it may do with the two roles. */
-import { secretStore } from '../../shared/aws/secret-store.ts';
+import { secretReader } from '../../shared/aws/secret-store.ts';
 import { superuserSecrets } from '../../shared/aws/superuser-secret.ts';
 import { Deadline } from '../../shared/deadline.ts';
 import { RotationError } from '../../shared/errors.ts';
@@ -60,11 +60,19 @@ async function planNextTurn(
 ): Promise<Finding> {
   try {
     const deadline = new Deadline(PATIENCE_MS);
-    const store = secretStore(context.aws.secretsManager, { secretId: secretArn, token: '' }, deadline);
+    const store = secretReader(context.aws.secretsManager, secretArn, deadline);
     const { withLogin, tryPassword } = databaseFromHere(caFile, environment);
-    const proven = { get: () => undefined, add: () => undefined, remove: () => undefined };
-    const earlier = earlierCredentials(store, '', () => Promise.resolve());
-    const strategy: StrategyContext = { withLogin, tryPassword, deadline, superusers, proven, earlier };
+    const recentLogins = { get: () => undefined, add: () => undefined, remove: () => undefined };
+    const earlier = earlierCredentials(store, undefined, () => Promise.resolve());
+    const strategy: StrategyContext = {
+      withLogin,
+      tryPassword,
+      deadline,
+      superusers,
+      recentLogins,
+      earlier,
+      patiently: (work) => work(),
+    };
     const next = await alternatingUsers.nextUsername(current, strategy);
     const now = current.secret.username;
     const [base, twin] = next.length > now.length ? [now, next] : [next, now];

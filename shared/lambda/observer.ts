@@ -28,20 +28,22 @@ export function stepObserver(strategy: StrategyName): StepObserver {
   };
 
   return {
-    started({ step, secretId, token }) {
-      logger.info('Rotation step started', { strategy, step, secret_arn: secretId, version_id: token });
+    started({ step, secretArn, versionId }) {
+      logger.info('Rotation step started', { strategy, step, secret_arn: secretArn, version_id: versionId });
     },
 
-    succeeded({ step, secretId, token }, { outcome, credential, notice }, duration) {
+    succeeded({ step, secretArn, versionId }, { outcome, credential, notice, waited }, duration) {
       logger.info('Rotation step succeeded', {
         strategy,
         step,
-        secret_arn: secretId,
-        version_id: token,
+        secret_arn: secretArn,
+        version_id: versionId,
         duration_ms: Math.round(duration),
         outcome,
         credential,
         notice,
+        waited_ms: waited?.ms,
+        waited_for: waited?.for.join(', '),
       });
       countStep(step, duration);
       if (step !== 'finishSecret' || outcome !== 'done') return;
@@ -51,7 +53,7 @@ export function stepObserver(strategy: StrategyName): StepObserver {
     },
 
     failed(error, duration) {
-      const { step = 'none', secretArn, versionId, ...facts } = error.facts;
+      const { step = 'none', secretArn, versionId, waitedMs, waitedFor, ...facts } = error.facts;
       logger.error('Rotation step failed', {
         strategy,
         step,
@@ -61,6 +63,8 @@ export function stepObserver(strategy: StrategyName): StepObserver {
         outcome: 'failed',
         error_code: error.code,
         error_message: error.message,
+        waited_ms: waitedMs,
+        waited_for: waitedFor,
         ...facts,
         ...(error.code === 'UNEXPECTED' ? { stack: error.stack } : {}),
       });

@@ -160,7 +160,9 @@ function needTime({ deadline, pending }: SetSecretContext, needed: number): void
     `${Math.ceil(needed)} ms were needed to change the password of ${username} and, if need be, to put it back, and ${left} were left.`,
     {
       remedy: 'Nothing was changed. Give the function a time-out of at least 30 s.',
-      ...{ host, port, username },
+      host,
+      port,
+      username,
     },
   );
 }

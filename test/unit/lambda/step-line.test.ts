@@ -23,7 +23,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const eventOf = (step: Step): RotationEvent => ({ step, secretId: 'arn:secret', token: 'v1' });
+const eventOf = (step: Step): RotationEvent => ({ step, secretArn: 'arn:secret', versionId: 'v1' });
 
 /** What is read of the line that ends a step. */
 function written(): Readonly<Record<string, string>> {
