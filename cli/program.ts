@@ -41,12 +41,18 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
   const program = new Command('rotation');
   const contextOf = (ids: readonly string[]): Context => {
     const { json = false, ...options } = program.opts<AwsOptions & { json?: true }>();
-    const aws = new Aws({ ...options, ...regionOfSecrets(ids) });
-    return { aws, output: new Output(json), prompts: new Prompts(signal, json), signal };
+    const output = new Output(json);
+    const prompts = new Prompts(signal, json);
+    const askMfaCode = async (device: string) => {
+      output.busy(undefined);
+      return await prompts.mfaCode(device);
+    };
+    const place = { ...options, ...regionOfSecrets(ids) };
+    const aws = new Aws(place, prompts.interactive ? askMfaCode : undefined);
+    return { aws, output, prompts, signal };
   };
   const run: Runner = (work) => async (argument, options) => {
     const context = contextOf([argument].flat().map(String));
-    Object.assign(process.env, context.aws.environment);
     try {
       exitCode = (await unlessLeft(signal, work(context, argument, options))) ?? EXIT.interrupted;
     } finally {

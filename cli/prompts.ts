@@ -45,6 +45,12 @@ export class Prompts {
     return new Password(await password({ message, mask: false, validate }, this.#context));
   }
 
+  /** Of the device that a profile names. */
+  async mfaCode(device: string): Promise<string> {
+    const validate = (code: string) => /^\d{6}$/.test(code.trim()) || 'Six digits are needed.';
+    return (await this.ask({ message: `MFA code of ${device}:`, validate })).trim();
+  }
+
   /** All of stdin but for the line's end. */
   async passwordFromStdin(): Promise<Password> {
     const value = (await text(process.stdin)).replace(/\r?\n$/, '');

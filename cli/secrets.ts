@@ -49,32 +49,32 @@ export function pendingVersion({ stages }: Pick<DescribedSecret, 'stages'>): str
 /** @returns undefined where the secret has no such version, or one without a value. */
 export async function readVersion(
   { aws }: Context,
-  secretId: string,
+  secretArn: string,
   which: { readonly VersionStage: string } | { readonly VersionId: string },
 ): Promise<StoredVersion | undefined> {
   try {
-    const answer = await aws.secretsManager.send(new GetSecretValueCommand({ SecretId: secretId, ...which }));
+    const answer = await aws.secretsManager.send(new GetSecretValueCommand({ SecretId: secretArn, ...which }));
     return { versionId: answer.VersionId ?? '', text: answer.SecretString };
   } catch (error) {
     if (error instanceof Error && error.name === 'ResourceNotFoundException') return undefined;
-    throw awsError(`secretsmanager:GetSecretValue of ${secretId}`, error);
+    throw awsError(`secretsmanager:GetSecretValue of ${secretArn}`, error);
   }
 }
 
 /** When a version was made, by the service's clock. Undefined where it is not (any more) among the labelled ones. */
 export async function versionCreated(
   { aws }: { readonly aws: Pick<Context['aws'], 'secretsManager'> },
-  secretId: string,
+  secretArn: string,
   versionId: string,
 ): Promise<Date | undefined> {
-  const pages = paginateListSecretVersionIds({ client: aws.secretsManager }, { SecretId: secretId });
+  const pages = paginateListSecretVersionIds({ client: aws.secretsManager }, { SecretId: secretArn });
   try {
     for await (const { Versions = [] } of pages) {
       const found = Versions.find((version) => version.VersionId === versionId);
       if (found !== undefined) return found.CreatedDate;
     }
   } catch (error) {
-    throw awsError(`secretsmanager:ListSecretVersionIds of ${secretId}`, error);
+    throw awsError(`secretsmanager:ListSecretVersionIds of ${secretArn}`, error);
   }
   return undefined;
 }

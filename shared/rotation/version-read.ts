@@ -45,7 +45,7 @@ export async function readPending(store: SecretStore): Promise<Credential> {
 
 /** @returns undefined where there is no such version, or none that holds a login. */
 export async function tryRead(
-  store: SecretStore,
+  store: Pick<SecretStore, 'read'>,
   source: CredentialSource,
   which: WhichVersion,
 ): Promise<Credential | undefined> {
@@ -63,7 +63,7 @@ export async function tryRead(
  * @param judgeOwn sees this rotation's own value before it is used.
  */
 export function earlierCredentials(
-  store: SecretStore,
+  store: Pick<SecretStore, 'read' | 'unlabelledVersions'>,
   token: string,
   judgeOwn: (own: Credential) => Promise<void>,
 ): EarlierCredentials {

@@ -1,6 +1,7 @@
 import { CreateSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
+import type { RdsServers } from '../../../shared/aws/rds-servers.ts';
 import { superuserSecrets } from '../../../shared/aws/superuser-secret.ts';
 import { Deadline } from '../../../shared/deadline.ts';
 import type { Credential } from '../../../shared/rotation/ports.ts';
@@ -8,6 +9,9 @@ import { parseDatabaseSecret } from '../../../shared/secret/database-secret.ts';
 import { clientOf, freshName } from '../../support/secrets-lab-client.ts';
 
 const LOGIN = { engine: 'postgres', host: 'db.example.com', username: 'app', password: 'p' };
+
+const unasked = () => Promise.reject(new TypeError('RDS has nothing to do with it'));
+const NO_RDS: RdsServers = { serverOf: unasked, isReplica: unasked };
 
 let lab: SecretsLab;
 let client: SecretsManagerClient;
@@ -27,7 +31,7 @@ const store = async (value: object) =>
 function read(members: object) {
   const secret = parseDatabaseSecret(JSON.stringify({ ...LOGIN, ...members }));
   const current: Credential = { source: 'current', versionId: 'v1', secret };
-  return superuserSecrets(client, new Deadline(20_000)).read(current);
+  return superuserSecrets(client, new Deadline(20_000), NO_RDS).read(current);
 }
 
 it('is found where white space surrounds its ARN', async () => {
