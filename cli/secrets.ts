@@ -127,9 +127,7 @@ export async function rotatedSecrets(context: Context, filters: readonly SecretF
   const rotated = found
     .filter((secret) => secret.RotationLambdaARN !== undefined && passes(secret, filters))
     .sort((a, b) => (a.Name ?? '').localeCompare(b.Name ?? ''))
-    .map(({ ARN = '', Name = '', RotationEnabled }) => ({
-      ...{ arn: ARN, name: Name, enabled: RotationEnabled === true },
-    }));
+    .map(({ ARN: arn = '', Name: name = '', RotationEnabled }) => ({ arn, name, enabled: RotationEnabled === true }));
   if (rotated.length > 0) return rotated;
   const which = filters.length === 0 ? '' : ' that passes the filter';
   throw new CommandError(

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { RotateSecretCommand, type RotationRulesType } from '@aws-sdk/client-secrets-manager';
 import { type Command, Option } from 'commander';
+import type { StepFailure } from '../../shared/lambda/step-line.ts';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { bold, dim, green, red } from '../../shared/terminal/text.ts';
 import {
@@ -23,7 +24,6 @@ import { type DescribedSecret, describeSecret, placeOfArn } from '../secrets.ts'
 import { functionOfStack } from '../stacks.ts';
 import type { Ending } from '../watch/ending.ts';
 import { openLog } from '../watch/function-log.ts';
-import type { StepFailure } from '../watch/log-lines.ts';
 import { watchRotation } from '../watch/watch.ts';
 import { show as showFinding } from './doctor.ts';
 
@@ -85,7 +85,7 @@ async function attach(context: Context, id: string, options: AttachOptions): Pro
 
   const findings = await checkAttachment(
     context,
-    { ...{ secret, login, strategy, functionArn }, tryIt: options.login, caFile: options.caFile },
+    { secret, login, strategy, functionArn, tryIt: options.login, caFile: options.caFile },
     finding,
   );
   const changes = changesOf(secret, functionArn, rules);
@@ -171,7 +171,7 @@ async function configure(
   const ending = await watchRotation(
     context,
     {
-      secretId: ARN,
+      secretArn: ARN,
       versionId,
       log,
       kind: immediately ? 'rotation' : 'test',

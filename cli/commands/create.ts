@@ -133,9 +133,21 @@ function parse(text: string): DatabaseSecret {
     return parseDatabaseSecret(text);
   } catch (error) {
     if (!(error instanceof RotationError)) throw error;
-    throw usage(error.message.replace("The secret's value can't be used: ", ''));
+    throw usage(error.message, `Correct ${OPTIONS_OF[error.facts.key ?? ''] ?? 'the options'}; nothing was stored.`);
   }
 }
+
+/** Which option gives which key of the secret's JSON. */
+const OPTIONS_OF: Readonly<Record<string, string>> = {
+  engine: '--engine',
+  host: '--host',
+  port: '--port',
+  username: '--username',
+  password: 'the password',
+  dbname: '--dbname',
+  ssl: '--ssl',
+  masterarn: '--superuser-secret',
+};
 
 async function proveLogin(
   { output }: Context,

@@ -64,7 +64,8 @@ async function doctor(context: Context, id: string, options: DoctorOptions): Pro
     lockedOut: verdict,
     findings,
     fix: fix === undefined ? null : { name: fix.name, done: fixed },
-    ...{ broken: broken.length, next: next ?? null },
+    broken: broken.length,
+    next: next ?? null,
   });
   return broken.length > 0 ? EXIT.unwell : EXIT.done;
 }

@@ -2,7 +2,7 @@
 import type { Context } from '../context.ts';
 import type { DescribedSecret } from '../secrets.ts';
 import { ask, deniedActions, describeKey, type SimulatedCalls } from './aws-facts.ts';
-import { type Asked, broken, type Finding, ok, unknown } from './finding.ts';
+import { type Asked, broken, type Check, type Finding, ok, unknown } from './finding.ts';
 
 /** The calls that a rotation makes (shared/aws/secret-store.ts). */
 const ON_THE_SECRET = [
@@ -39,7 +39,7 @@ export async function checkRole(context: Context, facts: RoleFacts): Promise<Fin
 }
 
 export function judgeRole(
-  check: string,
+  check: Check,
   { roleArn, resource, actions }: SimulatedCalls,
   denied: Asked<string[]>,
 ): Finding {

@@ -10,7 +10,7 @@ import { type NextTurn, previewTurn } from '../../shared/rotation/preview-turn.t
 import type { DatabaseSecret } from '../../shared/secret/database-secret.ts';
 import type { Context } from '../context.ts';
 import { databaseFromHere, isOnlyFromHere, loginName } from '../login.ts';
-import { broken, type Finding, ok, unknown, warning } from './finding.ts';
+import { broken, type Check, type Finding, ok, unknown, warning } from './finding.ts';
 
 const PATIENCE_MS = 15_000;
 
@@ -93,7 +93,7 @@ function judgeTurn(
   return ok('twin', `${superuser.secret.username} may set the password of ${username}${more}`);
 }
 
-function judge(check: string, thrown: unknown, secretArn: string): Finding {
+function judge(check: Check, thrown: unknown, secretArn: string): Finding {
   if (!(thrown instanceof RotationError)) throw thrown;
   const error = thrown.with({ secretArn });
   if (isOnlyFromHere(error)) return unknown(check, `no login from this machine now (${error.code})`);

@@ -45,12 +45,12 @@ export interface RotationRun {
 /** @param started told once the service has accepted. */
 export async function rotate(
   context: Context,
-  secretId: string,
+  id: string,
   options: RotateOptions,
   started: (secret: DescribedSecret, versionId: string, reattempt: boolean) => void,
   tell: (news: News) => void,
 ): Promise<RotationRun> {
-  const secret = await describeSecret(context, secretId);
+  const secret = await describeSecret(context, id);
   const functionArn = secret.RotationLambdaARN;
   if (functionArn === undefined) {
     throw refused(
@@ -87,7 +87,7 @@ export async function rotate(
   started(secret, versionId, reattempt);
   const ending = await watchRotation(
     context,
-    { ...options, secretId: secret.ARN, versionId, log, kind: 'rotation' },
+    { ...options, secretArn: secret.ARN, versionId, log, kind: 'rotation' },
     tell,
   );
   const ms = performance.now() - begun;
@@ -143,8 +143,8 @@ async function prove(context: Context, secret: DescribedSecret, options: ProofOp
   return { labels, ...login };
 }
 
-async function currentLabels(context: Context, secretId: string): Promise<Proof['labels']> {
-  const { stages } = await describeSecret(context, secretId);
+async function currentLabels(context: Context, secretArn: string): Promise<Proof['labels']> {
+  const { stages } = await describeSecret(context, secretArn);
   return Object.fromEntries(
     ['AWSCURRENT', 'AWSPREVIOUS'].flatMap((label) => {
       const versionId = versionWith(stages, label);
