@@ -42,7 +42,7 @@ export class Prompts {
   /** Not shown as it is typed. */
   async password(message: string): Promise<Password> {
     const validate = (value: string) => value !== '' || 'A password is needed.';
-    return new Password(await password({ message, mask: false, validate }, this.#context));
+    return new Password(await password({ message, mask: false, toggleMask: false, validate }, this.#context));
   }
 
   /** Of the device that a profile names. */

@@ -12,7 +12,7 @@ import { type VersionStages, versionWith } from '../shared/rotation/version-stag
 import type { Context } from './context.ts';
 import { callerOf } from './doctor/aws-facts.ts';
 import { EXIT } from './exit-codes.ts';
-import { asking, awsError, CommandError, usage } from './failures.ts';
+import { asking, awsError, CommandError, refused, usage } from './failures.ts';
 
 export interface DescribedSecret extends DescribeSecretCommandOutput {
   readonly ARN: string;
@@ -38,6 +38,24 @@ function rulesOf({ RotationRules }: DescribeSecretCommandOutput): Pick<DescribeS
   if (RotationRules?.ScheduleExpression === undefined) return {};
   const { AutomaticallyAfterDays: _, ...rules } = RotationRules;
   return { RotationRules: rules };
+}
+
+/** Of a replica, the ARN of the secret that it follows: only that one is rotated. */
+export function primaryOf({ ARN, PrimaryRegion }: Pick<DescribedSecret, 'ARN' | 'PrimaryRegion'>): string | undefined {
+  const region = ARN.split(':')[3] ?? '';
+  if (PrimaryRegion === undefined || PrimaryRegion === region) return undefined;
+  return ARN.replace(`:${region}:`, `:${PrimaryRegion}:`);
+}
+
+/** @param subcommand what is to be done with the primary instead. @throws CommandError where it is a replica. */
+export function needPrimary(secret: DescribedSecret, subcommand: string): void {
+  const primary = primaryOf(secret);
+  if (primary === undefined) return;
+  throw refused(
+    'REPLICA',
+    `A primary secret was needed, and ${secret.Name} is a replica of the one in ${secret.PrimaryRegion}.`,
+    `Its values follow: rotation ${subcommand} ${primary}`,
+  );
 }
 
 /** The version that a rotation is making; undefined where none is under way or was left behind. */

@@ -20,8 +20,8 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { asking, refused, usage } from '../failures.ts';
 import { describeFunction } from '../functions.ts';
 import { caFile, type Runner } from '../options.ts';
-import { type DescribedSecret, describeSecret, placeOfArn } from '../secrets.ts';
-import { functionOfStack } from '../stacks.ts';
+import { type DescribedSecret, describeSecret, needPrimary, placeOfArn } from '../secrets.ts';
+import { functionOfStack, stacksWith } from '../stacks.ts';
 import type { Ending } from '../watch/ending.ts';
 import { openLog } from '../watch/function-log.ts';
 import { watchRotation } from '../watch/watch.ts';
@@ -76,6 +76,7 @@ async function attach(context: Context, id: string, options: AttachOptions): Pro
   const { output, prompts } = context;
   output.busy('checking …');
   const secret = await describeSecret(context, id);
+  needPrimary(secret, 'attach');
   const { secret: login, finding } = await readLogin(context, secret, 'AWSCURRENT');
   if (login === undefined) throw refused('SECRET_UNUSABLE', `${secret.Name}: ${finding.message}`, finding.remedy);
   const strategy = chooseStrategy(login, options.strategy);
@@ -133,7 +134,14 @@ async function findFunction(
   if (chosen !== undefined) return (await describeFunction(context, chosen)).configuration.FunctionArn ?? chosen;
   if (!context.prompts.interactive) throw usage('--stack or --function was needed, found neither.');
   context.output.busy(undefined);
-  return await functionOfStack(context, await context.prompts.ask({ message: 'Stack of the functions:' }), strategy);
+  return await functionOfStack(context, await chooseStack(context, strategy), strategy);
+}
+
+async function chooseStack(context: Context, strategy: StrategyName): Promise<string> {
+  const message = 'Stack of the functions:';
+  const [only, ...others] = (await stacksWith(context, strategy)) ?? [];
+  if (only === undefined) return await context.prompts.ask({ message });
+  return await context.prompts.choose(message, [only, ...others]);
 }
 
 function propose(

@@ -6,7 +6,7 @@ import { parseSchedule, ScheduleSyntaxError } from '../../shared/schedule/schedu
 import { shortId } from '../../shared/terminal/text.ts';
 import { isOverdue, judgePending, type PendingJudgement, type PendingVersion } from '../pending-version.ts';
 import { distance, moment } from '../secret-status.ts';
-import type { DescribedSecret } from '../secrets.ts';
+import { type DescribedSecret, primaryOf } from '../secrets.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
 
 export function judgeSecret(secret: DescribedSecret): Finding {
@@ -19,8 +19,9 @@ export function judgeSecret(secret: DescribedSecret): Finding {
     const remedy = `Let ${OwningService} rotate it, or store the login in a secret of your own: rotation create`;
     return broken('secret', `${Name} is managed by ${OwningService}, which alone may change it`, remedy);
   }
-  if (PrimaryRegion !== undefined && PrimaryRegion !== ARN.split(':')[3]) {
-    const remedy = `Rotate the primary, whose values follow: --region ${PrimaryRegion}`;
+  const primary = primaryOf(secret);
+  if (primary !== undefined) {
+    const remedy = `Look at the primary, whose values it follows: rotation doctor ${primary}`;
     return broken('secret', `${Name} is a replica of the secret in ${PrimaryRegion}`, remedy);
   }
   return ok('secret', `${Name} is here and may be changed`);

@@ -8,7 +8,14 @@ import type { Context } from '../context.ts';
 import { asCommandError, awsError, CommandError, refused } from '../failures.ts';
 import { describeFunction, strategyOf } from '../functions.ts';
 import { loginName, tryLogin } from '../login.ts';
-import { type DescribedSecret, describeSecret, pendingVersion, readVersion, versionCreated } from '../secrets.ts';
+import {
+  type DescribedSecret,
+  describeSecret,
+  needPrimary,
+  pendingVersion,
+  readVersion,
+  versionCreated,
+} from '../secrets.ts';
 import type { Ending } from './ending.ts';
 import { FunctionLog } from './function-log.ts';
 import { type News, watchRotation } from './watch.ts';
@@ -51,6 +58,7 @@ export async function rotate(
   tell: (news: News) => void,
 ): Promise<RotationRun> {
   const secret = await describeSecret(context, id);
+  needPrimary(secret, 'now');
   const functionArn = secret.RotationLambdaARN;
   if (functionArn === undefined) {
     throw refused(
