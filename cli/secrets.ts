@@ -126,6 +126,7 @@ export interface RotatedSecret {
   readonly name: string;
   /** False where its rotation was cancelled. */
   readonly enabled: boolean;
+  readonly functionArn: string;
 }
 
 /**
@@ -145,7 +146,12 @@ export async function rotatedSecrets(context: Context, filters: readonly SecretF
   const rotated = found
     .filter((secret) => secret.RotationLambdaARN !== undefined && passes(secret, filters))
     .sort((a, b) => (a.Name ?? '').localeCompare(b.Name ?? ''))
-    .map(({ ARN: arn = '', Name: name = '', RotationEnabled }) => ({ arn, name, enabled: RotationEnabled === true }));
+    .map(({ ARN: arn = '', Name: name = '', RotationEnabled, RotationLambdaARN: functionArn = '' }) => ({
+      arn,
+      name,
+      enabled: RotationEnabled === true,
+      functionArn,
+    }));
   if (rotated.length > 0) return rotated;
   const which = filters.length === 0 ? '' : ' that passes the filter';
   throw new CommandError(
