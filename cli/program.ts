@@ -7,6 +7,7 @@ import { addAttach } from './commands/attach.ts';
 import { addCreate } from './commands/create.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addNow } from './commands/now.ts';
+import { addRollback } from './commands/rollback.ts';
 import { addStatus } from './commands/status.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -71,7 +72,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     .configureHelp({ showGlobalOptions: true })
     .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
-  for (const add of [addCreate, addAttach, addNow, addStatus, addDoctor]) add(program, run);
+  for (const add of [addCreate, addAttach, addNow, addRollback, addStatus, addDoctor]) add(program, run);
   for (const command of program.commands) command.exitOverride();
 
   try {

@@ -45,7 +45,10 @@ async function ofAws(group: string, count: number, role: { name: string; passwor
     await account.lab.settled(arn);
     return arn;
   });
-  return { arns, all: ['attach', '--all', '--filter', `tag:group=${group}`, '--from', AWS_FUNCTION, '--stack', 'ours'] };
+  return {
+    arns,
+    all: ['attach', '--all', '--filter', `tag:group=${group}`, '--from', AWS_FUNCTION, '--stack', 'ours'],
+  };
 }
 
 const functionsOf = async (arns: readonly string[]) =>
@@ -129,7 +132,9 @@ describe('attach --all', () => {
     });
     const moved = await mapLimited(arns, 10, describeSecret);
     expect(new Set(moved.map(({ RotationLambdaARN }) => RotationLambdaARN))).toEqual(new Set([ours]));
-    const hours = moved.map(({ RotationRules }) => Number(/cron\(0 (\d+) /.exec(RotationRules?.ScheduleExpression ?? '')?.[1]));
+    const hours = moved.map(({ RotationRules }) =>
+      Number(/cron\(0 (\d+) /.exec(RotationRules?.ScheduleExpression ?? '')?.[1]),
+    );
     for (const hour of [2, 3, 4, 5, 6, 7]) expect(hours.filter((each) => each === hour)).toHaveLength(50);
 
     const back = await command.json(['attach', '--undo', record, '--yes', '--at-once', '10']);
