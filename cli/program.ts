@@ -7,6 +7,7 @@ import { addAttach } from './commands/attach.ts';
 import { addCreate } from './commands/create.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addNow } from './commands/now.ts';
+import { addRollback } from './commands/rollback.ts';
 import { addStatus } from './commands/status.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -41,12 +42,18 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
   const program = new Command('rotation');
   const contextOf = (ids: readonly string[]): Context => {
     const { json = false, ...options } = program.opts<AwsOptions & { json?: true }>();
-    const aws = new Aws({ ...options, ...regionOfSecrets(ids) });
-    return { aws, output: new Output(json), prompts: new Prompts(signal, json), signal };
+    const output = new Output(json);
+    const prompts = new Prompts(signal, json);
+    const askMfaCode = async (device: string) => {
+      output.busy(undefined);
+      return await prompts.mfaCode(device);
+    };
+    const place = { ...options, ...regionOfSecrets(ids) };
+    const aws = new Aws(place, prompts.interactive ? askMfaCode : undefined);
+    return { aws, output, prompts, signal };
   };
   const run: Runner = (work) => async (argument, options) => {
     const context = contextOf([argument].flat().map(String));
-    Object.assign(process.env, context.aws.environment);
     try {
       exitCode = (await unlessLeft(signal, work(context, argument, options))) ?? EXIT.interrupted;
     } finally {
@@ -65,7 +72,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     .configureHelp({ showGlobalOptions: true })
     .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
-  for (const add of [addCreate, addAttach, addNow, addStatus, addDoctor]) add(program, run);
+  for (const add of [addCreate, addAttach, addNow, addRollback, addStatus, addDoctor]) add(program, run);
   for (const command of program.commands) command.exitOverride();
 
   try {

@@ -1,5 +1,5 @@
 /** The lab's events as lines for whoever watches it. */
-import { readLogLine } from '../../../shared/lambda/step-line.ts';
+import { parseLogLine } from '../../../shared/lambda/step-line.ts';
 import { bold, dim, duration, green, red, shortId, yellow } from '../../../shared/terminal/text.ts';
 import type { FunctionLogLine, LabEvent } from '../events.ts';
 import { type StepNews, StepReporter } from '../step-news.ts';
@@ -56,11 +56,9 @@ export function stepLines({ step, ms, words, failure }: StepNews): string[] {
 function logLine({ line: text, stream }: FunctionLogLine): string[] {
   // What Lambda itself writes, such as that a function timed out, is the step's failure.
   if (stream === 'platform') return [];
-  const line = readLogLine(text);
+  const line = parseLogLine(text);
   if (line === undefined) return [dim(text)];
-  const isMetric = text.includes('"_aws"');
-  const isStepLine = line.message?.startsWith('Rotation step ') ?? false;
-  if (isMetric || isStepLine) return [];
+  if (line.isMetric || line.step !== undefined) return [];
   return [dim(`${line.level ?? 'LOG'} ${line.message ?? text}`)];
 }
 

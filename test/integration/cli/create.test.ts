@@ -100,7 +100,7 @@ it('stores nothing where the server can not be reached, and stores unproven with
     password: 'never-to-be-seen',
     dbname: 'postgres',
   });
-  expect((await command.run([...args, '--no-login'], { stdin: 'never-to-be-seen' })).exitCode).toBe(1);
+  expect((await command.run([...args, '--no-login'], { stdin: 'never-to-be-seen' })).exitCode).toBe(4);
   expect(command.written).not.toContain('never-to-be-seen');
 });
 
