@@ -175,6 +175,8 @@ export class Rotations {
     // A turn of the event loop later, so that RotateSecret has answered.
     run.ended = delay(0)
       .then(() => body(run))
+      // Nobody waits for it: a bug of ours is told as the rotation's failure, and the lab goes on.
+      .catch((error: unknown) => this.#tellFailure(run, asFunctionError(error), false))
       .finally(() => this.#runs.delete(secret.content));
   }
 
@@ -219,6 +221,11 @@ function reasonToAbandon({ secret, versionId, abort }: Run): string | undefined 
   const version = versionById(secret.content.versions, versionId);
   const isLabelled = version?.stages.has(PENDING) || version?.stages.has(CURRENT);
   return isLabelled ? undefined : 'AWSPENDING was taken off the version.';
+}
+
+function asFunctionError(error: unknown): FunctionError {
+  if (error instanceof ServiceError) return { errorType: error.type, errorMessage: error.message };
+  return { errorType: 'InternalServiceError', errorMessage: error instanceof Error ? error.message : String(error) };
 }
 
 /** The service goes by the label, not by what the function answered. */

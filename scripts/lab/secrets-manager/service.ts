@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultTarget } from '../faults.ts';
 import { jsonReply, operationName, parseJson, unknownOperation } from '../http/aws-json.ts';
 import { Input } from '../http/input.ts';
-import { type Service, ServiceError, type ServiceRequest, serviceError } from '../http/service.ts';
+import { type EndpointService, ServiceError, type ServiceRequest, serviceError } from '../http/service.ts';
 import type { RequestLog, RequestSummary } from '../requests.ts';
 import type { Answer, OperationCall } from './operation.ts';
 import { operations } from './operations/table.ts';
@@ -15,7 +15,7 @@ export interface SecretsManagerParts extends Omit<OperationCall, 'region' | 'now
 
 const TARGET = 'secretsmanager';
 
-export function secretsManager(parts: SecretsManagerParts): Service {
+export function secretsManager(parts: SecretsManagerParts): EndpointService {
   return {
     async reply(request) {
       const body = parseJson(request.body);
@@ -37,7 +37,7 @@ export function secretsManager(parts: SecretsManagerParts): Service {
 }
 
 /** What the endpoint, which is Secrets Manager's first of all, says to requests that are signed for no service of the lab. */
-export const unsigned: Service = {
+export const unsigned: EndpointService = {
   reply(request) {
     parseJson(request.body);
     operationName(request, TARGET);

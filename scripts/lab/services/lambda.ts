@@ -23,7 +23,7 @@ export const lambda: AccountService = (account) => ({
     if (method !== 'GET' || id === undefined || known === undefined || query) {
       throw new ServiceError('UnknownOperationException', 'The lab does not know this call of Lambda.', 404);
     }
-    const found = find(account, region, decodeURIComponent(id));
+    const found = find(account, region, decoded(id));
     authorize(account, known.action, found.arn);
     return send(200, requestId, known.answer(found));
   },
@@ -33,6 +33,15 @@ export const lambda: AccountService = (account) => ({
     return { ...reply, headers: { ...reply.headers, 'x-amzn-ErrorType': type } };
   },
 });
+
+/** @throws ServiceError where a `%` begins no escape. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new ServiceError('InvalidParameterValueException', 'The path of the request has a malformed escape.');
+  }
+}
 
 /** By name or ARN, in the region of the call. */
 function find({ functions }: Account, region: string, id: string): DescribedFunction {
