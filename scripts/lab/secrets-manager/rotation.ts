@@ -9,13 +9,14 @@ import { attach, CURRENT, PENDING, type Version, versionAt, versionById } from '
 import { asFunctionError, LABEL_TAKEN, notFinished, reasonToAbandon } from './rotation-ends.ts';
 import { type RotationFunctions, type Run, runSteps, type ToldRun, tell } from './rotation-run.ts';
 import type { RotationScheduler } from './rotation-scheduler.ts';
-import type { Secret, SecretContent } from './secret.ts';
+import { type ExternalRotation, refuseBeyondQuota, type Secret, type SecretContent } from './secret.ts';
 
 export interface RotationRequest {
   token: string;
   functionArn: string | undefined;
   rules: RotationRules | undefined;
   immediately: boolean;
+  external: ExternalRotation | undefined;
 }
 
 export interface RotationSettings {
@@ -55,6 +56,7 @@ export class Rotations {
     const existing = versionById(content.versions, request.token);
     if (existing && existing === current) return;
     if (existing && existing !== pending) throw tokenInUse(request.token, secret.arn);
+    if (!existing) refuseBeyondQuota(content.versions, this.#parts.now());
     this.#configure(secret, functionArn, request);
     if (request.immediately) this.#startRotation(secret, request.token);
     else this.#startTest(secret, request.token, current);
@@ -119,7 +121,7 @@ export class Rotations {
     return functionArn;
   }
 
-  #configure(secret: Secret, functionArn: string, { rules, immediately }: RotationRequest): void {
+  #configure(secret: Secret, functionArn: string, { rules, immediately, external }: RotationRequest): void {
     const { rotation } = secret.content;
     // Cancelled rotations have no window.
     const stillDue = immediately ? undefined : rotation?.window;
@@ -128,6 +130,7 @@ export class Rotations {
       enabled: true,
       functionArn,
       rules: rules ?? rotation?.rules,
+      external: external ?? rotation?.external,
       configuredAt: rules || !rotation ? now : rotation.configuredAt,
       window: undefined,
     };
@@ -183,6 +186,7 @@ export class Rotations {
   }
 
   #register(content: SecretContent, id: string, value: Version['value']): Version {
+    refuseBeyondQuota(content.versions, this.#parts.now());
     const version: Version = { id, value, stages: new Set(), createdAt: this.#parts.now() };
     content.versions = [...content.versions, version];
     attach(content.versions, version, [PENDING]);
