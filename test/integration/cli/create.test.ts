@@ -23,6 +23,7 @@ it('stores the JSON that rotation functions read, proven by a login, with key, t
   await using scope = roleScope(server);
   const role = await scope.createAppRole();
   const name = freshName('create/shop');
+  account.lab.resources.keys.push({ id: 'shop', aliases: ['alias/shop'] });
   const { exitCode, stdout } = await command.run(
     [
       ...['create', name, ...plain(), '--username', role.name, '--dbname', role.database, '--password-stdin'],
