@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
 import { unlessAborted } from '../shared/terminal/interruption.ts';
 import { Aws, type AwsOptions } from './clients.ts';
+import { addAdoptClone } from './commands/adopt-clone.ts';
 import { addAttach } from './commands/attach.ts';
 import { addCreate } from './commands/create.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -45,7 +46,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     return { aws, output: new Output(json), prompts: new Prompts(signal, json), signal };
   };
   const run: Runner = (work) => async (argument, options) => {
-    const context = contextOf([argument].flat().map(String));
+    const context = contextOf(argument === undefined ? [] : [argument].flat().map(String));
     Object.assign(process.env, context.aws.environment);
     try {
       exitCode = (await unlessLeft(signal, work(context, argument, options))) ?? EXIT.interrupted;
@@ -65,7 +66,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     .configureHelp({ showGlobalOptions: true })
     .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
-  for (const add of [addCreate, addAttach, addNow, addStatus, addDoctor]) add(program, run);
+  for (const add of [addCreate, addAttach, addNow, addStatus, addDoctor, addAdoptClone]) add(program, run);
   for (const command of program.commands) command.exitOverride();
 
   try {

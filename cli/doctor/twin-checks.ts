@@ -88,7 +88,7 @@ async function planNextTurn(
       return warning(
         'twin',
         what,
-        `Hand them over: npm run adopt-clone -- --base ${shellWord(base)} --clone ${shellWord(twin)} (docs/adopting-aws-clones.md).`,
+        `Hand them over: rotation adopt-clone --base ${shellWord(base)} --clone ${shellWord(twin)} (docs/adopting-aws-clones.md).`,
       );
     }
     const what = exists ? `${statements} of its settings will be brought in line` : 'it will be created';
