@@ -6,7 +6,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuiltFile, buildFunctions } from './build.ts';
+import type { BuiltFile } from './build/built-files.ts';
+import { buildFunctions } from './build.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 export const LICENCES_FILE = join(root, 'docs/licences.md');

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type BuiltFile, buildFunctions } from '../../scripts/build.ts';
+import type { BuiltFile } from '../../scripts/build/built-files.ts';
+import { buildFunctions } from '../../scripts/build.ts';
 import { bundledPackages, LICENCES_FILE, licencesText, PERMISSIVE } from '../../scripts/licences.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
