@@ -3,7 +3,7 @@
  * it in parts what only some subcommands load.
  */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { type BuiltFile, builtFiles } from './built-files.ts';
@@ -46,7 +46,7 @@ const onlyWhatIsUsed: Plugin = {
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^@aws-sdk\/client-/ }, ({ path, kind, importer, resolveDir }) =>
       kind === 'dynamic-import'
-        ? { path, suffix: `?${importer}`, namespace: 'used', pluginData: { importer, resolveDir } }
+        ? { path, suffix: `?${relative(root, importer)}`, namespace: 'used', pluginData: { importer, resolveDir } }
         : undefined,
     );
     onLoad({ filter: /.*/, namespace: 'used' }, async ({ path, pluginData: { importer, resolveDir } }) => {
