@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
+import description from '../package.json' with { type: 'json' };
 import { unlessAborted } from '../shared/terminal/interruption.ts';
 import { Aws, type AwsOptions } from './clients.ts';
+import { addAdoptClone } from './commands/adopt-clone.ts';
 import { addAttach } from './commands/attach.ts';
 import { addCreate } from './commands/create.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -29,12 +30,6 @@ Exit codes:
 
 Credentials, region and endpoint come from where the AWS CLI has them. No password is ever an argument or shown.`;
 
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  const { version = '' }: { readonly version?: string } = JSON.parse(text);
-  return version;
-}
-
 /** Runs the command. @returns its exit code. @param signal is aborted by Ctrl-C. */
 export async function runRotation(argv: readonly string[], signal: AbortSignal): Promise<number> {
   let exitCode: number = EXIT.done;
@@ -53,7 +48,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     return { aws, output, prompts, signal };
   };
   const run: Runner = (work) => async (argument, options) => {
-    const context = contextOf([argument].flat().map(String));
+    const context = contextOf(argument === undefined ? [] : [argument].flat().map(String));
     try {
       exitCode = (await unlessLeft(signal, work(context, argument, options))) ?? EXIT.interrupted;
     } finally {
@@ -63,7 +58,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
 
   program
     .description('Creates, attaches, rotates and examines PostgreSQL secrets in AWS Secrets Manager.')
-    .version(version())
+    .version(description.version)
     .option('--region <region>', 'AWS region')
     .option('--profile <profile>', 'profile of the AWS configuration files')
     .option('--endpoint-url <url>', 'where every AWS service is asked, such as a lab')
@@ -72,7 +67,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     .configureHelp({ showGlobalOptions: true })
     .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
-  for (const add of [addCreate, addAttach, addNow, addRollback, addStatus, addDoctor]) add(program, run);
+  for (const add of [addCreate, addAttach, addNow, addRollback, addStatus, addDoctor, addAdoptClone]) add(program, run);
   for (const command of program.commands) command.exitOverride();
 
   try {

@@ -84,7 +84,7 @@ function judgeTurn(
     return warning(
       'twin',
       `${twin} owns objects, so it acts as itself and not as ${base}`,
-      `Hand them over: npm run adopt-clone -- --base ${shellWord(base)} --clone ${shellWord(twin)} (docs/adopting-aws-clones.md).`,
+      `Hand them over: rotation adopt-clone --base ${shellWord(base)} --clone ${shellWord(twin)} (docs/adopting-aws-clones.md).`,
     );
   }
   const what = exists ? `${statements} of its settings will be brought in line` : 'it will be created';

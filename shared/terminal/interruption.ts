@@ -66,13 +66,15 @@ function codeOfFailedWrite({ code = 'unknown' }: NodeJS.ErrnoException): number 
 
 /** Settles as `work` does, or rejects as soon as the signal is aborted; what `work` does then is nobody's concern. */
 export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+  });
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
   work.catch(() => undefined);
   try {
-    return await Promise.race([work, aborted.promise]);
+    return await Promise.race([work, aborted]);
   } finally {
     signal.removeEventListener('abort', abort);
   }
