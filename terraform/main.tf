@@ -105,7 +105,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
   name              = "/aws/lambda/${var.name}/${each.key}"
   retention_in_days = var.log_retention_days
-  kms_key_id        = var.log_group_kms_key_arn
+  kms_key_id        = var.log_kms_key_arn
   tags              = var.tags
 }
 

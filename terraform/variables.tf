@@ -157,7 +157,7 @@ variable "superuser_secret_arns" {
   validation {
     condition = alltrue([
       for arn in var.superuser_secret_arns :
-      can(regex("^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:([A-Za-z0-9/_+=.@!-]+-[A-Za-z0-9]{6}|rds!([A-Za-z0-9!-]*)\\*)$", arn))
+      can(regex("^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:([A-Za-z0-9/_+=.@!-]+-[A-Za-z0-9]{6}|rds!((db|cluster)-)?\\*)$", arn))
     ])
     error_message = "superuser_secret_arns must be full secret ARNs with their six-character suffix, or begin with rds! and end with an asterisk."
   }

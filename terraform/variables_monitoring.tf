@@ -20,14 +20,14 @@ variable "log_retention_days" {
   }
 }
 
-variable "log_group_kms_key_arn" {
+variable "log_kms_key_arn" {
   description = "ARN of the KMS key that encrypts the log groups; its policy must let logs.REGION.amazonaws.com use it. Null: CloudWatch Logs' own."
   type        = string
   default     = null
 
   validation {
-    condition     = var.log_group_kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.log_group_kms_key_arn))
-    error_message = "log_group_kms_key_arn must be a key ARN."
+    condition     = var.log_kms_key_arn == null || can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]+$", var.log_kms_key_arn))
+    error_message = "log_kms_key_arn must be a key ARN."
   }
 }
 

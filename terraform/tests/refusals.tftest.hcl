@@ -45,7 +45,7 @@ run "refuses_values_that_make_no_sense" {
     database_ca_layer_arn    = "layer"
     log_level                = "TRACE"
     log_retention_days       = 2
-    log_group_kms_key_arn    = "alias/logs"
+    log_kms_key_arn    = "alias/logs"
     alarm_topic_arns         = ["operators"]
     alarm_email              = "operators"
   }
@@ -77,7 +77,7 @@ run "refuses_values_that_make_no_sense" {
     var.database_ca_layer_arn,
     var.log_level,
     var.log_retention_days,
-    var.log_group_kms_key_arn,
+    var.log_kms_key_arn,
     var.alarm_topic_arns,
     var.alarm_email,
   ]
