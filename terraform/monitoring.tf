@@ -68,18 +68,23 @@ resource "aws_cloudwatch_metric_alarm" "duration" {
   }
 }
 
-# Every failed rotation of the account and region: the event does not say which function it was.
+# What Secrets Manager reports of these functions, and what it reports without naming a function: the event has no field
+# for it, but the sentence of a failed call has the function's ARN in it.
 resource "aws_cloudwatch_event_rule" "rotation_failed" {
   count = local.tells_anybody ? 1 : 0
 
   name        = "${var.name}-rotation-failed"
-  description = "Tells of each rotation that Secrets Manager reports as failed or abandoned (needs a CloudTrail trail)"
+  description = "Tells of rotations that Secrets Manager reports as failed or abandoned (needs a CloudTrail trail)"
   event_pattern = jsonencode({
     source        = ["aws.secretsmanager"]
     "detail-type" = ["AWS Service Event via CloudTrail"]
     detail = {
       eventSource = ["secretsmanager.amazonaws.com"]
       eventName   = ["RotationFailed", "TestRotationFailed", "RotationAbandoned"]
+      errorMessage = concat(
+        [{ exists = false }, { "anything-but" = { wildcard = "*:function:*" } }],
+        [for strategy in local.in_order : { wildcard = "*${aws_lambda_function.this[strategy].arn}*" }],
+      )
     }
   })
   tags = var.tags
@@ -100,7 +105,11 @@ resource "aws_cloudwatch_event_target" "rotation_failed" {
       secret  = "$.detail.additionalEventData.SecretId"
       time    = "$.time"
     }
-    input_template = "\"Secrets Manager reports <event> of the secret <secret> (account <account>, <region>, <time>). The log of its rotation function has the error code and the remedy.\""
+    input_template = "\"${join(" ", [
+      "<event>: Secrets Manager reports this of the secret <secret> (account <account>, <region>) at <time>.",
+      "What is wrong and what to do: rotation doctor <secret>.",
+      "The function's log tells which step failed, and why.",
+    ])}\""
   }
 }
 

@@ -45,7 +45,7 @@ run "refuses_values_that_make_no_sense" {
     database_ca_layer_arn    = "layer"
     log_level                = "TRACE"
     log_retention_days       = 2
-    log_kms_key_arn    = "alias/logs"
+    log_kms_key_arn          = "alias/logs"
     alarm_topic_arns         = ["operators"]
     alarm_email              = "operators"
   }
