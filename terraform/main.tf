@@ -44,6 +44,14 @@ locals {
       REQUIRE_EACH_INCLUDED_TYPE = try(tostring(var.require_each_included_type), null)
     } : name => value if value != null
   }
+
+  attach_commands = {
+    for strategy, function in aws_lambda_function.this : strategy => join(" ", [
+      "aws secretsmanager rotate-secret --region ${local.region} --secret-id SECRET_ARN",
+      "--rotation-lambda-arn ${function.arn}",
+      "--rotation-rules '{\"ScheduleExpression\":\"rate(30 days)\"}' --no-rotate-immediately",
+    ])
+  }
 }
 
 # No reserved concurrency: below 10 it makes rotations loop, and it takes concurrency from everyone else.

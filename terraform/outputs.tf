@@ -28,6 +28,16 @@ output "alternating_users_log_group" {
   value       = aws_cloudwatch_log_group.this["alternating-users"].name
 }
 
+output "attach_single_user" {
+  description = "Command that attaches a secret for single user, to be rotated in its first window: for secrets that are not in secrets."
+  value       = local.attach_commands["single-user"]
+}
+
+output "attach_alternating_users" {
+  description = "Command that attaches a secret for alternating users, to be rotated in its first window."
+  value       = local.attach_commands["alternating-users"]
+}
+
 output "role_policies" {
   description = "What each function's role must allow, as JSON by strategy: for roles that are made elsewhere."
   value = {
