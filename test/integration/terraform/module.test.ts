@@ -1,6 +1,7 @@
 /** The module by Terraform's own means: its form, its types, and its tests on a provider that makes everything up. */
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { codeBlocks } from '../../support/documents.ts';
 import { TerraformFolder, terraformIsHere } from '../../support/terraform.ts';
 import { blocksOf } from '../../support/terraform-docs.ts';
 
@@ -36,6 +37,9 @@ describe.skipIf(!terraformIsHere)('the module', { timeout: 240_000 }, () => {
         ]),
       ),
     });
+    // What docs/deploy.md shows, as one configuration too; there the module stands in ./terraform.
+    const shown = codeBlocks('docs/deploy.md', 'hcl').join('\n');
+    await folder.write('shown.tf', shown.replace('"./terraform"', '"./module"'));
     await folder.run(['init']);
     expect(JSON.parse(await folder.run(['validate', '-json']))).toMatchObject({ valid: true, diagnostics: [] });
   });
