@@ -36,7 +36,9 @@ export async function startMoto(context: TestContext): Promise<Moto> {
 /** A front that remembers the LoggingConfig of functions, which moto 5.2 takes and forgets. */
 export async function withLoggingConfig(moto: Moto): Promise<Moto> {
   const remembered = new Map<string, unknown>();
-  const server = createServer((request, response) => void relay(moto.endpoint, remembered, request, response));
+  const server = createServer((request, response) => {
+    relay(moto.endpoint, remembered, request, response).catch((error: unknown) => response.destroy(asError(error)));
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
@@ -46,6 +48,10 @@ export async function withLoggingConfig(moto: Moto): Promise<Moto> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 async function relay(

@@ -1,6 +1,6 @@
 /** Terraform, run on copies of terraform/ so that nothing of it is left in the checkout. */
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +39,10 @@ export class TerraformFolder implements AsyncDisposable {
 
   async write(file: string, content: unknown): Promise<void> {
     await writeFile(join(this.path, file), typeof content === 'string' ? content : JSON.stringify(content));
+  }
+
+  async read(file: string): Promise<string> {
+    return await readFile(join(this.path, file), 'utf8');
   }
 
   /**

@@ -40,25 +40,30 @@ async function pack(folder: string): Promise<Record<string, string>> {
   return Object.fromEntries(await Promise.all(hashes));
 }
 
-/** The actions that an apply took, in order: `create aws_lambda_function.this["single-user"]`, begun and done. */
-function actionsOf(json: string): { readonly begun: string[]; readonly ended: string[]; readonly order: string[] } {
-  const order = json
+/** The actions that an apply took, in order: `begins: create aws_lambda_function.this["single-user"]`, and `ends: …`. */
+function actionsOf(json: string): string[] {
+  return json
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line))
     .filter(({ type }) => type === 'apply_start' || type === 'apply_complete')
     .map(({ type, hook }) => `${type === 'apply_start' ? 'begins' : 'ends'}: ${hook.action} ${hook.resource.addr}`);
-  return {
-    order,
-    begun: order.filter((line) => line.startsWith('begins')),
-    ended: order.filter((line) => line.startsWith('ends')),
-  };
+}
+
+/** What the module's README advises once the secret has been rotated: the value's resource is taken out, and stays in AWS. */
+async function takeValueOut(folder: TerraformFolder): Promise<void> {
+  const [, removed = ''] = /```hcl\n *(removed \{.*?\n *\})\n *```/s.exec(await folder.read('module/README.md')) ?? [];
+  const main = await folder.read(`${EXAMPLE}/main.tf`);
+  const without = main
+    .replace(/resource "aws_secretsmanager_secret_version" "shop" \{\n.*?\n\}\n/s, removed)
+    .replace('aws_secretsmanager_secret_version.shop.arn', 'aws_secretsmanager_secret.shop.arn');
+  await folder.write(`${EXAMPLE}/main.tf`, without);
 }
 
 const SECRET = 'prod/shop';
 const ROTATION = 'module.rotation.aws_secretsmanager_secret_rotation.this["shop"]';
 
-describe.skipIf(!terraformIsHere)('Terraform', { timeout: 300_000 }, () => {
+describe.skipIf(!terraformIsHere)('Terraform', { timeout: 480_000 }, () => {
   it('makes a secret and its rotation, changes its schedule, and takes everything down again', async (context) => {
     await using emulator = await startMoto(context);
     await using moto = await withLoggingConfig(emulator);
@@ -151,10 +156,11 @@ describe.skipIf(!terraformIsHere)('Terraform', { timeout: 300_000 }, () => {
     }
     await expectNothingToDo('after two rotations');
 
-    // Another schedule, and out of the VPC.
+    // Another schedule, out of the VPC, and nothing that could put the first value back.
     const rotated = await password();
+    await takeValueOut(folder);
     await given({ schedule_expression: 'rate(7 days)', subnet_ids: [], security_group_ids: [] });
-    const { order } = actionsOf(await inExample('apply', '-auto-approve', '-json'));
+    const order = actionsOf(await inExample('apply', '-auto-approve', '-json'));
     expect(order).toContain(`ends: update ${ROTATION}`);
     for (const strategy of STRATEGIES) {
       const left = order.indexOf(`ends: update module.rotation.aws_lambda_function.this["${strategy}"]`);
@@ -164,6 +170,7 @@ describe.skipIf(!terraformIsHere)('Terraform', { timeout: 300_000 }, () => {
     }
     expect(await describeSecret()).toMatchObject({ RotationRules: { ScheduleExpression: 'rate(7 days)' } });
     expect(await password()).toBe(rotated);
+    expect(await inExample('state', 'list')).not.toContain('aws_secretsmanager_secret_version');
 
     // And down: nothing is left but the secret, which can be restored for a week with the password that works.
     await inExample('destroy', '-auto-approve', '-json');

@@ -41,7 +41,7 @@ describe.skipIf(!terraformIsHere)('the module', () => {
     const roles = ROLE_CHOICES.map((each) => [named(each), variablesFor(forRoles(each))] as const);
     const others = Object.entries(DEPLOYMENTS).map(([name, parameters]) => [name, variablesFor(parameters)] as const);
     use = await madeUpModules(Object.fromEntries([...roles, ...others]));
-  });
+  }, 300_000);
 
   describe.each(roleCases)("$strategy's role, $name", ({ strategy, other, choices, name }) => {
     it.each(ROLE_RULES)('$rule', ({ calls }) => {
