@@ -261,7 +261,7 @@ export class FakeServer {
   #lockedTwins(session: Session, lock: RoleLock): LockedTwins {
     return {
       ...lock,
-      applyTwin: async ({ base: _, twin, username, password, proven }: TwinChange, guard) => {
+      applyTwin: async ({ base, twin, username, password, proven }: TwinChange, guard) => {
         await this.happens(`plan ${twin}`);
         const { membership, setToBase } = this.#link(twin);
         if (this.roles.has(twin) && !(membership === 'granted' && (setToBase || (await proven()))))
@@ -271,7 +271,7 @@ export class FakeServer {
           const verdict = await guard();
           if (verdict === 'already-current') return { verdict };
           await this.happens('change');
-          if (!this.roles.has(twin)) this.role(twin, '', TWIN_FACTS);
+          if (!this.roles.has(twin)) this.role(twin, '', twinFacts(base));
           this.#commit(session, username, password.reveal());
           return { verdict: 'changed', computing: this.computing, actsAsItself: this.actsAsItself };
         });
@@ -338,7 +338,10 @@ const PLAIN: UserFacts = {
   asTwin: null,
   twin: null,
 };
-const TWIN_FACTS: Partial<UserFacts> = { actsAs: 'app', namesake: 'app', namesakeActsAs: 'app', asTwin: LINKED };
+const twinFacts = (base: string): Partial<UserFacts> => ({
+  ...{ actsAs: base, namesake: base, namesakeActsAs: base },
+  asTwin: LINKED,
+});
 
 /** Several servers, by host, as the engine's port. */
 export function databaseOf(...servers: readonly FakeServer[]): RoleDatabase {

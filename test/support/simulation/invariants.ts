@@ -55,33 +55,41 @@ export function breachesAfter(play: Play, stage: MemoryStage, before: Moment, en
   const byFunction = !choice.startsWith('operator') && !/: (begins|takes AWSPENDING|cancels|moves|rolls|edits|stores|sets a password by hand)/.test(choice);
   return [
     ...storedBreaches(stage),
-    ...twinBreaches(play, stage),
+    ...twinBreaches(stage),
     ...ends.flatMap((end) => endBreaches(play, stage, end)),
     ...(byFunction ? changeBreaches(play, stage, before, after) : []),
   ];
 }
 
+const passwords = new Map<string, string>();
+
+/** A value is parsed once, of the few that there are. */
+function passwordIn(text: string): string {
+  const known = passwords.get(text) ?? parseDatabaseSecret(text).password.reveal();
+  passwords.set(text, known);
+  return known;
+}
+
 function storedBreaches(stage: MemoryStage): Breach[] {
   const known = new Set<string>(stage.byHand);
   for (const secret of SECRETS)
-    for (const text of stage.secrets[secret].texts()) known.add(parseDatabaseSecret(text).password.reveal());
+    for (const text of stage.secrets[secret].texts()) known.add(passwordIn(text));
   return [...stage.server.roles].flatMap(([name, { password }]) =>
-    known.has(password) ? [] : breach(INVARIANTS[0], `${name} logs in with a password that is in no version`),
+    known.has(password) ? [] : breach('every password that the database accepts is in a version of the secret', `${name} logs in with a password that is in no version`),
   );
 }
 
 /** A DBA's ALTER ROLE is what nobody can do anything about. */
-function twinBreaches(play: Play, stage: MemoryStage): Breach[] {
+function twinBreaches(stage: MemoryStage): Breach[] {
   if (stage.strategy !== 'alternating-users' || stage.byHand.length > 0) return [];
-  if (play.schedule.some((choice) => choice.includes('rolls AWSCURRENT back'))) return [];
   return (['app', 'shop'] as const).flatMap((secret) =>
-    stage.isAccepted(secret) ? [] : breach(INVARIANTS[1], `that of ${secret} is refused`),
+    stage.isAccepted(secret) ? [] : breach('the AWSCURRENT of alternating users logs in at every moment', `that of ${secret} is refused`),
   );
 }
 
 /** Of the change whose answer got lost nobody knows that it was made. */
 function endBreaches(play: Play, stage: MemoryStage, { actor, part, step, outcome }: StepEnd): Breach[] {
-  if (outcome.startsWith('UNEXPECTED')) return breach(INVARIANTS[8], `${actor.name}'s ${step} failed with ${outcome}`);
+  if (outcome.startsWith('UNEXPECTED')) return breach('every error is one of ours', `${actor.name}'s ${step} failed with ${outcome}`);
   if (stage.strategy !== 'single-user' || step !== 'setSecret' || !isFailure(outcome)) return [];
   if (outcome === 'PASSWORD_NOT_PUT_BACK' || play.schedule.some((choice) => choice.endsWith('— lost'))) return [];
   const text = stage.secrets.app.textOf(idOf(part.token ?? 'T1'));
@@ -90,7 +98,7 @@ function endBreaches(play: Play, stage: MemoryStage, { actor, part, step, outcom
   const setter = play.schedule.findLast((choice) => /: (sets the new password|puts the password back)/.test(choice));
   if (setter !== `${actor.name}: sets the new password`) return [];
   const began = play.ends.filter((end) => end.actor === actor && end.step === 'setSecret').length;
-  return began > 1 ? [] : breach(INVARIANTS[2], `${actor.name}'s ${step} failed with ${outcome}, and its password stands`);
+  return began > 1 ? [] : breach('a step that fails leaves no password of its own behind', `${actor.name}'s ${step} failed with ${outcome}, and its password stands`);
 }
 
 function changeBreaches(play: Play, stage: MemoryStage, before: Moment, after: Moment): Breach[] {
@@ -103,11 +111,11 @@ function changeBreaches(play: Play, stage: MemoryStage, before: Moment, after: M
     const former = before.passwords.get(role);
     if (former === undefined || former === password) continue;
     const previous = stage.secrets.app.textOf(before.previous ?? '');
-    const isPrevious = previous !== undefined && parseDatabaseSecret(previous).password.reveal() === password;
+    const isPrevious = previous !== undefined && passwordIn(previous) === password;
     if (isPrevious && !isBack && stage.loginOf('app')?.password.reveal() !== password)
-      found.push(...breach(INVARIANTS[4], `${choice}: that of ${role}`));
+      found.push(...breach('no password labelled AWSPREVIOUS returns', `${choice}: that of ${role}`));
     if (token === 'T1' && former.startsWith('app T2'))
-      found.push(...breach(INVARIANTS[5], `${choice}: over the password of T2`));
+      found.push(...breach('a rotation that was replaced changes nothing any more', `${choice}: over the password of T2`));
   }
   const [from, to] = [before.current.app, after.current.app];
   if (from !== to && to !== undefined) found.push(...promotionBreaches(play, stage, from ?? '', to, before));
@@ -120,19 +128,23 @@ function promotionBreaches(play: Play, stage: MemoryStage, from: string, to: str
   const found: Breach[] = [];
   const keys = differences(old, promoted);
   if (keys.length > 0)
-    found.push(...breach(INVARIANTS[3], `${nameOf(to)} became AWSCURRENT after ${nameOf(from)}, without its ${keys}`));
-  if (previous === to) found.push(...breach(INVARIANTS[4], `${nameOf(to)} became AWSCURRENT again`));
+    found.push(...breach("nobody's edit is undone", `${nameOf(to)} became AWSCURRENT after ${nameOf(from)}, without its ${keys}`));
+  if (previous === to) found.push(...breach('no password labelled AWSPREVIOUS returns', `${nameOf(to)} became AWSCURRENT again`));
   // Whoever gives a rotation up, or sets a password, may do so between the last look and the label's move.
   const isAlone = !play.scenario.parts.some(({ first = [] }) => first.length > 0);
   if (isAlone && !stage.isAccepted('app'))
-    found.push(...breach(INVARIANTS[6], `the server refuses ${nameOf(to)}, which became AWSCURRENT`));
+    found.push(...breach('what is promoted logs in', `the server refuses ${nameOf(to)}, which became AWSCURRENT`));
   return found;
 }
 
-/** Once nobody acts any more: what is not at rest is tried again by the service, and then the next rotation comes. */
+/**
+ * Once nobody acts any more: what is not at rest is tried again by the service, and then the next rotation comes. Where a
+ * person has moved labels, a rotation was given up half-way, and only the next one puts that right.
+ */
 export async function breachesAtEnd(play: Play, stage: MemoryStage): Promise<Breach[]> {
-  if (!play.isOver && play.actors.some((actor) => actor.isBlocked))
-    return breach(INVARIANTS[7], play.actors.filter((actor) => actor.isBlocked).map(({ name }) => name).join(' and '));
+  const blocked = play.actors.filter((actor) => actor.isBlocked).map(({ name }) => name);
+  if (!play.isOver && blocked.length > 0) return breach('nobody waits for ever', blocked.join(' and '));
+  if (isBeyondUs(play)) return [];
   const found: Breach[] = [];
   const secrets = play.scenario.shared ? (['admin', 'app', 'shop'] as const) : (['app'] as const);
   for (const secret of secrets) {
@@ -140,15 +152,29 @@ export async function breachesAtEnd(play: Play, stage: MemoryStage): Promise<Bre
     store.rotationEnabled = true;
     const pending = store.with('AWSPENDING');
     const failed = pending === undefined ? undefined : await play.rotate(free('again'), secret, nameOf(pending));
-    if (!stage.isAccepted(secret))
-      found.push(...breach(INVARIANTS[9], `the server refuses that of ${secret}${failed === undefined ? '' : `, and trying again failed with ${failed}`}`));
+    const again = failed === undefined ? '' : `, and trying again failed with ${failed}`;
+    if (!stage.isAccepted(secret) && !play.schedule.some((choice) => MOVES_LABELS.test(choice)))
+      found.push(...breach('at the end AWSCURRENT logs in', `the server refuses that of ${secret}${again}`));
     store.label('AWSPENDING');
     await stage.begin(secret, 'T9');
     const next = await play.rotate(free('next'), secret, 'T9');
-    if (next !== undefined) found.push(...breach(INVARIANTS[10], `that of ${secret} failed with ${next}`));
-    else if (!stage.isAccepted(secret)) found.push(...breach(INVARIANTS[9], `the server refuses that of ${secret} after the next rotation`));
+    if (next !== undefined)
+      found.push(...breach('at the end the next rotation succeeds', `that of ${secret} failed with ${next}`));
+    else if (!stage.isAccepted(secret))
+      found.push(...breach('at the end AWSCURRENT logs in', `not that of ${secret} after the next rotation`));
   }
   return found;
+}
+
+/** What a person does who gives a rotation up, or goes back to an earlier version. */
+const MOVES_LABELS = /: (takes AWSPENDING off|moves AWSPENDING|rolls AWSCURRENT back)/;
+
+/** A DBA's ALTER ROLE, between a proof and what it was made for: nobody can know of it. */
+function isBeyondUs({ schedule, scenario }: Play): boolean {
+  const byHand = schedule.findIndex((choice) => choice.endsWith(': sets a password by hand'));
+  if (byHand < 0) return false;
+  const later = schedule.slice(byHand);
+  return scenario.strategy === 'alternating-users' || later.some((choice) => choice.includes(': UpdateSecretVersionStage'));
 }
 
 function breach(invariant: Invariant, found: string): Breach[] {

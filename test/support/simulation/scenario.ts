@@ -1,4 +1,5 @@
 import type { Step } from '../../../shared/rotation/event.ts';
+import type { Invariant } from './invariants.ts';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
 
 /** What a person does to a secret, or to the role whose login it holds. */
@@ -25,7 +26,8 @@ export interface Part {
   readonly secret?: SecretName;
   /** What a person does first. */
   readonly first?: readonly Deed[];
-  readonly token?: 'T1' | 'T2';
+  /** Default: T1. V1 is the version that there was before any rotation. */
+  readonly token?: 'V1' | 'T1' | 'T2';
   readonly steps?: readonly Step[];
   /** Whether the next step is called though one has failed: not as the service does. */
   readonly goesOn?: boolean;
@@ -45,8 +47,10 @@ export interface Scenario {
   readonly parts: readonly Part[];
   /** How many calls may go wrong in one schedule. */
   readonly faults: number;
-  /** How often a read of AWSCURRENT may answer what it was before the last change. */
+  /** Whether a read may answer what was there before the last change: one more fault. */
   readonly lags?: boolean;
+  /** Promises that are known not to be kept there, and why. */
+  readonly exempt?: { readonly from: readonly Invariant[]; readonly because: string };
   /** Whether the secret `shop` and the rotation of `admin` are there. */
   readonly shared?: boolean;
 }

@@ -1,6 +1,7 @@
 /** What is played in every interleaving. */
 import { STEPS, type Step } from '../../../shared/rotation/event.ts';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
+import type { Invariant } from './invariants.ts';
 import type { Deed, Part, Scenario } from './scenario.ts';
 
 const STRATEGIES: readonly StrategyName[] = ['single-user', 'alternating-users'];
@@ -89,15 +90,33 @@ function abandoned(strategy: StrategyName, isSoak: boolean): Scenario[] {
       : []),
   ];
   return ways.flatMap(([how, first, more]) =>
-    STEPS.map((step) => ({
-      name: `a late ${step} of a rotation that was ${how}, beside a new one`,
-      strategy,
-      before: before(step),
-      parts: [part('A', [step], { ...more, remembers: true }), part('B', STEPS, { first, token: 'T2' })],
-      faults: isSoak ? 1 : 0,
-    })),
+    STEPS.flatMap((step) =>
+      [true, false].map((remembers) => ({
+        name: `a late ${step} of a rotation that was ${how}, ${remembers ? 'by the instance that began it' : 'by another instance'}, beside a new one`,
+        strategy,
+        before: before(step),
+        parts: [part('A', [step], { ...more, remembers }), part('B', STEPS, { first, token: 'T2' })],
+        faults: isSoak ? 1 : 0,
+        ...(step === 'finishSecret' && strategy === 'alternating-users' ? { exempt: PROMOTED_LATE } : {}),
+      })),
+    ),
   );
 }
+
+const LOCKED_OUT: readonly Invariant[] = [
+  'the AWSCURRENT of alternating users logs in at every moment',
+  'at the end AWSCURRENT logs in',
+  'at the end the next rotation succeeds',
+];
+const PROMOTED_LATE = {
+  from: LOCKED_OUT,
+  because:
+    'between the last DescribeSecret of a finishSecret and its UpdateSecretVersionStage the rotation is given up, and another one sets a password of the same twin: the service has no call that moves AWSCURRENT only if AWSPENDING is still there',
+};
+const ROLLED_BACK = {
+  from: LOCKED_OUT,
+  because: 'AWSCURRENT is moved by hand to a version whose password the rotation under way has just replaced',
+};
 
 /** Each deed of a person's at every point of a rotation, of which one call may go wrong. */
 function persons(strategy: StrategyName, isSoak: boolean): Scenario[] {
@@ -108,16 +127,39 @@ function persons(strategy: StrategyName, isSoak: boolean): Scenario[] {
       second: true,
       parts: [part('A', STEPS), operator(deeds)],
       faults: 1,
+      ...(strategy === 'alternating-users' && deeds.includes('rolls AWSCURRENT back') ? { exempt: ROLLED_BACK } : {}),
     },
     {
       name: `a person who ${deeds.join(', ')}, beside two attempts from setSecret on`,
       strategy,
       second: true,
       before: before('setSecret'),
-      parts: [part('A', STEPS.slice(1), { remembers: true }), part('B', STEPS.slice(1)), operator(deeds)],
+      parts: [
+        part('A', isSoak ? STEPS.slice(1) : strategy === 'single-user' ? ['setSecret', 'finishSecret'] : ['setSecret'], {
+          remembers: true,
+        }),
+        part('B', isSoak ? STEPS.slice(1) : ['setSecret']),
+        operator(deeds),
+      ],
+      faults: 0,
+      ...(strategy === 'alternating-users' && deeds.includes('rolls AWSCURRENT back') ? { exempt: ROLLED_BACK } : {}),
+    },
+  ]);
+}
+
+/** What the service does after AWSPENDING has come to be on AWSPREVIOUS's version: it tries that one's rotation again. */
+function retired(strategy: StrategyName): Scenario[] {
+  const first: readonly Deed[] = ['moves AWSPENDING to the version that is AWSPREVIOUS'];
+  return [
+    {
+      name: 'a rotation to the version that is AWSPREVIOUS, beside a late one',
+      strategy,
+      second: true,
+      before: before('finishSecret'),
+      parts: [part('A', ['finishSecret']), part('B', STEPS, { first, token: 'V1', goesOn: true })],
       faults: 0,
     },
-  ]).filter(({ parts }) => isSoak || parts.length < 3 || strategy === 'single-user');
+  ];
 }
 
 /** Two secrets' rotations that share a superuser secret that is itself rotated. */
@@ -146,7 +188,7 @@ function shared(isSoak: boolean): Scenario[] {
 /** @param isSoak larger bounds: one call goes wrong in each of them. */
 export function scenarios(isSoak: boolean): readonly Scenario[] {
   const both = STRATEGIES.flatMap((strategy) =>
-    [attempts, disorder, abandoned, persons].flatMap((kind) => kind(strategy, isSoak)),
+    [attempts, disorder, abandoned, persons, retired].flatMap((kind) => kind(strategy, isSoak)),
   );
   return [...both, ...shared(isSoak)].map((scenario) => ({ ...scenario, name: `${scenario.strategy}: ${scenario.name}` }));
 }
