@@ -36,9 +36,7 @@ export class FakeLocks<Holder> {
 
   /** Those whose key begins so. */
   heldUnder(prefix: string): { readonly key: string; readonly holder: Holder }[] {
-    return [...this.#locks]
-      .filter(([key]) => key.startsWith(prefix))
-      .map(([key, { holder }]) => ({ key, holder }));
+    return [...this.#locks].filter(([key]) => key.startsWith(prefix)).map(([key, { holder }]) => ({ key, holder }));
   }
 
   /** Equal for equal states. @param name of a holder. */

@@ -123,7 +123,9 @@ export class FakeServer {
   fingerprint(): string {
     const roles = [...this.roles].map(([name, { password, salt }]) => `${name} ${password} ${salt}`);
     const sessions = [...this.#sessions].map((own) => {
-      const older = [...this.#sessions].filter(({ username, began }) => username === own.username && began < own.committed);
+      const older = [...this.#sessions].filter(
+        ({ username, began }) => username === own.username && began < own.committed,
+      );
       return `${own.who} as ${own.username}${own.stale ? ' stale' : ''} > ${older.map(({ who }) => who).sort()}`;
     });
     const locks = this.#locks.fingerprint(({ who }) => who);

@@ -15,6 +15,10 @@ export interface CallKind {
   readonly writes?: boolean;
   /** Whether it may answer what was there before the last change. */
   readonly lags?: boolean;
+  /** The secret that it is about. */
+  readonly secret?: string;
+  /** Whether nobody else can do anything that it depends on, or that depends on it. */
+  readonly isOwnAffair?: boolean;
   /** What it fails with where it is refused, and where its answer is lost. */
   readonly failsWith: readonly [refused: RotationError, lost: RotationError];
 }
@@ -23,6 +27,7 @@ interface Waiting {
   readonly index: number;
   readonly label: string;
   readonly faults: readonly Fault[];
+  readonly kind: CallKind;
   /** It happens only as a fault. */
   readonly optional: boolean;
   readonly go: (fault?: Fault) => void;
@@ -70,13 +75,15 @@ export class Actor implements Waits {
   }
 
   /** Waits for the turn of a call. @returns how to end it: with the answer, which may get lost. */
-  async turn(label: string, { writes = false, lags = false, failsWith: [refused, lost] }: CallKind): Promise<End> {
+  async turn(label: string, kind: CallKind): Promise<End> {
+    const { writes = false, lags = false, failsWith } = kind;
+    const [refused, lost] = failsWith;
     if (this.isDead) throw new Killed();
     if (this.isFree) return (answer) => answer;
     const index = this.#issued++;
     const faults: Fault[] = writes ? ['refused', 'lost', 'killed', 'killed after'] : ['refused', 'killed'];
     if (lags) faults.push('stale');
-    const fault = await this.#wait({ index, label, faults, optional: false });
+    const fault = await this.#wait({ index, label, faults, kind, optional: false });
     if (fault === 'killed') this.kill();
     if (this.isDead) throw new Killed();
     if (fault === 'refused') {
@@ -117,7 +124,13 @@ export class Actor implements Waits {
   mayEnd(end: () => void): () => void {
     if (this.isFree || this.isDead) return () => {};
     const index = this.#issued++;
-    const waits = this.#wait({ index, label: 'waits for what it looks at', faults: ['late'], optional: true });
+    const waits = this.#wait({
+      index,
+      label: 'waits for what it looks at',
+      faults: ['late'],
+      kind: SQL,
+      optional: true,
+    });
     void waits.then((fault) => {
       this.#answers[index] = `${fault ?? 'given up'}`;
       if (fault === 'late') end();

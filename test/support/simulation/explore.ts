@@ -16,6 +16,8 @@ export interface Coverage {
   readonly plays: number;
   /** Schedules that were played to the end, to be held against reality. */
   readonly ends: readonly (readonly Choice[])[];
+  /** What the world was like at the end of each of these. */
+  readonly endStates: readonly string[];
 }
 
 /** A schedule that breaks a promise. Its message has it as a list to read; `schedule` replays it. */
@@ -40,6 +42,8 @@ export interface ExploreOptions {
   readonly plant?: Plant | undefined;
   /** Changes the world before anybody acts: a fault planted behind the ports. */
   readonly prepare?: (stage: MemoryStage) => void;
+  /** Whether a state is looked at as often as it is come to. */
+  readonly visitsEach?: boolean;
 }
 
 /** A state, whose choices are taken one after the other. */
@@ -98,7 +102,11 @@ async function settle(): Promise<void> {
 }
 
 /** Plays one schedule, such as a violation's. @throws Violation */
-export async function replay(scenario: Scenario, schedule: readonly Choice[], options: ExploreOptions = {}): Promise<Judged> {
+export async function replay(
+  scenario: Scenario,
+  schedule: readonly Choice[],
+  options: ExploreOptions = {},
+): Promise<Judged> {
   const judged = await Judged.begin(scenario, options);
   for (const choice of schedule) await judged.take(choice);
   if (judged.play.choices().length === 0) await judged.end();
@@ -111,7 +119,8 @@ export async function replay(scenario: Scenario, schedule: readonly Choice[], op
  * @throws Violation at the first promise that is broken.
  */
 export async function explore(scenario: Scenario, options: ExploreOptions = {}): Promise<Coverage> {
-  const search = new Search();
+  const search = new Search(options.visitsEach === true);
+  const endStates: string[] = [];
   let plays = 0;
   do {
     plays++;
@@ -124,9 +133,11 @@ export async function explore(scenario: Scenario, options: ExploreOptions = {}):
       if (choice === undefined) break;
       await judged.take(choice);
     }
-    if (search.isAtEnd) await judged.end();
+    if (!search.isAtEnd) continue;
+    endStates.push(judged.stage.fingerprint());
+    await judged.end();
   } while (search.backtrack());
-  return { ...search.coverage, plays };
+  return { ...search.coverage, plays, endStates };
 }
 
 /** Depth first through the graph of states, which has no circles: with each call somebody knows more. */
@@ -134,8 +145,13 @@ class Search {
   readonly #seen = new Map<string, bigint>();
   readonly #frames: Frame[] = [];
   readonly #ends: (readonly Choice[])[] = [];
+  readonly #visitsEach: boolean;
   #total = 0n;
   isAtEnd = false;
+
+  constructor(visitsEach: boolean) {
+    this.#visitsEach = visitsEach;
+  }
 
   /** The choices that lead to where the search goes on. */
   prefix(): Choice[] {
@@ -145,7 +161,7 @@ class Search {
   /** Comes to a state. @returns what to take there; undefined where all that follows is known, or nothing does. */
   enter(state: string, choicesThere: () => Choice[]): Choice | undefined {
     const key = hash('sha1', state, 'base64');
-    const known = this.#seen.get(key);
+    const known = this.#visitsEach ? undefined : this.#seen.get(key);
     this.isAtEnd = false;
     if (known !== undefined) {
       this.#count(known);
@@ -174,7 +190,7 @@ class Search {
     return false;
   }
 
-  get coverage(): Omit<Coverage, 'plays'> {
+  get coverage(): Omit<Coverage, 'plays' | 'endStates'> {
     return { schedules: this.#total, states: this.#seen.size, ends: this.#ends };
   }
 

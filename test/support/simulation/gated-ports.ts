@@ -16,6 +16,7 @@ import type {
 } from '../../../shared/rotation/ports.ts';
 import { type Actor, API, type CallKind, type End, LOGIN, READ, SQL } from './actor.ts';
 
+const OWN_AFFAIR: CallKind = { ...SQL, isOwnAffair: true };
 const writes = (kind: CallKind): CallKind => ({ ...kind, writes: true });
 const keyOf = ({ versionId, stage }: WhichVersion, names: Names) =>
   [versionId === undefined ? undefined : names(versionId), stage].filter(Boolean).join(' ');
@@ -24,19 +25,25 @@ const keyOf = ({ versionId, stage }: WhichVersion, names: Names) =>
 export type Names = (versionId: string) => string;
 
 export interface GatedStoreOptions {
+  readonly secret: string;
   readonly token: string;
   readonly names: Names;
   /** Answers what was there before the last change; undefined where no read lags. */
   readonly former?: Pick<SecretStore, 'describe' | 'read'> | undefined;
 }
 
-export function gatedStore(actor: Actor, inner: SecretStore, { token, names, former }: GatedStoreOptions): SecretStore {
-  const kind = former === undefined ? API : READ;
+export function gatedStore(
+  actor: Actor,
+  inner: SecretStore,
+  { secret, token, names, former }: GatedStoreOptions,
+): SecretStore {
+  const kind = { ...(former === undefined ? API : READ), secret };
   const from = (isStale: boolean) => (isStale && former !== undefined ? former : inner);
   const ahead = new Map<string, Promise<StoredVersion | undefined>>();
   const get = (which: WhichVersion) => {
     const key = keyOf(which, names);
-    const seen = (version: StoredVersion | undefined) => (version === undefined ? 'none' : `${names(version.versionId)} ${version.text}`);
+    const seen = (version: StoredVersion | undefined) =>
+      version === undefined ? 'none' : `${names(version.versionId)} ${version.text}`;
     return actor.call(`GetSecretValue ${key}`, kind, (isStale) => from(isStale).read(which), seen);
   };
   const read = (which: WhichVersion) => {
@@ -47,24 +54,40 @@ export function gatedStore(actor: Actor, inner: SecretStore, { token, names, for
   };
   return {
     describe: () =>
-      actor.call('DescribeSecret', kind, (isStale) => from(isStale).describe(), (answer) => JSON.stringify(answer)),
+      actor.call(
+        'DescribeSecret',
+        kind,
+        (isStale) => from(isStale).describe(),
+        (answer) => JSON.stringify(answer),
+      ),
     read,
     async readAhead(all) {
       for (const which of all) ahead.set(keyOf(which, names), get(which));
       await Promise.allSettled(ahead.values());
     },
     readPending: () => read({ versionId: token, stage: 'AWSPENDING' }),
-    putPending: (text) => actor.call('PutSecretValue', writes(API), () => inner.putPending(text), String),
-    promotePending: (from) => actor.call('UpdateSecretVersionStage', writes(API), () => inner.promotePending(from), String),
+    putPending: (text) => actor.call('PutSecretValue', writes(kind), () => inner.putPending(text), String),
+    promotePending: (from) =>
+      actor.call('UpdateSecretVersionStage', writes(kind), () => inner.promotePending(from), String),
     unlabelledVersions: () =>
-      actor.call('ListSecretVersionIds', API, () => inner.unlabelledVersions(), (answer) => JSON.stringify(answer)),
+      actor.call(
+        'ListSecretVersionIds',
+        { ...API, secret },
+        () => inner.unlabelledVersions(),
+        (answer) => JSON.stringify(answer),
+      ),
   };
 }
 
 export function gatedSuperusers(actor: Actor, inner: SuperuserSecrets): SuperuserSecrets {
   return {
     read: (current) =>
-      actor.call('GetSecretValue of the superuser', API, () => inner.read(current), ({ versionId }) => versionId),
+      actor.call(
+        'GetSecretValue of the superuser',
+        { ...API, secret: 'admin' },
+        () => inner.read(current),
+        ({ versionId }) => versionId,
+      ),
   };
 }
 
@@ -125,7 +148,12 @@ class Session {
     };
   }
 
-  async call<T>(label: string, perform: () => Promise<T>, seen: (answer: T) => string = String, kind = SQL): Promise<T> {
+  async call<T>(
+    label: string,
+    perform: () => Promise<T>,
+    seen: (answer: T) => string = String,
+    kind = SQL,
+  ): Promise<T> {
     const end = await this.turn(label, kind);
     let answer: T;
     try {
@@ -172,8 +200,8 @@ function gatedSession(actor: Actor, inner: RoleSession): RoleSession {
   return {
     request: inner.request,
     address: inner.address,
-    confirmUser: () => session.call('confirms who is logged in', () => inner.confirmUser()),
-    examineOwn: () => session.call('examines itself', () => inner.examineOwn()),
+    confirmUser: () => session.call('confirms who is logged in', () => inner.confirmUser(), String, OWN_AFFAIR),
+    examineOwn: () => session.call('examines itself', () => inner.examineOwn(), String, OWN_AFFAIR),
     async lockOwn(): Promise<OwnRole> {
       const lock = await session.call('locks its role', () => inner.lockOwn(), seenOfLock);
       return {
@@ -199,7 +227,8 @@ function gatedSession(actor: Actor, inner: RoleSession): RoleSession {
         },
       };
     },
-    awaitOwn: async () => gatedLock(session, await session.call('awaits the lock of its role', () => inner.awaitOwn(), seenOfLock)),
+    awaitOwn: async () =>
+      gatedLock(session, await session.call('awaits the lock of its role', () => inner.awaitOwn(), seenOfLock)),
     twins: gatedTwins(session, inner.twins),
   };
 }
@@ -207,7 +236,11 @@ function gatedSession(actor: Actor, inner: RoleSession): RoleSession {
 function gatedTwins(session: Session, inner: TwinRoles): TwinRoles {
   return {
     describeUser: (name) =>
-      session.call('describes a user', () => inner.describeUser(name), (facts) => JSON.stringify(facts)),
+      session.call(
+        'describes a user',
+        () => inner.describeUser(name),
+        (facts) => JSON.stringify(facts),
+      ),
     async lock(base): Promise<LockedTwins> {
       const lock = await session.call('locks the twins', () => inner.lock(base), seenOfLock);
       return {
@@ -225,7 +258,10 @@ function gatedTwins(session: Session, inner: TwinRoles): TwinRoles {
 }
 
 function gatedLock(session: Session, lock: RoleLock): RoleLock {
-  return { fresh: lock.fresh, release: () => session.call('lets go of the lock', () => lock.release(), String, writes(SQL)) };
+  return {
+    fresh: lock.fresh,
+    release: () => session.call('lets go of the lock', () => lock.release(), String, writes(SQL)),
+  };
 }
 
 const seenOfLock = ({ fresh }: RoleLock) => (fresh ? 'fresh' : 'waited for');

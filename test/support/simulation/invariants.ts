@@ -52,7 +52,9 @@ export function momentOf({ secrets, server }: MemoryStage): Moment {
 export function breachesAfter(play: Play, stage: MemoryStage, before: Moment, ends: readonly StepEnd[]): Breach[] {
   const after = momentOf(stage);
   const choice = play.schedule.at(-1) ?? '';
-  const byFunction = !choice.startsWith('operator') && !/: (begins|takes AWSPENDING|cancels|moves|rolls|edits|stores|sets a password by hand)/.test(choice);
+  const byFunction =
+    !choice.startsWith('operator') &&
+    !/: (begins|takes AWSPENDING|cancels|moves|rolls|edits|stores|sets a password by hand)/.test(choice);
   return [
     ...storedBreaches(stage),
     ...twinBreaches(stage),
@@ -72,10 +74,14 @@ function passwordIn(text: string): string {
 
 function storedBreaches(stage: MemoryStage): Breach[] {
   const known = new Set<string>(stage.byHand);
-  for (const secret of SECRETS)
-    for (const text of stage.secrets[secret].texts()) known.add(passwordIn(text));
+  for (const secret of SECRETS) for (const text of stage.secrets[secret].texts()) known.add(passwordIn(text));
   return [...stage.server.roles].flatMap(([name, { password }]) =>
-    known.has(password) ? [] : breach('every password that the database accepts is in a version of the secret', `${name} logs in with a password that is in no version`),
+    known.has(password)
+      ? []
+      : breach(
+          'every password that the database accepts is in a version of the secret',
+          `${name} logs in with a password that is in no version`,
+        ),
   );
 }
 
@@ -83,13 +89,16 @@ function storedBreaches(stage: MemoryStage): Breach[] {
 function twinBreaches(stage: MemoryStage): Breach[] {
   if (stage.strategy !== 'alternating-users' || stage.byHand.length > 0) return [];
   return (['app', 'shop'] as const).flatMap((secret) =>
-    stage.isAccepted(secret) ? [] : breach('the AWSCURRENT of alternating users logs in at every moment', `that of ${secret} is refused`),
+    stage.isAccepted(secret)
+      ? []
+      : breach('the AWSCURRENT of alternating users logs in at every moment', `that of ${secret} is refused`),
   );
 }
 
 /** Of the change whose answer got lost nobody knows that it was made. */
 function endBreaches(play: Play, stage: MemoryStage, { actor, part, step, outcome }: StepEnd): Breach[] {
-  if (outcome.startsWith('UNEXPECTED')) return breach('every error is one of ours', `${actor.name}'s ${step} failed with ${outcome}`);
+  if (outcome.startsWith('UNEXPECTED'))
+    return breach('every error is one of ours', `${actor.name}'s ${step} failed with ${outcome}`);
   if (stage.strategy !== 'single-user' || step !== 'setSecret' || !isFailure(outcome)) return [];
   if (outcome === 'PASSWORD_NOT_PUT_BACK' || play.schedule.some((choice) => choice.endsWith('— lost'))) return [];
   const text = stage.secrets.app.textOf(idOf(part.token ?? 'T1'));
@@ -98,7 +107,12 @@ function endBreaches(play: Play, stage: MemoryStage, { actor, part, step, outcom
   const setter = play.schedule.findLast((choice) => /: (sets the new password|puts the password back)/.test(choice));
   if (setter !== `${actor.name}: sets the new password`) return [];
   const began = play.ends.filter((end) => end.actor === actor && end.step === 'setSecret').length;
-  return began > 1 ? [] : breach('a step that fails leaves no password of its own behind', `${actor.name}'s ${step} failed with ${outcome}, and its password stands`);
+  return began > 1
+    ? []
+    : breach(
+        'a step that fails leaves no password of its own behind',
+        `${actor.name}'s ${step} failed with ${outcome}, and its password stands`,
+      );
 }
 
 function changeBreaches(play: Play, stage: MemoryStage, before: Moment, after: Moment): Breach[] {
@@ -115,7 +129,9 @@ function changeBreaches(play: Play, stage: MemoryStage, before: Moment, after: M
     if (isPrevious && !isBack && stage.loginOf('app')?.password.reveal() !== password)
       found.push(...breach('no password labelled AWSPREVIOUS returns', `${choice}: that of ${role}`));
     if (token === 'T1' && former.startsWith('app T2'))
-      found.push(...breach('a rotation that was replaced changes nothing any more', `${choice}: over the password of T2`));
+      found.push(
+        ...breach('a rotation that was replaced changes nothing any more', `${choice}: over the password of T2`),
+      );
   }
   const [from, to] = [before.current.app, after.current.app];
   if (from !== to && to !== undefined) found.push(...promotionBreaches(play, stage, from ?? '', to, before));
@@ -128,8 +144,14 @@ function promotionBreaches(play: Play, stage: MemoryStage, from: string, to: str
   const found: Breach[] = [];
   const keys = differences(old, promoted);
   if (keys.length > 0)
-    found.push(...breach("nobody's edit is undone", `${nameOf(to)} became AWSCURRENT after ${nameOf(from)}, without its ${keys}`));
-  if (previous === to) found.push(...breach('no password labelled AWSPREVIOUS returns', `${nameOf(to)} became AWSCURRENT again`));
+    found.push(
+      ...breach(
+        "nobody's edit is undone",
+        `${nameOf(to)} became AWSCURRENT after ${nameOf(from)}, without its ${keys}`,
+      ),
+    );
+  if (previous === to)
+    found.push(...breach('no password labelled AWSPREVIOUS returns', `${nameOf(to)} became AWSCURRENT again`));
   // Whoever gives a rotation up, or sets a password, may do so between the last look and the label's move.
   const isAlone = !play.scenario.parts.some(({ first = [] }) => first.length > 0);
   if (isAlone && !stage.isAccepted('app'))
@@ -174,7 +196,9 @@ function isBeyondUs({ schedule, scenario }: Play): boolean {
   const byHand = schedule.findIndex((choice) => choice.endsWith(': sets a password by hand'));
   if (byHand < 0) return false;
   const later = schedule.slice(byHand);
-  return scenario.strategy === 'alternating-users' || later.some((choice) => choice.includes(': UpdateSecretVersionStage'));
+  return (
+    scenario.strategy === 'alternating-users' || later.some((choice) => choice.includes(': UpdateSecretVersionStage'))
+  );
 }
 
 function breach(invariant: Invariant, found: string): Breach[] {

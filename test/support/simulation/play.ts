@@ -82,22 +82,33 @@ export class Play {
     const regular = actors.flatMap((actor) =>
       actor.waiting.filter(({ optional }) => !optional).map(({ label }) => wordsOf(actor, label)),
     );
-    if (this.#faults === 0) return [...new Set(regular)];
-    const faulty = actors.filter(({ name }) => !name.startsWith('operator')).flatMap((actor) => [
-      ...actor.waiting.flatMap(({ label, faults }) => faults.map((fault) => wordsOf(actor, label, fault))),
-      ...(actor.isBlocked && actor.waiting.length === 0 && !actor.isDead ? [wordsOf(actor, 'waits', 'killed')] : []),
-    ]);
+    if (this.#faults === 0) {
+      // Whatever the others do, it comes to the same when this is done first.
+      const own = actors.flatMap((actor) =>
+        actor.waiting.filter((call) => this.#isOwnAffair(actor, call)).map(({ label }) => wordsOf(actor, label)),
+      );
+      return own.length > 0 ? own.slice(0, 1) : [...new Set(regular)];
+    }
+    const faulty = actors
+      .filter(({ name }) => !name.startsWith('operator'))
+      .flatMap((actor) => [
+        ...actor.waiting.flatMap(({ label, faults }) => faults.map((fault) => wordsOf(actor, label, fault))),
+        ...(actor.isBlocked && actor.waiting.length === 0 && !actor.isDead ? [wordsOf(actor, 'waits', 'killed')] : []),
+      ]);
     return [...new Set([...regular, ...faulty])];
   }
 
   async take(choice: Choice): Promise<void> {
-    const [, name = '', label = '', fault] = /^(.+?): (.+?)(?: — (refused|lost|killed|killed after|stale|late))?$/.exec(choice) ?? [];
+    const [, name = '', label = '', fault] =
+      /^(.+?): (.+?)(?: — (refused|lost|killed|killed after|stale|late))?$/.exec(choice) ?? [];
     const actor = this.actors.find((each) => each.name === name);
     if (actor === undefined) throw new Error(`The schedule says "${choice}", and there is nobody of that name.`);
     const waiting = actor.waiting.find((each) => each.label === label);
     const isStuck = label === 'waits' && fault === 'killed';
     if (waiting === undefined && !isStuck)
-      throw new Error(`The schedule says "${choice}", and ${name} waits for ${actor.waiting.map((each) => each.label)}.`);
+      throw new Error(
+        `The schedule says "${choice}", and ${name} waits for ${actor.waiting.map((each) => each.label)}.`,
+      );
     this.schedule.push(choice);
     this.#last = actor;
     if (fault !== undefined) this.#faults--;
@@ -126,11 +137,27 @@ export class Play {
     }
   }
 
+  /** Of a secret that nobody else changes, a read is one's own affair. */
+  #isOwnAffair(actor: Actor, { kind, optional }: Actor['waiting'][number]): boolean {
+    if (optional || kind.isOwnAffair === true) return !optional;
+    if (kind.secret === undefined || kind.writes === true) return false;
+    return this.scenario.parts.every(({ name, secret = 'app', first = [], steps = [] }) => {
+      const writes = first.length > 0 || steps.includes('createSecret') || steps.includes('finishSecret');
+      return name === actor.name || secret !== kind.secret || !writes;
+    });
+  }
+
   #perform(actor: Actor, part: Part, logins: RecentLogins): void {
     this.#running++;
     const { first = [], steps = [] } = part;
     const work = async () => {
-      for (const deed of first) await actor.call(deed, API, () => this.stage.perform(deed), () => '');
+      for (const deed of first)
+        await actor.call(
+          deed,
+          API,
+          () => this.stage.perform(deed),
+          () => '',
+        );
       for (const step of steps) {
         const outcome = await this.#step(actor, part, step, logins);
         if (actor.isDead) return;
@@ -155,7 +182,13 @@ export class Play {
     }
   }
 
-  #input(actor: Actor, part: Part, step: Step, logins: RecentLogins, tokenName: string = part.token ?? 'T1'): StepInput {
+  #input(
+    actor: Actor,
+    part: Part,
+    step: Step,
+    logins: RecentLogins,
+    tokenName: string = part.token ?? 'T1',
+  ): StepInput {
     const { secret = 'app', narrow = false } = part;
     const token = this.stage.tokenOf(tokenName);
     const strategy = secret === 'admin' ? singleUser : STRATEGIES[this.scenario.strategy];
@@ -166,6 +199,7 @@ export class Play {
       event: { step, secretId: secret, token },
       strategy,
       store: gatedStore(actor, this.stage.store(secret, token), {
+        secret,
         token,
         names: (id) => this.stage.names(id),
         former: this.scenario.lags ? this.stage.former(secret, token) : undefined,

@@ -25,7 +25,7 @@ export function playEvery(strategy: StrategyName): void {
       async (_, scenario) => {
         const coverage = await explore(scenario);
         covered.push(coverage);
-        expect(coverage.schedules).toBeGreaterThan(1n);
+        expect(coverage.schedules).toBeGreaterThan(0n);
       },
     );
     afterAll(() => {

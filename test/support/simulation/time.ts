@@ -17,7 +17,11 @@ export class SimulatedTime {
   readonly now = (): number => ++this.#now;
 
   /** In place of node:timers/promises. */
-  readonly sleep = <T>(milliseconds = 0, value?: T, { signal }: { signal?: AbortSignal } = {}): Promise<T | undefined> => {
+  readonly sleep = <T>(
+    milliseconds = 0,
+    value?: T,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<T | undefined> => {
     const waits = this.#atWork.getStore();
     if (signal === undefined || waits === undefined) {
       this.#now += milliseconds;
