@@ -74,6 +74,14 @@ export class Actor implements Waits {
     return `${this.isDead} ${this.#answers.length} ${this.#answers.join('\n')}`;
   }
 
+  /** The locks that it has got, in turn: whether its login was a fresh one. */
+  get locks(): boolean[] {
+    return this.#answers.flatMap((answer) => {
+      const [, how] = /: (fresh|waited for)$/.exec(answer) ?? [];
+      return how === undefined ? [] : how === 'fresh';
+    });
+  }
+
   /** Waits for the turn of a call. @returns how to end it: with the answer, which may get lost. */
   async turn(label: string, kind: CallKind): Promise<End> {
     const { writes = false, lags = false, failsWith } = kind;

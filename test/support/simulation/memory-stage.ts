@@ -4,6 +4,7 @@ import { ADMIN_ARN, secretText } from '../fake-rotation.ts';
 import { FakeSecrets } from '../fake-secrets.ts';
 import { FakeServer } from '../fake-server.ts';
 import type { Deed, Scenario, SecretName } from './scenario.ts';
+import { time, type Waits } from './time.ts';
 
 /** Ids of versions, each as long as the service's. */
 export const idOf = (name: string) => name.padEnd(36, '-');
@@ -16,6 +17,10 @@ const BY_HAND = 'by hand';
 export interface Stage {
   names(versionId: string): string;
   tokenOf(name: string): string;
+  /** A new password, by what schedules call it. */
+  password(name: string): string;
+  /** Runs the work of an actor; of one in memory, in simulated time. */
+  as(waits: Waits, work: () => Promise<void>): Promise<void>;
   store(secret: SecretName, token: string): SecretStore;
   /** What reads that lag answer; undefined where none do. */
   former(secret: SecretName, token: string): Pick<SecretStore, 'describe' | 'read'> | undefined;
@@ -24,6 +29,15 @@ export interface Stage {
   perform(deed: Deed): Promise<void>;
   /** Registers a version as RotateSecret does. */
   begin(secret: SecretName, name: string): Promise<void>;
+}
+
+/** What a schedule has led to. */
+export interface EndOfStage {
+  readonly rotationEnabled: boolean;
+  /** The version that has a label, by its name. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** By role: the password that the server accepts, by what schedules call it. */
+  readonly accepts: Readonly<Record<string, string>>;
 }
 
 /** In memory. */
@@ -49,6 +63,8 @@ export class MemoryStage implements Stage {
 
   names = nameOf;
   tokenOf = idOf;
+  password = (name: string) => name;
+  as = (waits: Waits, work: () => Promise<void>) => time.as(waits, work);
 
   store(secret: SecretName, token: string): SecretStore {
     const store = this.secrets[secret].store(token);
@@ -144,6 +160,13 @@ export class MemoryStage implements Stage {
     return [app, shop, admin, this.server, ...former].map((each) => each.fingerprint()).join('\n');
   }
 
+  end(): EndOfStage {
+    const { app } = this.secrets;
+    const labels = ['AWSCURRENT', 'AWSPENDING', 'AWSPREVIOUS'].map((label) => [label, nameOf(app.with(label) ?? 'none')]);
+    const accepts = [...this.server.roles].filter(([name]) => name.startsWith('app')).map(([name, { password }]) => [name, password]);
+    return { rotationEnabled: app.rotationEnabled, labels: Object.fromEntries(labels), accepts: Object.fromEntries(accepts) };
+  }
+
   /** The login that a version with this label holds. */
   loginOf(secret: SecretName, label = 'AWSCURRENT'): Credential['secret'] | undefined {
     const text = this.secrets[secret].textOf(this.secrets[secret].with(label) ?? '');
@@ -164,6 +187,8 @@ export class MemoryStage implements Stage {
   #edit(name: string, members: Readonly<Record<string, unknown>>): void {
     const { app } = this.secrets;
     const text = app.textOf(app.with('AWSCURRENT') ?? '') ?? '{}';
+    // As the service does where both labels are on one version.
+    if (app.with('AWSPENDING') === app.with('AWSCURRENT')) app.label('AWSPENDING');
     app.put(idOf(name), JSON.stringify({ ...JSON.parse(text), ...members }), 'AWSCURRENT');
   }
 }

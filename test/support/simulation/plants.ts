@@ -1,5 +1,4 @@
 /** Faults to plant into the engine or behind its ports, each of which a promise must be seen to catch. */
-import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import type { OwnRole, RoleDatabase, RoleSession } from '../../../shared/rotation/ports.ts';
 import { RecentLogins } from '../../../shared/rotation/recent-logins.ts';
 import { singleUser } from '../../../shared/rotation/single-user.ts';
@@ -89,9 +88,6 @@ export const asksNoGuard: Plant = withOwnRole((role) => ({
   },
 }));
 
-/** Takes each login for one that was made under the lock. */
-export const believesEachLogin: Plant = withOwnRole((role) => ({ ...role, fresh: true }));
-
 /** Lets go of the lock before anything is done. */
 export const letsGoAtOnce: Plant = withSessions((roles) => ({
   ...roles,
@@ -148,14 +144,5 @@ export const throwsSomethingElse: Plant = (input) => ({
   ...input,
   newPassword: () => {
     throw new TypeError('no error of ours');
-  },
-});
-
-/** Leaves a mismatch as it finds it, though a rotation is why AWSCURRENT does not log in. */
-export const healsNothing: Plant = (input) => ({
-  ...input,
-  strategy: {
-    ...(input.strategy.name === 'single-user' ? singleUser : alternatingUsers),
-    keepCurrentWorking: () => Promise.resolve(false),
   },
 });

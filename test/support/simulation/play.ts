@@ -11,7 +11,6 @@ import { Actor, API, type Fault, Killed } from './actor.ts';
 import { gatedDatabase, gatedStore, gatedSuperusers } from './gated-ports.ts';
 import type { Stage } from './memory-stage.ts';
 import type { Part, Scenario, SecretName } from './scenario.ts';
-import { time } from './time.ts';
 
 /** How a step ended: what it reports, or the code of its error. */
 export interface StepEnd {
@@ -122,6 +121,15 @@ export class Play {
     return this.#running === 0;
   }
 
+  /** Where everybody is: what each waits for, and who waits for a lock. */
+  get where(): string {
+    const each = this.actors.map((actor) => {
+      const labels = actor.waiting.filter(({ optional }) => !optional).map(({ label }) => label);
+      return `${actor.name}: ${labels.length === 0 && actor.isBlocked ? 'blocked' : labels.sort().join(', ')}`;
+    });
+    return [...each, `${this.#running} at work`].join('\n');
+  }
+
   get faultsLeft(): number {
     return this.#faults;
   }
@@ -165,7 +173,7 @@ export class Play {
         if (isFailure(outcome) && part.goesOn !== true) return;
       }
     };
-    void time.as(actor, work).then(
+    void this.stage.as(actor, work).then(
       () => this.#running--,
       (error) => {
         this.#running--;
@@ -207,12 +215,15 @@ export class Play {
       superusers: gatedSuperusers(actor, this.stage.superusers()),
       database: gatedDatabase(actor, this.stage.database(actor.name), mayLogIn),
       logins,
-      deadline: new Deadline(30_000),
-      newPassword: () => new Password(`${secret} ${tokenName} by ${actor.name}-${++actor.made}`),
+      deadline: new Deadline(STEP_TIME),
+      newPassword: () => new Password(this.stage.password(`${secret} ${tokenName} by ${actor.name}-${++actor.made}`)),
     };
     return actor.isFree ? input : (this.#options.plant?.(input) ?? input);
   }
 }
+
+/** In ms: of a step that is replayed on real servers, more than enough. */
+const STEP_TIME = 60_000;
 
 /** Somebody whose calls wait for nothing. */
 export function free(name: string): Actor {

@@ -16,6 +16,11 @@ export class SimulatedTime {
 
   readonly now = (): number => ++this.#now;
 
+  /** Whether whoever asks is part of a simulation. */
+  get isSimulated(): boolean {
+    return this.#atWork.getStore() !== undefined;
+  }
+
   /** In place of node:timers/promises. */
   readonly sleep = <T>(
     milliseconds = 0,
