@@ -63,6 +63,25 @@ export class FakeSecrets {
     return this.#find(id)?.text;
   }
 
+  /** Equal for states from which the same can come. */
+  fingerprint(): string {
+    const versions = this.#versions.map(({ id, text, labels }) => `${id} ${text} ${[...labels].sort()}`);
+    return `${this.rotationEnabled} ${this.stale?.times} ${versions.join(', ')}`;
+  }
+
+  /** The same secret as it is now, whatever becomes of this one. */
+  copy(): FakeSecrets {
+    const copy = new FakeSecrets();
+    copy.rotationEnabled = this.rotationEnabled;
+    for (const { id, text, labels } of this.#versions) copy.#versions.push({ id, text, labels: new Set(labels) });
+    return copy;
+  }
+
+  /** All values, of versions without a label too. */
+  texts(): string[] {
+    return this.#versions.flatMap(({ text }) => text ?? []);
+  }
+
   /** The port, for the rotation whose token it is. */
   store(token: string): SecretStore {
     const keyOf = ({ versionId, stage }: WhichVersion) => [versionId, stage].filter(Boolean).join(' ');
