@@ -1,12 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
-const LINKING = [
-  ...['README.md', 'SECURITY.md', 'docs/applications.md', 'docs/errors.md', 'docs/what-can-go-wrong.md'],
-  'docs/rotation-command.md',
-];
+const ROOT = new URL('../../../', import.meta.url);
+const markdown = (folder: string, recursive: boolean) =>
+  readdirSync(new URL(folder, ROOT), { encoding: 'utf8', recursive })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => folder + name);
+/** All that anybody reads, but for the lists that are made. */
+const LINKING = [...markdown('', false), ...markdown('docs/', true)].filter((path) => linksOf(path).length > 0);
 
-const urlOf = (document: string) => new URL(`../../../${document}`, import.meta.url);
+function urlOf(document: string): URL {
+  return new URL(document, ROOT);
+}
 
 /** Targets of the links to places in this repository. */
 function linksOf(document: string): string[] {
