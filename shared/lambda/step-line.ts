@@ -8,6 +8,8 @@ export interface StepLine {
   readonly credential?: string;
   readonly error_code?: string;
   readonly remedy?: string;
+  /** The codes of what passed by itself. */
+  readonly waited_for?: string;
 }
 
 /** @returns the members that are texts, of a log line that is a JSON object. */
@@ -30,7 +32,12 @@ const LABELS: Readonly<Record<string, string>> = {
   unlabelled: 'a version that has lost its label',
 };
 
-export function wordsFor(step: Step, { strategy, outcome, credential = '' }: StepLine): string {
+export function wordsFor(step: Step, line: StepLine): string {
+  const { waited_for: causes } = line;
+  return causes === undefined ? doneBy(step, line) : `${doneBy(step, line)}; had to wait (${causes})`;
+}
+
+function doneBy(step: Step, { strategy, outcome, credential = '' }: StepLine): string {
   const twins = strategy === 'alternating-users';
   if (outcome === undefined) return 'succeeded';
   if (outcome === 'already-current') return 'nothing left to do: the version is AWSCURRENT';

@@ -27,8 +27,8 @@ import {
  * Alternating users: two twin logins of one identity take turns, so that the credential that applications hold keeps
  * working while the other one gets its new password.
  *
- * The superuser's login is used only after the current credential has been proven by a login: who can write the secret
- * but doesn't know a password of its database can't have the superuser do anything.
+ * The superuser secret's login, the administrator's, is used only after the current credential has been proven by a login:
+ * who can write the secret but doesn't know a password of its database can't have the administrator do anything.
  */
 export const alternatingUsers: RotationStrategy = {
   name: 'alternating-users',
@@ -57,7 +57,7 @@ export const alternatingUsers: RotationStrategy = {
     const reading = context.superusers.read(current);
     reading.catch(() => {});
     const { scram } = recentLogins.get(current) ?? (await proveCurrent(current, context));
-    let superuser = await reading;
+    let administrator = await reading;
     const { username, password, dbname: database } = pending.secret;
 
     const change = {
@@ -70,14 +70,14 @@ export const alternatingUsers: RotationStrategy = {
       proven: () => logsInAsOther(current, username, context),
     };
     for (;;) {
-      const admin = superuser;
-      if ([base, twin].includes(admin.secret.username)) throw superuserIsApplicationUser(admin);
+      const now = administrator;
+      if ([base, twin].includes(now.secret.username)) throw superuserIsApplicationUser(now);
       // A change whose answer was lost is planned and made anew: what is in place already needs no statement.
       const outcome = await context.patiently(() =>
-        context.withLogin(admin, (roles) => changeTwin(context, roles, admin, change)),
+        context.withLogin(now, (roles) => changeTwin(context, roles, now, change)),
       );
       if (outcome.accepted) return outcome.value;
-      superuser = await nextSuperuser(context, admin);
+      administrator = await nextAdministrator(context, now);
     }
   },
 
@@ -94,8 +94,8 @@ export const alternatingUsers: RotationStrategy = {
 
   async mayLag(pending, { superusers }) {
     if (pending.secret.superuserSecretArn === undefined) return false;
-    const superuser = await superusers.read(pending);
-    return !isSameServer(superuser.secret, pending.secret);
+    const administrator = await superusers.read(pending);
+    return !isSameServer(administrator.secret, pending.secret);
   },
 };
 
@@ -103,7 +103,7 @@ export const alternatingUsers: RotationStrategy = {
  * The superuser secret's new version, where the refused one is being replaced: between its own setSecret and finishSecret
  * the server has the new password, and AWSCURRENT the old one. No version is tried twice.
  */
-async function nextSuperuser(context: SetSecretContext, refused: Credential): Promise<Credential> {
+async function nextAdministrator(context: SetSecretContext, refused: Credential): Promise<Credential> {
   const { current, superusers } = context;
   return await context.patiently(
     async () => {
@@ -119,14 +119,14 @@ async function nextSuperuser(context: SetSecretContext, refused: Credential): Pr
 async function changeTwin(
   context: SetSecretContext,
   roles: RoleSession,
-  superuser: Credential,
+  administrator: Credential,
   change: TwinChange,
 ): Promise<Applied> {
   const role = await roles.twins.lock(change.base);
   const changed = await role.applyTwin(change, context.guard);
   if (changed.verdict === 'already-current')
     return { outcome: changed.verdict, credential: 'superuser', proven: false };
-  const isProven = await provePending(context, roles, superuser, 2 * changed.computing);
+  const isProven = await provePending(context, roles, administrator, 2 * changed.computing);
   const isReleased = await role.release().catch(() => false);
   return {
     outcome: 'done',
@@ -145,11 +145,11 @@ async function changeTwin(
 async function provePending(
   context: SetSecretContext,
   roles: RoleSession,
-  superuser: Credential,
+  administrator: Credential,
   computing: number,
 ): Promise<boolean> {
   const { pending } = context;
-  if (!isSameServer(superuser.secret, pending.secret)) return false;
+  if (!isSameServer(administrator.secret, pending.secret)) return false;
   const { proof } = await prove(
     context,
     pending,

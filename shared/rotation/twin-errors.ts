@@ -24,14 +24,14 @@ export function isSuperuser(current: Credential): RotationError {
   );
 }
 
-export function superuserIsApplicationUser(superuser: Credential): RotationError {
+export function superuserIsApplicationUser(administrator: Credential): RotationError {
   return new RotationError(
     'SUPERUSER_IS_APPLICATION_USER',
-    `The superuser secret must be for a user other than the application's two logins, and it is for ${superuser.secret.username}.`,
+    `The superuser secret must be for a user other than the application's two logins, and it is for ${administrator.secret.username}.`,
     {
       remedy: 'Put the ARN of an administrator\'s secret into "masterarn".',
       key: 'masterarn',
-      ...credentialFacts(superuser),
+      ...credentialFacts(administrator),
     },
   );
 }

@@ -40,6 +40,9 @@ describe('the line that ends a step', () => {
       waited_ms: 1_234,
       waited_for: 'DATABASE_UNREACHABLE, DATABASE_UNAVAILABLE',
     });
+    expect(wordsFor('setSecret', { ...written(), credential: 'current' })).toBe(
+      'logged in with AWSCURRENT, set the new password; had to wait (DATABASE_UNREACHABLE, DATABASE_UNAVAILABLE)',
+    );
   });
 
   it('says so where it failed after that, in words too', () => {
