@@ -151,7 +151,7 @@ export class RotationError extends Error {
   }
 }
 
-/** Puts facts, as soon as they are known, where a remedy names them: `{secretArn}`, `{versionId}`, and names as SQL. */
+/** Puts facts where a remedy names them: `{secretArn}`, `{versionId}`, and names as SQL. No place is left open. */
 function fillIn({ remedy, secretArn, versionId, username, database }: RotationErrorFacts): string {
   const known = {
     secretArn,
@@ -161,9 +161,20 @@ function fillIn({ remedy, secretArn, versionId, username, database }: RotationEr
   };
   // In one go: what is filled in may look like a place to fill.
   return visible(
-    remedy.replace(/\{(secretArn|versionId|role|database)\}/g, (place, key: keyof typeof known) => known[key] || place),
+    remedy.replace(
+      /\{(secretArn|versionId|role|database)\}/g,
+      (_, key: keyof typeof known) => known[key] || UNKNOWN[key],
+    ),
   );
 }
+
+/** How a manual names what nobody here knows: whoever reads it knows. */
+const UNKNOWN = {
+  secretArn: 'SECRET_ARN',
+  versionId: 'VERSION_ID',
+  role: 'ROLE_NAME',
+  database: 'DATABASE_NAME',
+} as const;
 
 /** Characters that would end a line, steer a terminal, or make a name look like a place that is to be filled. */
 const HARMFUL = /[\p{C}\u2028\u2029{]/u;

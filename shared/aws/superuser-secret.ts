@@ -4,7 +4,7 @@ import { RotationError } from '../errors.ts';
 import { superuserSecretMissing } from '../rotation/credential-errors.ts';
 import type { Credential, SuperuserSecrets } from '../rotation/ports.ts';
 import { type DatabaseSecret, isSameServer, parseDatabaseSecret } from '../secret/database-secret.ts';
-import { type RdsServers, rdsServers } from './rds-servers.ts';
+import type { RdsServers } from './rds-servers.ts';
 import { secretReader } from './secret-store.ts';
 
 /** Tags that RDS puts on the master secrets it manages, which hold a user and a password only. */
@@ -15,11 +15,7 @@ const RDS_TAGS = ['aws:rds:primarydbinstancearn', 'aws:rds:primarydbclusterarn']
  *
  * @param rds asked only for secrets that RDS manages and for read replicas.
  */
-export function superuserSecrets(
-  client: SecretsManagerClient,
-  deadline: Deadline,
-  rds: RdsServers = rdsServers(deadline),
-): SuperuserSecrets {
+export function superuserSecrets(client: SecretsManagerClient, deadline: Deadline, rds: RdsServers): SuperuserSecrets {
   const named = ({ secret }: Credential) => {
     if (secret.superuserSecretArn === undefined) throw superuserSecretMissing(secret.misspelt);
     return secret.superuserSecretArn;

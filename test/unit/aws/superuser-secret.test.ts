@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
+import type { RdsServers } from '../../../shared/aws/rds-servers.ts';
 import { superuserSecrets } from '../../../shared/aws/superuser-secret.ts';
 import { Deadline } from '../../../shared/deadline.ts';
 import type { Credential } from '../../../shared/rotation/ports.ts';
@@ -13,6 +14,9 @@ import { parseDatabaseSecret } from '../../../shared/secret/database-secret.ts';
 import { clientOf, freshName } from '../../support/secrets-lab-client.ts';
 
 const LOGIN = { engine: 'postgres', host: 'db.example.com', username: 'app', password: 'p' };
+
+const unasked = () => Promise.reject(new TypeError('RDS has nothing to do with it'));
+const NO_RDS: RdsServers = { serverOf: unasked, isReplica: unasked };
 
 let lab: SecretsLab;
 let client: SecretsManagerClient;
@@ -34,7 +38,7 @@ function naming(members: object): Credential {
   return { source: 'current', versionId: 'v1', secret };
 }
 
-const read = (members: object) => superuserSecrets(client, new Deadline(20_000)).read(naming(members));
+const read = (members: object) => superuserSecrets(client, new Deadline(20_000), NO_RDS).read(naming(members));
 
 it('is found where white space surrounds its ARN', async () => {
   const masterarn = await store({ ...LOGIN, username: 'admin' });
@@ -71,7 +75,8 @@ it('is not taken for one that RDS manages where its host is only in another case
 it('is being rotated as long as a version is AWSPENDING and not current, and is not where that may not be asked', async () => {
   const text = JSON.stringify({ ...LOGIN, username: 'admin' });
   const SecretId = await store({ ...LOGIN, username: 'admin' });
-  const isRotating = () => superuserSecrets(client, new Deadline(20_000)).isRotating(naming({ masterarn: SecretId }));
+  const isRotating = () =>
+    superuserSecrets(client, new Deadline(20_000), NO_RDS).isRotating(naming({ masterarn: SecretId }));
   expect(await isRotating()).toBe(false);
 
   const put = new PutSecretValueCommand({ SecretId, SecretString: text, VersionStages: ['AWSPENDING'] });
