@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate, type SecureContext } from 'node:tls';
-import { type Client, Query, type QueryConfig, type QueryResult } from 'pg';
+import type { Client, QueryResult } from 'pg';
 import type { Deadline } from '../deadline.ts';
 import { RotationError } from '../errors.ts';
 import type { PasswordOutcome, PasswordRequest } from '../rotation/ports.ts';
@@ -8,8 +8,10 @@ import type { Password } from '../secret/password.ts';
 import { ExplicitClient } from './client-options.ts';
 import { databaseError, meaningOf, type Phase, TIMED_OUT } from './connect-error.ts';
 import { ServerConnection } from './connection.ts';
+import { copyQuery } from './copy-query.ts';
 import { PINNED } from './pinned.ts';
 import { needSpellable } from './role-names.ts';
+import { before, close, connectedInTime } from './time-limits.ts';
 import type { TlsPolicy } from './tls.ts';
 
 /** Who logs in, where and how; none of it is taken from the environment or from a connection string. */
@@ -59,8 +61,6 @@ export interface SqlSession {
   redact(text: string): void;
 }
 
-/** How long, in ms, a TCP connection may take to be there. */
-const CONNECT_WITHIN = 4_000;
 /** Ends a transaction, after its last statement. */
 const COMMIT = '; COMMIT';
 
@@ -220,78 +220,4 @@ function newClient(login: Login, secureContext: SecureContext | undefined, socke
     connection,
   });
   return { client, connection };
-}
-
-/**
- * Rejects with TIMED_OUT where a TCP connection is not there in time: nobody answers, or the name led to a host that is
- * gone, and may lead elsewhere by now. What comes after it has no limit of its own: a paused Aurora Serverless takes its
- * connections at once, and 15 s and more to answer.
- */
-function connectedInTime(socket: Socket): Promise<never> {
-  let timer: NodeJS.Timeout | undefined;
-  return new Promise((_, reject) => {
-    // For each address that a name has: the driver tries them in turn.
-    socket.on('connectionAttempt', () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        reject(TIMED_OUT);
-        socket.destroy();
-      }, CONNECT_WITHIN);
-    });
-    for (const event of ['connect', 'close']) socket.once(event, () => clearTimeout(timer));
-  });
-}
-
-/** Waits for `promise`, but not beyond the deadline: then it rejects with TIMED_OUT. */
-async function before<T>(deadline: Deadline, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(TIMED_OUT), deadline.remaining());
-  });
-  promise.catch(() => {});
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Ends the session politely, for at most a second; then hangs up, and the server ends it. */
-async function close(client: Client, socket: Socket, deadline: Deadline): Promise<void> {
-  if (!socket.destroyed && !deadline.passed) {
-    const polite = new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.min(1_000, deadline.remaining()));
-      client
-        .end()
-        .catch(() => {})
-        .finally(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-    });
-    await polite;
-  }
-  socket.destroy();
-}
-
-/** The driver's query, answering the server's request for COPY data, which the driver itself always declines. */
-class CopyQuery extends Query {
-  readonly #data: Buffer;
-
-  constructor(text: string, data: Buffer, callback: (error: Error | null) => void) {
-    // The driver takes (config, callback); its types know only the config.
-    super(...([{ text }, callback] as unknown as [QueryConfig]));
-    this.#data = data;
-  }
-
-  handleCopyInResponse(connection: { sendCopyFromChunk(chunk: Buffer): void; endCopyFrom(): void }): void {
-    connection.sendCopyFromChunk(this.#data);
-    connection.endCopyFrom();
-  }
-}
-
-function copyQuery(client: Client, text: string, data: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    client.query(new CopyQuery(text, data, (error) => (error ? reject(error) : resolve())));
-  });
 }

@@ -11,15 +11,13 @@
  */
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { type CredentialSource, RotationError } from '../errors.ts';
-import { differences } from '../secret/database-secret.ts';
-import { labelMoved, passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
+import { judgingOwn, needMadeOf, needUnedited } from './comparison.ts';
+import { labelMoved, passwordNotAccepted } from './credential-errors.ts';
 import type { Step } from './event.ts';
 import { Patience, passesByItself, type Waited } from './patience.ts';
 import type { Credential, SecretDescription } from './ports.ts';
-import { isSamePassword } from './recovery.ts';
 import { editsCurrent, givingUpFirst, needsNewValue } from './remedies.ts';
 import { contextOf, contextOfChange, type StepInput, type StepWork } from './step-context.ts';
-import type { SetSecretContext } from './strategy.ts';
 import {
   DISAGREEING,
   mayBeBehind,
@@ -27,7 +25,6 @@ import {
   readCurrent,
   readDescribed,
   readPending,
-  tryRead,
   verdictOn,
 } from './version-read.ts';
 import { decide, versionWith } from './version-stage.ts';
@@ -212,58 +209,6 @@ async function guarded(
 async function inOrder<A, B>(both: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
   await Promise.allSettled(both);
   return [await both[0], await both[1]];
-}
-
-/**
- * The pending version has to be what createSecret makes of the current one. Where it is not, somebody has edited one of
- * the two: nobody's edit is undone, and AWSCURRENT is kept working.
- *
- * @throws RotationError PENDING_MISMATCH
- */
-async function needMadeOf(
-  input: StepWork,
-  current: Credential,
-  pending: Credential,
-  context: SetSecretContext = contextOfChange(input, current, pending),
-): Promise<void> {
-  let mismatch: RotationError | undefined;
-  try {
-    input.strategy.needPendingUser(current, pending);
-  } catch (error) {
-    if (!(error instanceof RotationError)) throw error;
-    mismatch = error;
-  }
-  const keys = differences(current.secret, pending.secret);
-  if (mismatch === undefined && keys.length === 0) return;
-  // What was read may be older than what is current: then it is read again, and compared anew.
-  const { stages } = await input.store.describe();
-  if (versionWith(stages, 'AWSCURRENT') !== current.versionId) throw labelMoved();
-  const needed =
-    mismatch === undefined
-      ? `what createSecret makes of the current one, which differs from it in ${keys.map((key) => `"${key}"`).join(', ')}`
-      : undefined;
-  const works = await input.strategy.keepCurrentWorking(context);
-  if (needed !== undefined) throw pendingMismatch(pending, needed, works);
-  throw mismatch;
-}
-
-/** createSecret may find a value of its own, from an earlier attempt, and must not use it where AWSCURRENT was edited since. */
-function judgingOwn(input: StepWork, current: Credential) {
-  return async (own: Credential) => await needMadeOf(input, current, own);
-}
-
-/** An edit of the password alone is nothing that a comparison shows: this instance knows which version it compared. */
-async function needUnedited(
-  input: StepWork,
-  current: Credential,
-  pending: Credential,
-  comparedWith: string | undefined,
-): Promise<void> {
-  if (comparedWith === undefined || comparedWith === current.versionId) return;
-  const compared = await tryRead(input.store, 'previous', { versionId: comparedWith });
-  if (compared !== undefined && isSamePassword(compared, current)) return;
-  const works = await input.strategy.keepCurrentWorking(contextOfChange(input, current, pending));
-  throw pendingMismatch(pending, 'made of the version that is AWSCURRENT now, whose password was edited', works);
 }
 
 async function testPending(input: StepWork, pending: Credential): Promise<void> {

@@ -7,7 +7,7 @@ import type { Credential, SecretDescription, SecretReader, StoredVersion, WhichV
 import { type EarlierCredentials, UNLABELLED_TO_READ } from './strategy.ts';
 import { decide, versionWith } from './version-stage.ts';
 
-export const CURRENT: WhichVersion = { stage: 'AWSCURRENT' };
+const CURRENT: WhichVersion = { stage: 'AWSCURRENT' };
 
 /** Of a rotation's own version. */
 export function pendingOf(versionId: string): WhichVersion {

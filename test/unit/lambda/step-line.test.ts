@@ -33,6 +33,25 @@ function written(): StepLine | undefined {
 }
 
 describe('the line that ends a step', () => {
+  it('says how long the step has waited, and for what', () => {
+    const waited = { ms: 1_234, for: ['DATABASE_UNREACHABLE', 'DATABASE_UNAVAILABLE'] } as const;
+    stepObserver('single-user').succeeded(eventOf('setSecret'), { outcome: 'done', waited }, 2_000);
+    expect(lines.map((line) => JSON.parse(line)).find(({ outcome }) => outcome !== undefined)).toMatchObject({
+      waited_ms: 1_234,
+      waited_for: 'DATABASE_UNREACHABLE, DATABASE_UNAVAILABLE',
+    });
+  });
+
+  it('says so where it failed after that, in words too', () => {
+    const error = new RotationError('DATABASE_FULL', 'A session was needed, and there was none.', { remedy: 'Wait.' });
+    stepObserver('single-user').failed(error.afterWaiting(19_960, ['DATABASE_FULL']), 20_000);
+    expect(lines.map((line) => JSON.parse(line)).find(({ outcome }) => outcome !== undefined)).toMatchObject({
+      error_message: 'A session was needed, and there was none, after 20.0 s of waiting (DATABASE_FULL).',
+      waited_ms: 19_960,
+      waited_for: 'DATABASE_FULL',
+    });
+  });
+
   it.each<[StrategyName, Step, StepReport, string]>([
     ['single-user', 'createSecret', { outcome: 'done' }, 'made a new password, stored it as AWSPENDING'],
     [
