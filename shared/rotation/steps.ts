@@ -12,10 +12,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deadline } from '../deadline.ts';
 import { type CredentialSource, RotationError } from '../errors.ts';
-import { differences } from '../secret/database-secret.ts';
+import { differences } from '../secret/copies.ts';
 import type { Password } from '../secret/password.ts';
 import { labelMoved, passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
 import type { RotationEvent, Step } from './event.ts';
+import { hasPendingValue, keptCopies, storeNewValue } from './new-value.ts';
 import type {
   Credential,
   RoleDatabase,
@@ -50,6 +51,8 @@ export interface StepInput {
   readonly logins: RecentLogins;
   readonly deadline: Deadline;
   newPassword(): Password;
+  /** The secret's keys whose copies of the login are rewritten with it; none unless given. */
+  readonly connectionStringKeys?: readonly string[];
 }
 
 /** What a step did, for the log. */
@@ -81,14 +84,13 @@ export async function runStep(input: StepInput): Promise<StepReport> {
     return await WORK[input.event.step](input);
   } catch (error) {
     if (!(error instanceof RotationError && (editsCurrent(error) || needsNewValue(error)))) throw error;
-    throw (await hasPendingValue(input)) ? givingUpFirst(error) : error;
+    throw (await mayHavePendingValue(input)) ? givingUpFirst(error) : error;
   }
 }
 
 /** Only createSecret may find none. */
-async function hasPendingValue({ event: { step, token }, store }: StepInput): Promise<boolean> {
-  if (step !== 'createSecret') return true;
-  return (await store.read({ versionId: token }).catch(() => undefined)) !== undefined;
+async function mayHavePendingValue(input: StepInput): Promise<boolean> {
+  return input.event.step !== 'createSecret' || (await hasPendingValue(input));
 }
 
 async function createSecret(input: StepInput): Promise<StepReport> {
@@ -98,8 +100,8 @@ async function createSecret(input: StepInput): Promise<StepReport> {
   const current = await readDescribed(store, state);
   if (current === undefined) throw labelMoved();
   const username = await strategy.nextUsername(current, contextOf(input, current));
-  const stored = await store.putPending(current.secret.withCredentials(username, input.newPassword()));
-  if (stored === 'stored') return { outcome: 'done' };
+  const stored = await storeNewValue(input, current, username);
+  if (stored === 'stored') return { outcome: 'done', ...keptCopies(input, current) };
   // A version that has a value keeps it: an earlier attempt made it, and the database may know it already.
   await needMadeOf(input, current, await readPending(store));
   return { outcome: 'already-done' };
