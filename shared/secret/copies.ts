@@ -49,7 +49,8 @@ export function differences(current: DatabaseSecret, next: DatabaseSecret): read
   return keys.filter((key) => {
     const [from, to] = [left[key], right[key]];
     if (isSameJson(from, to)) return false;
-    return typeof from !== 'string' || rewriteLogin(from, clear(current), clear(next)) !== to;
+    const rewritten = typeof from === 'string' ? rewriteLogin(from, clear(current), clear(next)) : undefined;
+    return rewritten === undefined || rewritten !== to;
   });
 }
 
