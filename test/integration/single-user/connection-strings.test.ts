@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
 import { TestAccount } from '../../support/test-account.ts';
@@ -62,14 +62,16 @@ async function expectCopiesToLogIn(secret: TestSecret): Promise<void> {
   for (const copy of [DATABASE_URL, dsn]) expect(userOfPsql(login, copy)).toBe(username);
 }
 
-/** The copy is in psql's environment, since a command line is for all to see. */
+/** The copy comes by standard input, since a command line is for all to see. */
 function userOfPsql({ host, port, dbname, username, password }: Login, copy: string): string {
-  const script = '\\set to `printenv COPY`\n\\connect -reuse-previous=off :to\nSELECT session_user;\n';
-  // psql wants a session to begin with; \\connect then takes all from the copy.
+  // \connect reads its argument as a name.
+  const argument = `"${copy.replaceAll('"', '""')}"`;
+  const input = `\\connect -reuse-previous=off ${argument}\nSELECT session_user;\n`;
+  // psql wants a session to begin with; \connect then takes all from the copy.
   const first = { PGHOST: host, PGPORT: String(port), PGUSER: username, PGPASSWORD: password, PGDATABASE: dbname };
-  const env = { PATH: process.env.PATH, COPY: copy, ...first };
-  const { stdout, stderr } = spawnSync('psql', ['-XAtq', '-w', '-f', '-'], { input: script, encoding: 'utf8', env });
-  return stderr === '' ? stdout.trim() : stderr.replaceAll(password, '***');
+  const env = { PATH: process.env.PATH, ...first };
+  const { stdout, stderr } = spawnSync('psql', ['-XAtq', '-w', '-f', '-'], { input, encoding: 'utf8', env });
+  return stderr === '' ? stdout.trim() : 'psql has failed';
 }
 
 const choice = (strategy: 'single-user' | 'alternating-users') => ({ strategy, environment: ODD });
