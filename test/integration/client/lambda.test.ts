@@ -47,7 +47,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe.each([
+describe.each<readonly [file: string, command: string, driver: string]>([
   ['handler.ts', process.execPath, 'driver.mjs'],
   ...(pythonIsHere ? [['handler.py', 'python3', 'driver.py'] as const] : []),
 ])('examples/lambda/%s', (_, command, driver) => {
