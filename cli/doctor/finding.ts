@@ -15,6 +15,7 @@ export type Check =
   | 'time-out'
   | 'concurrency'
   | 'environment'
+  | 'copies'
   | 'invoke permission'
   | 'role policy'
   | 'superuser policy'

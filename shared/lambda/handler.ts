@@ -93,6 +93,7 @@ function instanceOf(
       superusers: superusers(client, deadline),
       database: roleDatabase({ settings: config, trust, deadline, twins }),
       newPassword: () => generatePassword(config.passwordPolicy),
+      connectionStringKeys: config.connectionStringKeys,
     };
   };
 }

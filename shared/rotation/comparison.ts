@@ -1,6 +1,6 @@
 /** Whether the two versions of a rotation belong together, and what is done for AWSCURRENT where they don't. */
 import { RotationError } from '../errors.ts';
-import { differences } from '../secret/database-secret.ts';
+import { differences } from '../secret/copies.ts';
 import { labelMoved, pendingMismatch } from './credential-errors.ts';
 import type { Credential } from './ports.ts';
 import { isSamePassword } from './recovery.ts';

@@ -21,6 +21,8 @@ export interface StepInput {
   readonly recentLogins: RecentLogins;
   readonly deadline: Deadline;
   newPassword(): Password;
+  /** The secret's keys whose copies of the login are rewritten with it; none unless given. */
+  readonly connectionStringKeys?: readonly string[];
   /** Pauses between tries; default: by the clock. */
   readonly sleep?: Sleep;
 }

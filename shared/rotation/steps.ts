@@ -14,6 +14,7 @@ import { type CredentialSource, RotationError } from '../errors.ts';
 import { judgingOwn, needMadeOf, needUnedited } from './comparison.ts';
 import { labelMoved, passwordNotAccepted } from './credential-errors.ts';
 import type { Step } from './event.ts';
+import { hasPendingValue, keptCopies, storeNewValue } from './new-value.ts';
 import { Patience, passesByItself, type Waited } from './patience.ts';
 import type { Credential, SecretDescription } from './ports.ts';
 import { editsCurrent, givingUpFirst, needsNewValue } from './remedies.ts';
@@ -71,15 +72,14 @@ export async function runStep(input: StepInput): Promise<StepReport> {
   } catch (error) {
     if (!(error instanceof RotationError)) throw error;
     const isAboutValue = editsCurrent(error) || needsNewValue(error);
-    const told = isAboutValue && (await hasPendingValue(input)) ? givingUpFirst(error) : error;
+    const told = isAboutValue && (await mayHavePendingValue(input)) ? givingUpFirst(error) : error;
     throw patience.waited === undefined ? told : told.afterWaiting(patience.waited.ms, patience.waited.for);
   }
 }
 
 /** Only createSecret may find none. */
-async function hasPendingValue({ event: { step, versionId }, store }: StepInput): Promise<boolean> {
-  if (step !== 'createSecret') return true;
-  return (await store.read({ versionId }).catch(() => undefined)) !== undefined;
+async function mayHavePendingValue(input: StepInput): Promise<boolean> {
+  return input.event.step !== 'createSecret' || (await hasPendingValue(input));
 }
 
 async function createSecret(input: StepWork): Promise<StepReport> {
@@ -90,8 +90,8 @@ async function createSecret(input: StepWork): Promise<StepReport> {
   const current = await readDescribed(input, state, await reading);
   if (current === undefined) throw labelMoved();
   const username = await strategy.nextUsername(current, contextOf(input, judgingOwn(input, current)));
-  const stored = await store.putPending(current.secret.withCredentials(username, input.newPassword()));
-  if (stored === 'stored') return { outcome: 'done' };
+  const stored = await storeNewValue(input, current, username);
+  if (stored === 'stored') return { outcome: 'done', ...keptCopies(input, current) };
   // A version that has a value keeps it: an earlier attempt made it, and the database may know it already.
   await needMadeOf(input, current, await readPending(input));
   return { outcome: 'already-done' };

@@ -12,19 +12,22 @@ export const samTranslatorIsHere = toolIsHere(
   'REQUIRE_SAMTRANSLATOR',
 );
 
-/** template.yaml as CloudFormation sees it, once for each set of parameters: one run of the transform for all. */
-export function samStacks<Name extends string>(sets: Readonly<Record<Name, Parameters>>): (name: Name) => Stack {
+/** A template as CloudFormation sees it, once for each set of parameters: one run of the transform for all. */
+export function samStacks<Name extends string>(
+  sets: Readonly<Record<Name, Parameters>>,
+  template = TEMPLATE,
+): (name: Name) => Stack {
   const names = Object.keys(sets) as Name[];
   const templates = samTranslatorIsHere
     ? transform(
-        TEMPLATE,
+        template,
         names.map((name) => sets[name]),
       )
     : [];
   return (name) => {
-    const template = templates[names.indexOf(name)];
-    if (template === undefined) throw new Error(`There is no stack ${name}.`);
-    return new Stack(template, sets[name]);
+    const transformed = templates[names.indexOf(name)];
+    if (transformed === undefined) throw new Error(`There is no stack ${name}.`);
+    return new Stack(transformed, sets[name]);
   };
 }
 

@@ -1,5 +1,6 @@
 /** What must hold in every schedule, by name. Each says what is wrong, or nothing. */
-import { differences, parseDatabaseSecret } from '../../../shared/secret/database-secret.ts';
+import { differences } from '../../../shared/secret/copies.ts';
+import { parseDatabaseSecret } from '../../../shared/secret/database-secret.ts';
 import { idOf, type MemoryStage, nameOf } from './memory-stage.ts';
 import { free, isFailure, type Play, type StepEnd } from './play.ts';
 import type { SecretName } from './scenario.ts';

@@ -101,6 +101,7 @@ describe('the environment', () => {
     ['PASSWORD_HASHING', 'none'],
     ['TLS_FALLBACK', 'maybe'],
     ['ALLOW_POOLER', 'maybe'],
+    ['CONNECTION_STRING_KEYS', 'password'],
     ['ALTERNATING_SET_ROLE', 'maybe'],
     ['PASSWORD_LENGTH', 'long'],
     ['EXCLUDE_NUMBERS', 'maybe'],
