@@ -4,9 +4,13 @@ import { Command, CommanderError } from 'commander';
 import { unlessAborted } from '../shared/terminal/interruption.ts';
 import { Aws, type AwsOptions } from './clients.ts';
 import { addAttach } from './commands/attach.ts';
+import { addCoverage } from './commands/coverage.ts';
 import { addCreate } from './commands/create.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addHistory } from './commands/history.ts';
+import { addHold } from './commands/hold.ts';
 import { addNow } from './commands/now.ts';
+import { addRun } from './commands/run.ts';
 import { addStatus } from './commands/status.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -37,7 +41,8 @@ function version(): string {
 /** Runs the command. @returns its exit code. @param signal is aborted by Ctrl-C. */
 export async function runRotation(argv: readonly string[], signal: AbortSignal): Promise<number> {
   let exitCode: number = EXIT.done;
-  const json = argv.includes('--json');
+  // Behind -- stands what is for another program.
+  const json = (argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv).includes('--json');
   const program = new Command('rotation');
   const contextOf = (ids: readonly string[]): Context => {
     const { json = false, ...options } = program.opts<AwsOptions & { json?: true }>();
@@ -56,7 +61,6 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
 
   program
     .description('Creates, attaches, rotates and examines PostgreSQL secrets in AWS Secrets Manager.')
-    .version(version())
     .option('--region <region>', 'AWS region')
     .option('--profile <profile>', 'profile of the AWS configuration files')
     .option('--endpoint-url <url>', 'where every AWS service is asked, such as a lab')
@@ -66,7 +70,10 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
   for (const add of [addCreate, addAttach, addNow, addStatus, addDoctor]) add(program, run);
+  for (const add of [addCoverage, addHistory, addHold, addRun]) add(program, run);
   for (const command of program.commands) command.exitOverride();
+  // Which version of a secret is a question of these two; commander would answer with the package's.
+  if (!argv.some((word) => ['psql', 'run'].includes(word))) program.version(version());
 
   try {
     await program.parseAsync(argv, { from: 'user' });

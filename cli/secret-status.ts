@@ -1,5 +1,6 @@
 /** How the rotation of a secret is: a pure judgement over what was gathered. */
 import type { StrategyName } from '../shared/rotation/strategy.ts';
+import type { Hold } from './hold.ts';
 import type { StepFailure } from './watch/log-lines.ts';
 
 export type Condition =
@@ -45,6 +46,8 @@ export interface StatusFacts {
   /** What the last rotation has told, though it succeeded, where the function's log can be read. */
   readonly notice: string | undefined;
   readonly replicas: readonly ReplicaState[];
+  /** Why somebody keeps it from being rotated. */
+  readonly hold?: Hold | undefined;
 }
 
 /** Longer than any rotation runs: Lambda's longest time-out. */

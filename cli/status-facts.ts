@@ -5,6 +5,7 @@ import { parseDatabaseSecret } from '../shared/secret/database-secret.ts';
 import type { Context } from './context.ts';
 import { asCommandError, CommandError } from './failures.ts';
 import { describeFunction, functionName, strategyOf } from './functions.ts';
+import { holdOf } from './hold.ts';
 import type { PendingVersion, StatusFacts } from './secret-status.ts';
 import { type DescribedSecret, describeSecret, pendingVersion, readVersion, versionCreated } from './secrets.ts';
 import { changeOf, FunctionLog, failuresOf } from './watch/function-log.ts';
@@ -42,6 +43,7 @@ export async function gatherStatus(context: Context, id: string, { values = true
     failure: pending && (await lastFailure(context, secret, pending)),
     // A single user's rotation has nothing to tell.
     notice: values && strategy === 'alternating-users' ? await lastNotice(context, secret) : undefined,
+    hold: holdOf(secret),
     replicas: (secret.ReplicationStatus ?? []).map(({ Region = '', Status = '', StatusMessage }) => ({
       region: Region,
       status: Status,

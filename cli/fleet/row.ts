@@ -80,6 +80,7 @@ export function asJson(row: Row): object {
     failure: failure ?? null,
     notice: facts.notice ?? null,
     login: login?.outcome ?? null,
+    hold: facts.hold ?? null,
     replicas,
   };
 }

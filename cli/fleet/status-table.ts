@@ -76,13 +76,14 @@ export function detailsOf(row: Row, now: Date, width: number | undefined): strin
 }
 
 function sentencesOf(row: Row, now: Date): string[] {
-  const { name, pending, failure, replicas, unreadable, nextRotation, notice } = row.facts;
+  const { name, hold, pending, failure, replicas, unreadable, nextRotation, notice } = row.facts;
   const details: string[] = [];
   if (row.login !== undefined && row.login.why !== undefined) {
     const what = row.login.outcome === 'refused' ? red('login refused') : 'login not known';
     details.push(`${what}: ${row.login.why}`);
     if (row.login.outcome === 'refused') details.push(`what to do: rotation doctor ${name}`);
   }
+  if (hold !== undefined) details.push(`${hold.kind}${hold.by === undefined ? '' : ` by ${hold.by}`}: ${hold.reason}`);
   if (pending !== undefined) {
     const { versionId, since, hasValue } = pending;
     const age = since === undefined ? '' : ` since ${moment(since)} (${distance(since, now)})`;

@@ -84,6 +84,7 @@ it('shows every secret that the filter selects, with replicas, as JSON', async (
     strategy: 'single-user',
     username: null,
     login: null,
+    hold: null,
     function: expect.stringContaining('rotation-SingleUserFunction'),
     lastRotated: null,
     nextRotation: expect.stringMatching(/^\d{4}-.*Z$/),
