@@ -10,6 +10,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addHistory } from './commands/history.ts';
 import { addHold } from './commands/hold.ts';
 import { addNow } from './commands/now.ts';
+import { addReport } from './commands/report.ts';
 import { addRun } from './commands/run.ts';
 import { addStatus } from './commands/status.ts';
 import type { Context } from './context.ts';
@@ -50,7 +51,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     return { aws, output: new Output(json), prompts: new Prompts(signal, json), signal };
   };
   const run: Runner = (work) => async (argument, options) => {
-    const context = contextOf([argument].flat().map(String));
+    const context = contextOf(argument === undefined ? [] : [argument].flat().map(String));
     Object.assign(process.env, context.aws.environment);
     try {
       exitCode = (await unlessLeft(signal, work(context, argument, options))) ?? EXIT.interrupted;
@@ -70,7 +71,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
   for (const add of [addCreate, addAttach, addNow, addStatus, addDoctor]) add(program, run);
-  for (const add of [addCoverage, addHistory, addHold, addRun]) add(program, run);
+  for (const add of [addCoverage, addReport, addHistory, addHold, addRun]) add(program, run);
   for (const command of program.commands) command.exitOverride();
   // Which version of a secret is a question of these two; commander would answer with the package's.
   if (!argv.some((word) => ['psql', 'run'].includes(word))) program.version(version());

@@ -35,7 +35,9 @@ export function addCoverage(program: Command, run: Runner): void {
     .option('--csv', 'what was found as CSV')
     .option('--yes', 'read without asking')
     .addHelpText('after', EXAMPLES)
-    .action(run((context, _: unknown, options: CoverageOptions) => coverage(context, options)));
+    .action(async (options: CoverageOptions) => {
+      await run((context, _: undefined, given: CoverageOptions) => coverage(context, given))(undefined, options);
+    });
 }
 
 async function coverage(context: Context, options: CoverageOptions): Promise<ExitCode> {
