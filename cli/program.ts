@@ -4,6 +4,8 @@ import { Command, CommanderError } from 'commander';
 import { unlessAborted } from '../shared/terminal/interruption.ts';
 import { Aws, type AwsOptions } from './clients.ts';
 import { addAttach } from './commands/attach.ts';
+import { addCode } from './commands/code.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addCoverage } from './commands/coverage.ts';
 import { addCreate } from './commands/create.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -13,6 +15,7 @@ import { addNow } from './commands/now.ts';
 import { addReport } from './commands/report.ts';
 import { addRun } from './commands/run.ts';
 import { addStatus } from './commands/status.ts';
+import { addUpdate } from './commands/update.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { asCommandError, type CommandError, usage } from './failures.ts';
@@ -71,7 +74,8 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
   for (const add of [addCreate, addAttach, addNow, addStatus, addDoctor]) add(program, run);
-  for (const add of [addCoverage, addReport, addHistory, addHold, addRun]) add(program, run);
+  for (const add of [addCoverage, addReport, addHistory, addHold, addUpdate, addRun, addCode, addCompletion])
+    add(program, run);
   for (const command of program.commands) command.exitOverride();
   // Which version of a secret is a question of these two; commander would answer with the package's.
   if (!argv.some((word) => ['psql', 'run'].includes(word))) program.version(version());
