@@ -36,6 +36,12 @@ Exit codes:
 
 Credentials, region and endpoint come from where the AWS CLI has them. No password is ever an argument or shown.`;
 
+/** What may be said once for all, by an environment variable; an option has the last word. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  '--ca-file': 'ROTATION_CA_FILE',
+  '--lang': 'ROTATION_LANG',
+};
+
 function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   const { version = '' }: { readonly version?: string } = JSON.parse(text);
@@ -76,7 +82,13 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
   for (const add of [addCreate, addAttach, addNow, addStatus, addDoctor]) add(program, run);
   for (const add of [addCoverage, addReport, addHistory, addHold, addUpdate, addRun, addCode, addCompletion])
     add(program, run);
-  for (const command of program.commands) command.exitOverride();
+  for (const command of program.commands) {
+    command.exitOverride();
+    for (const option of command.options) {
+      const variable = VARIABLES[option.long ?? ''];
+      if (variable !== undefined) option.env(variable);
+    }
+  }
   // Which version of a secret is a question of these two; commander would answer with the package's.
   if (!argv.some((word) => ['psql', 'run'].includes(word))) program.version(version());
 

@@ -18,9 +18,7 @@ export function addCode(program: Command, run: Runner): void {
     .summary('code that logs in by a secret')
     .description('Prints code that logs in by a secret and goes on through rotations.')
     .argument('<secret>', 'name or ARN')
-    .addOption(
-      new Option('--lang <language>', 'of the code').choices(Object.keys(SAMPLES)).default('node').env('ROTATION_LANG'),
-    )
+    .addOption(new Option('--lang <language>', 'of the code').choices(Object.keys(SAMPLES)).default('node'))
     .addHelpText('after', EXAMPLES)
     .action(run((context, id: string, options: { lang: Language }) => code(context, id, options.lang)));
 }

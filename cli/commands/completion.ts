@@ -46,7 +46,7 @@ const SHOWN = 100;
 async function complete(program: Command, context: Context, words: readonly string[]): Promise<ExitCode> {
   const names = async (prefix: string, place: PlaceOnLine): Promise<readonly string[]> => {
     try {
-      const { secretsManager } = new Aws(place);
+      const { secretsManager } = Object.keys(place).length === 0 ? context.aws : new Aws(place);
       const Filters = prefix === '' ? [] : [{ Key: 'name' as const, Values: [prefix] }];
       const command = new ListSecretsCommand({ Filters, MaxResults: SHOWN });
       const { SecretList = [] } = await secretsManager.send(command, { abortSignal: AbortSignal.timeout(3_000) });

@@ -15,6 +15,14 @@ import { HOLD_TAGS, holdOf, parseReason } from '../hold.ts';
 import type { Runner } from '../options.ts';
 import { type DescribedSecret, describeSecret, pendingVersion, placeOfArn } from '../secrets.ts';
 
+const EXAMPLES = `
+Examples:
+  $ rotation pause prod/shop --reason 'migration to PostgreSQL 18 until 2026-02-01'
+  $ rotation resume prod/shop
+  $ rotation detach prod/old --reason 'its database goes on 2026-03-01'
+
+The reason is a tag of the secret (rotation:paused, rotation:detached; rotation:held-by says who, and when).`;
+
 interface HoldOptions {
   readonly reason: string;
   readonly yes?: true;
@@ -31,6 +39,7 @@ export function addHold(program: Command, run: Runner): void {
       .argument('<secret>', 'name or ARN')
       .requiredOption('--reason <reason>', 'kept as a tag of the secret, for whoever wonders', parseReason)
       .option('--yes', 'do not ask')
+      .addHelpText('after', EXAMPLES)
       .action(run((context, id: string, options: HoldOptions) => holdSecret(context, id, kind, options)));
   hold(
     'pause',
@@ -52,6 +61,7 @@ export function addHold(program: Command, run: Runner): void {
     )
     .argument('<secret>', 'name or ARN')
     .option('--yes', 'do not ask')
+    .addHelpText('after', EXAMPLES)
     .action(run((context, id: string, options: { yes?: true }) => resume(context, id, options.yes === true)));
 }
 

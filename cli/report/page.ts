@@ -44,7 +44,7 @@ export function page(facts: ReportFacts): string {
 </head>
 <body>
 <h1>Rotation of PostgreSQL secrets</h1>
-<p>${escaped(moment(now))}. ${escaped(places.join('; '))}.</p>
+<p>${escaped(moment(now))}, in ${escaped(places.join('; '))}.</p>
 <p class="lead">${plural(rows.length, 'secret')}: <b class="${unwell.length === 0 ? 'good' : 'bad'}">${unwell.length === 0 ? 'none' : count(unwell.length)} unwell</b>.
 ${plural(facts.unrotated.length, 'secret')} that nothing rotates.</p>
 ${errors.map((error) => `<p class="bad">Not looked at: ${escaped(error)}</p>`).join('\n')}

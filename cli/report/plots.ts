@@ -39,9 +39,9 @@ export function agePlot(classes: readonly AgeClass[]): string {
     ...{ type: 'bar', name, data, itemStyle: { color } },
     ...{ label, barGap: 0 },
   });
-  return draw('Age of passwords', 260, {
-    grid,
-    legend: { top: 0, right: 0, textStyle: { color: INK } },
+  return draw('Age of passwords', 280, {
+    grid: { ...grid, top: 56 },
+    legend: { top: 0, left: 48, itemGap: 32, textStyle: { color: INK } },
     xAxis: { ...axis, type: 'category', data: classes.map(({ label }) => label) },
     yAxis: { ...axis, type: 'value', minInterval: 1, splitLine: { lineStyle: { color: 'var(--line)' } } },
     series: [
@@ -83,7 +83,7 @@ export function statePlot(states: readonly (readonly [state: string, number: num
 export function windowPlot(hours: readonly HourOfWindows[]): string {
   const names = hours.map(({ hour }) => hour.toISOString().slice(5, 13).replace('T', ' '));
   return draw('Windows that open, by hour', 280, {
-    grid: { ...grid, right: 90 },
+    grid: { ...grid, left: 84, right: 90 },
     xAxis: {
       ...axis,
       type: 'category',

@@ -64,12 +64,12 @@ describe.skipIf(!hasChromium)('the report', () => {
     expect(await page.locator('figure svg').count()).toBe(3);
   });
 
-  it('draws a bar for the password that was rotated, and one for the window that opens', async () => {
+  it('draws a bar for the state of the secret, and one for the age of its password', async () => {
     for (const [figure, fill] of [
       ['States', 'var(--good)'],
       ['Age of passwords', 'var(--good)'],
     ]) {
-      const bars = page.locator(`svg[aria-label="${figure}"] path[fill="${fill}"][ecmeta_series_index]`);
+      const bars = page.locator(`svg[aria-label="${figure}"] path[fill="${fill}"][ecmeta_ssr_type="chart"]`);
       const boxes = await Promise.all((await bars.all()).map((bar) => bar.boundingBox()));
       expect(boxes.filter((box) => box !== null && box.height > 5)).toHaveLength(1);
     }
