@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
+import description from '../package.json' with { type: 'json' };
 import { unlessAborted } from '../shared/terminal/interruption.ts';
 import { Aws, type AwsOptions } from './clients.ts';
+import { addAdoptClone } from './commands/adopt-clone.ts';
 import { addAttach } from './commands/attach.ts';
 import { addCode } from './commands/code.ts';
 import { addCompletion } from './commands/completion.ts';
@@ -13,6 +14,7 @@ import { addHistory } from './commands/history.ts';
 import { addHold } from './commands/hold.ts';
 import { addNow } from './commands/now.ts';
 import { addReport } from './commands/report.ts';
+import { addRollback } from './commands/rollback.ts';
 import { addRun } from './commands/run.ts';
 import { addStatus } from './commands/status.ts';
 import { addUpdate } from './commands/update.ts';
@@ -42,12 +44,6 @@ const VARIABLES: Readonly<Record<string, string>> = {
   '--lang': 'ROTATION_LANG',
 };
 
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  const { version = '' }: { readonly version?: string } = JSON.parse(text);
-  return version;
-}
-
 /** Runs the command. @returns its exit code. @param signal is aborted by Ctrl-C. */
 export async function runRotation(argv: readonly string[], signal: AbortSignal): Promise<number> {
   let exitCode: number = EXIT.done;
@@ -56,12 +52,18 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
   const program = new Command('rotation');
   const contextOf = (ids: readonly string[]): Context => {
     const { json = false, ...options } = program.opts<AwsOptions & { json?: true }>();
-    const aws = new Aws({ ...options, ...regionOfSecrets(ids) });
-    return { aws, output: new Output(json), prompts: new Prompts(signal, json), signal };
+    const output = new Output(json);
+    const prompts = new Prompts(signal, json);
+    const askMfaCode = async (device: string) => {
+      output.busy(undefined);
+      return await prompts.mfaCode(device);
+    };
+    const place = { ...options, ...regionOfSecrets(ids) };
+    const aws = new Aws(place, prompts.interactive ? askMfaCode : undefined);
+    return { aws, output, prompts, signal };
   };
   const run: Runner = (work) => async (argument, options) => {
     const context = contextOf(argument === undefined ? [] : [argument].flat().map(String));
-    Object.assign(process.env, context.aws.environment);
     try {
       exitCode = (await unlessLeft(signal, work(context, argument, options))) ?? EXIT.interrupted;
     } finally {
@@ -79,7 +81,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     .configureHelp({ showGlobalOptions: true })
     .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
-  for (const add of [addCreate, addAttach, addNow, addStatus, addDoctor]) add(program, run);
+  for (const add of [addCreate, addAttach, addNow, addRollback, addStatus, addDoctor, addAdoptClone]) add(program, run);
   for (const add of [addCoverage, addReport, addHistory, addHold, addUpdate, addRun, addCode, addCompletion])
     add(program, run);
   for (const command of program.commands) {
@@ -90,7 +92,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     }
   }
   // Which version of a secret is a question of these two; commander would answer with the package's.
-  if (!argv.some((word) => ['psql', 'run'].includes(word))) program.version(version());
+  if (!argv.some((word) => ['psql', 'run'].includes(word))) program.version(description.version);
 
   try {
     await program.parseAsync(argv, { from: 'user' });

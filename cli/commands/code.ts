@@ -28,7 +28,7 @@ async function code(context: Context, id: string, lang: Language): Promise<ExitC
   const { Name, ARN } = await describeSecret(context, id);
   context.output.busy(undefined);
   const text = SAMPLES[lang]({ name: Name, region: ARN.split(':')[3] ?? '' });
-  context.output.line(text.trimEnd());
+  context.output.verbatim(text);
   context.output.result({ secret: Name, arn: ARN, lang, code: text });
   return EXIT.done;
 }

@@ -24,7 +24,7 @@ export function addCompletion(program: Command, run: Runner): void {
     .addHelpText('after', EXAMPLES)
     .action(
       run(async ({ output }, shell: Shell) => {
-        output.line(SCRIPTS[shell].trimEnd());
+        output.verbatim(SCRIPTS[shell]);
         output.result({ shell, script: SCRIPTS[shell] });
         return EXIT.done;
       }),
@@ -56,6 +56,6 @@ async function complete(program: Command, context: Context, words: readonly stri
       return [];
     }
   };
-  for (const each of await candidates(program, words, names)) context.output.line(each);
+  for (const each of await candidates(program, words, names)) context.output.verbatim(`${each}\n`);
   return EXIT.done;
 }

@@ -87,7 +87,7 @@ async function show(
   { csv }: CoverageOptions,
   say: (text: string) => void,
 ): Promise<void> {
-  if (csv) output.line((await import('../fleet/csv.ts')).csv(uncovered, COLUMNS).trimEnd());
+  if (csv) output.verbatim((await import('../fleet/csv.ts')).csv(uncovered, COLUMNS));
   else for (const line of tableOf(uncovered)) output.line(line);
   for (const { name, why } of unread) output.note(`${red('not read')}: ${name}: ${why}`);
   const logins = uncovered.length === 0 ? 'none is a PostgreSQL login' : `${uncovered.length} PostgreSQL`;

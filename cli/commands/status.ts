@@ -149,7 +149,7 @@ async function show(
   const width = process.stdout.columns || undefined;
   if (options.csv) {
     const { csv } = await import('../fleet/csv.ts');
-    output.line(csv(shown.map(asJson), CSV_COLUMNS).trimEnd());
+    output.verbatim(csv(shown.map(asJson), CSV_COLUMNS));
   } else {
     if (options.all) output.line(headline(rows));
     for (const line of [...statusTable(shown, width), ...shown.flatMap((row) => detailsOf(row, now, width))]) {

@@ -41,7 +41,9 @@ export async function everySecret(
   places: readonly Place[],
   filters: readonly SecretFilter[],
 ): Promise<{ readonly found: readonly SecretInPlace[]; readonly errors: readonly CommandError[] }> {
-  const perPlace = await mapLimited(places, AT_ONCE, async (place) => {
+  // One after the other where each may ask for an MFA code.
+  const atOnce = places.some(({ context }) => context.prompts.interactive) ? 1 : AT_ONCE;
+  const perPlace = await mapLimited(places, atOnce, async (place) => {
     try {
       return (await rotatedSecrets(place.context, filters)).map(({ arn }) => ({ id: arn, place }));
     } catch (error) {

@@ -40,9 +40,17 @@ export function placesOf(context: Context, options: PlaceOptions): readonly Plac
     ...(profile !== undefined && { profile }),
     ...(endpoint !== undefined && { endpointUrl: endpoint }),
   };
+  const { prompts, output } = context;
+  const askMfaCode = async (device: string) => {
+    output.busy(undefined);
+    return await prompts.mfaCode(device);
+  };
   return all.map((place) => {
     // The one that is there already may have asked for an MFA code.
-    const aws = Object.keys(place).length === 0 ? context.aws : new Aws({ ...common, ...place });
+    const aws =
+      Object.keys(place).length === 0
+        ? context.aws
+        : new Aws({ ...common, ...place }, prompts.interactive ? askMfaCode : undefined);
     const label = all.length === 1 ? undefined : [place.profile, place.region].filter(Boolean).join(' ');
     return { context: { ...context, aws }, label };
   });

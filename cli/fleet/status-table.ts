@@ -99,8 +99,12 @@ function sentencesOf(row: Row, now: Date): string[] {
   }
   if (notice !== undefined) details.push(`${yellow('notice')}: ${notice}`);
   if (unreadable !== undefined) details.push(`its user is not known: ${unreadable}`);
-  for (const { region, status, message } of replicas) {
-    details.push(`replica in ${region}: ${status}${message === undefined ? '' : ` (${message})`}`);
-  }
+  if (replicas.length > 0) details.push(`replicas: ${replicas.map(replicaWords).join(', ')}`);
   return details;
+}
+
+/** Only where something is wrong the service's words matter. */
+function replicaWords({ region, status, message }: Row['facts']['replicas'][number]): string {
+  const why = status === 'InSync' || message === undefined ? '' : ` (${message})`;
+  return `${region} ${status}${why}`;
 }

@@ -47,17 +47,22 @@ export interface SqlSession {
   /** Further statements of the transaction that `begin` opened. @returns the rows of the last SELECT. */
   proceed<Row extends object = never>(statements: string): Promise<readonly Row[]>;
   /**
-   * The same, where one of the statements is `COPY … FROM STDIN`.
-   * @param data what that COPY reads, in the format that it says. The server logs no COPY data.
+   * The last statements of the transaction that `begin` opened, and its COMMIT, in one message.
+   * @param data what the `COPY … FROM STDIN` among them reads, in the format that it says. The server logs no COPY data.
    */
-  copyInto(statements: string, data: Buffer): Promise<void>;
-  /** When the last statement of a transaction was answered, by performance.now(). */
+  commit(statements: string, data?: Buffer): Promise<void>;
+  /** When the last transaction that `commit` ended was over, or the login began, by performance.now(). */
   lastCommitAt(): number;
-  /** Gives the open transaction up, also after an error. */
+  /** Gives the transaction that `begin` opened up, also after an error. */
   rollback(): Promise<void>;
   /** Marks a text that no error of this session may quote. */
   redact(text: string): void;
 }
+
+/** How long, in ms, a TCP connection may take to be there. */
+const CONNECT_WITHIN = 4_000;
+/** Ends a transaction, after its last statement. */
+const COMMIT = '; COMMIT';
 
 /** What a session is made with, besides the login itself. */
 export interface SessionSettings {
@@ -113,6 +118,7 @@ async function openSession<T>(
   };
   const send = async <Row extends object>(text: string) =>
     await run(async () => rowsOf<Row>(await client.query<Row>(text)));
+  const rollback = async () => void (await send('ROLLBACK'));
   // What the role has for time-outs is not what a step has.
   const pinned = () =>
     `${PINNED} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
@@ -121,7 +127,7 @@ async function openSession<T>(
   let committedAt = beganAt;
   try {
     try {
-      await before(deadline, client.connect());
+      await before(deadline, Promise.race([client.connect(), connectedInTime(socket)]));
     } catch (error) {
       const failure = fail(error, 'connecting');
       const { passwordRequest: request, authenticated } = connection;
@@ -143,19 +149,26 @@ async function openSession<T>(
       beganAt,
       address: socket.remoteAddress,
       deadline,
-      query: (statement) => send(`${pinned()} ${statement}; COMMIT`),
-      begin: (statements) => send(`${pinned()} ${statements}`),
-      async proceed<Row extends object>(statements: string) {
-        const rows = await send<Row>(statements);
-        committedAt = performance.now();
-        return rows;
+      async query<Row extends object>(statement: string) {
+        try {
+          return await send<Row>(`${pinned()} ${statement}${COMMIT}`);
+        } catch (error) {
+          await rollback().catch(() => undefined);
+          throw error;
+        }
       },
-      async copyInto(statements, data) {
-        await run(() => copyQuery(client, statements, data));
+      begin: (statements) => send(`${pinned()} ${statements}`),
+      proceed: (statements) => send(statements),
+      async commit(statements, data) {
+        const message = statements + COMMIT;
+        await run(async (client) => {
+          if (data === undefined) await client.query(message);
+          else await copyQuery(client, message, data);
+        });
         committedAt = performance.now();
       },
       lastCommitAt: () => committedAt,
-      rollback: async () => void (await send('ROLLBACK')),
+      rollback,
       redact: (text) => secrets.push(text),
     });
     return { accepted: true, value };
@@ -207,6 +220,26 @@ function newClient(login: Login, secureContext: SecureContext | undefined, socke
     connection,
   });
   return { client, connection };
+}
+
+/**
+ * Rejects with TIMED_OUT where a TCP connection is not there in time: nobody answers, or the name led to a host that is
+ * gone, and may lead elsewhere by now. What comes after it has no limit of its own: a paused Aurora Serverless takes its
+ * connections at once, and 15 s and more to answer.
+ */
+function connectedInTime(socket: Socket): Promise<never> {
+  let timer: NodeJS.Timeout | undefined;
+  return new Promise((_, reject) => {
+    // For each address that a name has: the driver tries them in turn.
+    socket.on('connectionAttempt', () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        reject(TIMED_OUT);
+        socket.destroy();
+      }, CONNECT_WITHIN);
+    });
+    for (const event of ['connect', 'close']) socket.once(event, () => clearTimeout(timer));
+  });
 }
 
 /** Waits for `promise`, but not beyond the deadline: then it rejects with TIMED_OUT. */

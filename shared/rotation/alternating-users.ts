@@ -1,6 +1,5 @@
 import { quotedName, RotationError } from '../errors.ts';
 import { isSameServer } from '../secret/database-secret.ts';
-import { whileRoleBusy } from './busy.ts';
 import { logsIn } from './change-own.ts';
 import {
   credentialFacts,
@@ -47,15 +46,14 @@ export const alternatingUsers: RotationStrategy = {
   },
 
   async applyPending(context) {
-    const { current, pending, proven } = context;
+    const { current, pending, recentLogins } = context;
     const { base, twin } = twinsOf(current, pending);
     // Read meanwhile, used only after the proof.
     const reading = context.superusers.read(current);
     reading.catch(() => {});
-    const { scram } = proven.get(current) ?? (await proveCurrent(current, context));
-    const superuser = await reading;
+    const { scram } = recentLogins.get(current) ?? (await proveCurrent(current, context));
+    let superuser = await reading;
     const { username, password, dbname: database } = pending.secret;
-    if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
 
     const change = {
       base,
@@ -66,12 +64,16 @@ export const alternatingUsers: RotationStrategy = {
       scram,
       proven: () => logsInAsOther(current, username, context),
     };
-    const outcome = await whileRoleBusy(context, () =>
-      context.withLogin(superuser, (roles) => changeTwin(context, roles, superuser, change)),
-    );
-    if (!outcome.accepted)
-      throw passwordNotAccepted(superuser, 'Rotate or correct the superuser secret that "masterarn" names.');
-    return outcome.value;
+    for (;;) {
+      const admin = superuser;
+      if ([base, twin].includes(admin.secret.username)) throw superuserIsApplicationUser(admin);
+      // A change whose answer was lost is planned and made anew: what is in place already needs no statement.
+      const outcome = await context.patiently(() =>
+        context.withLogin(admin, (roles) => changeTwin(context, roles, admin, change)),
+      );
+      if (outcome.accepted) return outcome.value;
+      superuser = await nextSuperuser(context, admin);
+    }
   },
 
   /** No rotation touches its password: where it does not log in, that is not for a rotation to mend. */
@@ -92,6 +94,22 @@ export const alternatingUsers: RotationStrategy = {
   },
 };
 
+/**
+ * The superuser secret's new version, where the refused one is being replaced: between its own setSecret and finishSecret
+ * the server has the new password, and AWSCURRENT the old one. No version is tried twice.
+ */
+async function nextSuperuser(context: SetSecretContext, refused: Credential): Promise<Credential> {
+  const { current, superusers } = context;
+  return await context.patiently(
+    async () => {
+      const read = await superusers.read(current);
+      if (read.versionId !== refused.versionId) return read;
+      throw passwordNotAccepted(refused, 'Rotate or correct the superuser secret that "masterarn" names.');
+    },
+    async ({ code }) => code === 'PASSWORD_NOT_ACCEPTED' && (await superusers.isRotating(current)),
+  );
+}
+
 /** As the administrator: makes or mends the twin, sets the pending password and proves it, under the base role's lock. */
 async function changeTwin(
   context: SetSecretContext,
@@ -109,7 +127,7 @@ async function changeTwin(
     outcome: 'done',
     credential: 'superuser',
     proven: isProven && isReleased,
-    ...(changed.actsAsItself ? { notice: ownsObjects(change.twin, change.base) } : {}),
+    notice: changed.actsAsItself ? ownsObjects(change.twin, change.base) : undefined,
   };
 }
 
@@ -169,20 +187,20 @@ async function isLinked(
 async function logsInAsOther(current: Credential, username: string, context: StrategyContext): Promise<boolean> {
   const others = candidates(context, current, { username, from: ['previous', 'own', 'unlabelled'], seen: [] });
   for await (const candidate of others) {
-    if (context.proven.get(candidate) !== undefined) return true;
+    if (context.recentLogins.get(candidate) !== undefined) return true;
     const outcome = await context.tryPassword(candidate, (roles) => Promise.resolve(roles.request));
     if (outcome.accepted === false) continue;
     const request = outcome.accepted === true ? outcome.value : outcome.request;
     // Who let everybody in has proven nothing.
     if (request === undefined) continue;
-    context.proven.add(candidate, { scram: request.method === 'scram-sha-256' });
+    context.recentLogins.add(candidate, { scram: request.method === 'scram-sha-256' });
     return true;
   }
   return false;
 }
 
 async function proveCurrent(current: Credential, context: StrategyContext): Promise<UserFacts> {
-  const outcome = await context.withLogin(current, (roles) => roles.twins.describeUser());
+  const outcome = await context.patiently(() => context.withLogin(current, (roles) => roles.twins.describeUser()));
   if (!outcome.accepted) {
     throw passwordNotAccepted(
       current,
@@ -190,7 +208,7 @@ async function proveCurrent(current: Credential, context: StrategyContext): Prom
     );
   }
   if (outcome.value.superuser) throw isSuperuser(current);
-  context.proven.add(current, outcome.value);
+  context.recentLogins.add(current, outcome.value);
   return outcome.value;
 }
 

@@ -14,7 +14,13 @@ export interface Template {
   >;
   readonly Conditions: Readonly<Record<string, Json>>;
   readonly Resources: Readonly<Record<string, TemplateResource>>;
-  readonly Outputs: Readonly<Record<string, { readonly Value: Json; readonly Condition?: string }>>;
+  readonly Outputs: Readonly<Record<string, TemplateOutput>>;
+}
+
+export interface TemplateOutput {
+  readonly Value: Json;
+  readonly Condition?: string;
+  readonly Export?: { readonly Name: Json };
 }
 
 export interface TemplateParameter {
@@ -64,10 +70,15 @@ type Resolved = Json | typeof NO_VALUE;
 export class Stack {
   readonly template: Template;
   readonly #parameters: Parameters;
+  readonly #pseudo: Readonly<Record<string, string>>;
 
-  /** @throws Error where CloudFormation would refuse a parameter. */
-  constructor(template: Template, given: Parameters) {
+  /**
+   * @param pseudo parameters that are other ones elsewhere, such as AWS::Partition.
+   * @throws Error where CloudFormation would refuse a parameter.
+   */
+  constructor(template: Template, given: Parameters, pseudo: Readonly<Record<string, string>> = {}) {
     this.template = template;
+    this.#pseudo = { ...PSEUDO, ...pseudo };
     this.#parameters = parametersOf(template, given);
   }
 
@@ -108,6 +119,14 @@ export class Stack {
     return Object.fromEntries(there.map(([name, { Value }]) => [name, asText(this.#resolve(Value))]));
   }
 
+  /** The names under which other stacks import outputs. */
+  exports(): Record<string, string> {
+    const there = Object.entries(this.template.Outputs).filter(([name]) => Object.hasOwn(this.outputs(), name));
+    return Object.fromEntries(
+      there.flatMap(([name, { Export }]) => (Export === undefined ? [] : [[name, asText(this.#resolve(Export.Name))]])),
+    );
+  }
+
   /** What Ref answers for a parameter, a pseudo parameter or a resource. */
   ref(name: string): string {
     const value = this.#ref(name);
@@ -138,7 +157,7 @@ export class Stack {
 
   #ref(name: string): string | typeof NO_VALUE {
     if (name === 'AWS::NoValue') return NO_VALUE;
-    const value = this.#parameters[name] ?? (PSEUDO as Readonly<Record<string, string>>)[name];
+    const value = this.#parameters[name] ?? this.#pseudo[name];
     if (value !== undefined) return value;
 
     const { type, properties } = this.resource(name);
@@ -204,15 +223,24 @@ export class Stack {
         const [delimiter, text] = asList(argument).map((each) => asText(this.#resolve(each)));
         return (text ?? '').split(delimiter ?? ',');
       }
-      case 'Fn::Sub':
-        return this.#substitute(asText(argument));
+      case 'Fn::Select': {
+        const [index, from] = asList(argument);
+        return this.#resolve(asList(from)[Number(index)] ?? null);
+      }
+      case 'Fn::Sub': {
+        if (typeof argument === 'string') return this.#substitute(argument);
+        const [text, own] = asList(argument);
+        return this.#substitute(asText(text), asObject(this.#resolve(own ?? {})));
+      }
       default:
         throw new Error(`${name} is not known here.`);
     }
   }
 
-  #substitute(text: string): string {
+  /** @param own what the names mean that are given beside the text. */
+  #substitute(text: string, own: JsonObject = {}): string {
     return text.replace(/\$\{([^}]+)\}/g, (_, name: string) => {
+      if (own[name] !== undefined) return asText(own[name]);
       if (name.startsWith('!')) return `\${${name.slice(1)}}`;
       return name.endsWith('.Arn') ? this.arn(name.slice(0, -'.Arn'.length)) : this.ref(name);
     });
@@ -237,7 +265,11 @@ function references(value: Json): string[] {
     if (key === 'Ref') return [asText(argument)];
     if (key === 'Fn::GetAtt') return [asText(asList(argument)[0] ?? null)];
     if (key === 'Fn::Sub') {
-      return Array.from(asText(argument).matchAll(/\$\{([A-Za-z0-9]+)/g), ([, name]) => name ?? '');
+      const [text, own] = typeof argument === 'string' ? [argument, null] : asList(argument);
+      return [
+        ...references(own ?? null),
+        ...Array.from(asText(text).matchAll(/\$\{([A-Za-z0-9]+)/g), ([, name]) => name ?? ''),
+      ];
     }
     return references(argument);
   });

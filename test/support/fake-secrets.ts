@@ -21,6 +21,8 @@ export class FakeSecrets {
   before: (call: string) => Promise<void> | void = () => {};
   /** A version that GetSecretValue goes on answering for AWSCURRENT, for so many times. */
   stale: { readonly versionId: string; times: number } | undefined;
+  /** So many reads of AWSPENDING find nothing, though it is there. */
+  hidden = 0;
   readonly #versions: Version[] = [];
 
   /** A version, of which the newest is the last one. A label leaves the version that has it. */
@@ -63,17 +65,7 @@ export class FakeSecrets {
 
   /** The port, for the rotation whose token it is. */
   store(token: string): SecretStore {
-    const ahead = new Map<string, Promise<StoredVersion | undefined>>();
     const keyOf = ({ versionId, stage }: WhichVersion) => [versionId, stage].filter(Boolean).join(' ');
-    const get = async (which: WhichVersion) => {
-      await this.#call(`GetSecretValue ${keyOf(which)}`);
-      return this.#get(which);
-    };
-    const read = (which: WhichVersion) => {
-      const sent = ahead.get(keyOf(which));
-      ahead.delete(keyOf(which));
-      return sent ?? get(which);
-    };
     return {
       describe: async () => {
         await this.#call('DescribeSecret');
@@ -81,12 +73,10 @@ export class FakeSecrets {
         const stages = Object.fromEntries(labelled.map(({ id, labels }) => [id, [...labels]]));
         return { rotationEnabled: this.rotationEnabled, stages, tags: {} };
       },
-      read,
-      readAhead: async (all) => {
-        for (const which of all) ahead.set(keyOf(which), get(which));
-        await Promise.allSettled(ahead.values());
+      read: async (which) => {
+        await this.#call(`GetSecretValue ${keyOf(which)}`);
+        return this.#get(which);
       },
-      readPending: () => read({ versionId: token, stage: 'AWSPENDING' }),
       putPending: async (text) => {
         await this.#call('PutSecretValue');
         if (this.#find(token)?.text !== undefined && this.textOf(token) !== text) return 'already-stored';
@@ -122,6 +112,7 @@ export class FakeSecrets {
     const id = current ? this.stale?.versionId : (versionId ?? this.with(stage ?? ''));
     const version = id === undefined ? undefined : this.#find(id);
     if (version === undefined || version.text === undefined) return undefined;
+    if (stage === 'AWSPENDING' && this.hidden-- > 0) return undefined;
     if (versionId !== undefined && stage !== undefined && !version.labels.has(stage)) {
       throw new RotationError('VERSION_NOT_PENDING', 'The version was needed with its label, and it has lost it.', {
         remedy: 'Start another rotation.',

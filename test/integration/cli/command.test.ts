@@ -11,7 +11,7 @@ const file = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.
 const LAUNCHER = file('bin/rotation.mjs');
 const SUBCOMMANDS = [
   ...['create', 'attach', 'now', 'status', 'doctor', 'coverage', 'report', 'history', 'pause', 'detach', 'resume'],
-  ...['update', 'psql', 'run', 'code', 'completion'],
+  ...['update', 'psql', 'run', 'code', 'completion', 'rollback', 'adopt-clone'],
 ];
 
 let lab: SecretsLab;

@@ -8,36 +8,18 @@ import {
   type SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { containerEngineAnswers } from '../../../scripts/lab/database/container.ts';
+import { expect, test } from 'vitest';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import { accepted } from '../../support/login-proof.ts';
+import { startMoto } from '../../support/moto.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
 import { clientOf } from '../../support/secrets-lab-client.ts';
 import { membersFor, TestAccount } from '../../support/test-account.ts';
 
-const PORT = 5000;
-
-let moto: StartedTestContainer | undefined;
-beforeAll(async () => {
-  if (!(await containerEngineAnswers())) return;
-  moto = await new GenericContainer('motoserver/moto:latest')
-    .withExposedPorts(PORT)
-    .withWaitStrategy(Wait.forLogMessage(/Running on/))
-    .start();
-});
-afterAll(() => moto?.stop());
-
 // A second opinion: our own Secrets Manager and the functions could share a misunderstanding.
 test("the four steps, twice over, on moto's Secrets Manager", async (context) => {
-  if (moto === undefined) {
-    if (process.env.REQUIRE_CONTAINERS === '1')
-      expect.unreachable('A container engine is required, and none answered.');
-    context.skip('no container engine answered, and moto runs in a container');
-    return;
-  }
-  const endpoint = `http://${moto.getHost()}:${moto.getMappedPort(PORT)}`;
+  await using moto = await startMoto(context);
+  const { endpoint } = moto;
   const client = clientOf({ endpoint });
   await using account = await TestAccount.open();
   const server = await sharedServer();

@@ -10,6 +10,7 @@ const FUNCTIONS = ['SingleUserFunction', 'AlternatingUsersFunction'];
 /** The parameters that set one environment variable each, with a value that each accepts. */
 const OPTIONS: Readonly<Record<string, readonly [variable: string, value: string]>> = {
   SecretsManagerEndpoint: ['SECRETS_MANAGER_ENDPOINT', 'https://vpce-1.secretsmanager.eu-west-1.vpce.amazonaws.com'],
+  AwsMaxAttempts: ['AWS_MAX_ATTEMPTS', '9'],
   DatabaseCaFile: ['DB_CA_FILE', '/opt/ca.pem'],
   PasswordLength: ['PASSWORD_LENGTH', '48'],
   ExcludeCharacters: ['EXCLUDE_CHARACTERS', '/@" \'\\'],
