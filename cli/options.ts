@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { Context } from './context.ts';
-import type { ExitCode } from './exit-codes.ts';
 import { usage } from './failures.ts';
 
-/** A subcommand's work, given its first argument and its options. */
-type Work<Argument, Options> = (context: Context, argument: Argument, options: Options) => Promise<ExitCode>;
+/** A subcommand's work, given its first argument and its options. @returns the exit code: an ExitCode, or a program's own. */
+type Work<Argument, Options> = (context: Context, argument: Argument, options: Options) => Promise<number>;
 
 /** Makes a commander action of a subcommand's work. */
 export type Runner = <Argument, Options>(

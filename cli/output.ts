@@ -26,6 +26,11 @@ export class Output {
     this.#write(process.stdout, text, hang);
   }
 
+  /** Text that a program or a shell is to read, such as CSV: no line is broken. Nothing with --json. */
+  verbatim(text: string): void {
+    if (!this.json) this.#spinner.aside(() => process.stdout.write(text));
+  }
+
   /** The result for programs; nothing without --json. */
   result(value: unknown): void {
     // A string may hold what JSON does not escape and a terminal heeds.

@@ -5,11 +5,19 @@ import { unlessAborted } from '../shared/terminal/interruption.ts';
 import { Aws, type AwsOptions } from './clients.ts';
 import { addAdoptClone } from './commands/adopt-clone.ts';
 import { addAttach } from './commands/attach.ts';
+import { addCode } from './commands/code.ts';
+import { addCompletion } from './commands/completion.ts';
+import { addCoverage } from './commands/coverage.ts';
 import { addCreate } from './commands/create.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addHistory } from './commands/history.ts';
+import { addHold } from './commands/hold.ts';
 import { addNow } from './commands/now.ts';
+import { addReport } from './commands/report.ts';
 import { addRollback } from './commands/rollback.ts';
+import { addRun } from './commands/run.ts';
 import { addStatus } from './commands/status.ts';
+import { addUpdate } from './commands/update.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { asCommandError, type CommandError, usage } from './failures.ts';
@@ -30,10 +38,17 @@ Exit codes:
 
 Credentials, region and endpoint come from where the AWS CLI has them. No password is ever an argument or shown.`;
 
+/** What may be said once for all, by an environment variable; an option has the last word. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  '--ca-file': 'ROTATION_CA_FILE',
+  '--lang': 'ROTATION_LANG',
+};
+
 /** Runs the command. @returns its exit code. @param signal is aborted by Ctrl-C. */
 export async function runRotation(argv: readonly string[], signal: AbortSignal): Promise<number> {
   let exitCode: number = EXIT.done;
-  const json = argv.includes('--json');
+  // Behind -- stands what is for another program.
+  const json = (argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv).includes('--json');
   const program = new Command('rotation');
   const contextOf = (ids: readonly string[]): Context => {
     const { json = false, ...options } = program.opts<AwsOptions & { json?: true }>();
@@ -58,7 +73,6 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
 
   program
     .description('Creates, attaches, rotates and examines PostgreSQL secrets in AWS Secrets Manager.')
-    .version(description.version)
     .option('--region <region>', 'AWS region')
     .option('--profile <profile>', 'profile of the AWS configuration files')
     .option('--endpoint-url <url>', 'where every AWS service is asked, such as a lab')
@@ -68,7 +82,17 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
   for (const add of [addCreate, addAttach, addNow, addRollback, addStatus, addDoctor, addAdoptClone]) add(program, run);
-  for (const command of program.commands) command.exitOverride();
+  for (const add of [addCoverage, addReport, addHistory, addHold, addUpdate, addRun, addCode, addCompletion])
+    add(program, run);
+  for (const command of program.commands) {
+    command.exitOverride();
+    for (const option of command.options) {
+      const variable = VARIABLES[option.long ?? ''];
+      if (variable !== undefined) option.env(variable);
+    }
+  }
+  // Which version of a secret is a question of these two; commander would answer with the package's.
+  if (!argv.some((word) => ['psql', 'run'].includes(word))) program.version(description.version);
 
   try {
     await program.parseAsync(argv, { from: 'user' });

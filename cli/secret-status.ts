@@ -3,6 +3,7 @@
 import type { StepFailure } from '../shared/lambda/step-line.ts';
 import type { StrategyName } from '../shared/rotation/strategy.ts';
 import type { VersionStages } from '../shared/rotation/version-stage.ts';
+import type { Hold } from './hold.ts';
 import { isOverdue, judgePending, type PendingVersion } from './pending-version.ts';
 
 export type Condition =
@@ -42,6 +43,8 @@ export interface StatusFacts {
   /** What the last rotation has told, though it succeeded, where the function's log can be read. */
   readonly notice: string | undefined;
   readonly replicas: readonly ReplicaState[];
+  /** Why somebody keeps it from being rotated. */
+  readonly hold?: Hold | undefined;
 }
 
 export function conditionOf(facts: StatusFacts, now: Date): Condition {

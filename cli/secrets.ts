@@ -129,13 +129,8 @@ export interface RotatedSecret {
   readonly functionArn: string;
 }
 
-/**
- * All secrets that have a rotation function and pass every filter, by name.
- *
- * @throws CommandError where there is none: an empty answer of the wrong region or account is no good news.
- */
-export async function rotatedSecrets(context: Context, filters: readonly SecretFilter[]): Promise<RotatedSecret[]> {
-  const { aws } = context;
+/** All secrets that pass every filter, as ListSecrets tells of them: no value is read. */
+export async function listSecrets({ aws }: Context, filters: readonly SecretFilter[]): Promise<SecretListEntry[]> {
   const found: SecretListEntry[] = [];
   const pages = paginateListSecrets({ client: aws.secretsManager }, { Filters: filters.map(serviceFilter) });
   try {
@@ -143,8 +138,18 @@ export async function rotatedSecrets(context: Context, filters: readonly SecretF
   } catch (error) {
     throw awsError('secretsmanager:ListSecrets', error);
   }
+  return found.filter((secret) => passes(secret, filters));
+}
+
+/**
+ * All secrets that have a rotation function and pass every filter, by name.
+ *
+ * @throws CommandError where there is none: an empty answer of the wrong region or account is no good news.
+ */
+export async function rotatedSecrets(context: Context, filters: readonly SecretFilter[]): Promise<RotatedSecret[]> {
+  const found = await listSecrets(context, filters);
   const rotated = found
-    .filter((secret) => secret.RotationLambdaARN !== undefined && passes(secret, filters))
+    .filter((secret) => secret.RotationLambdaARN !== undefined)
     .sort((a, b) => (a.Name ?? '').localeCompare(b.Name ?? ''))
     .map(({ ARN: arn = '', Name: name = '', RotationEnabled, RotationLambdaARN: functionArn = '' }) => ({
       arn,
@@ -162,7 +167,7 @@ export async function rotatedSecrets(context: Context, filters: readonly SecretF
 }
 
 /** Such as `account 123456789012, eu-west-1`; of the caller. */
-async function placeOf(context: Context): Promise<string> {
+export async function placeOf(context: Context): Promise<string> {
   const [account, region] = await Promise.all([
     callerOf(context).then(
       (caller) => `account ${caller.account}`,

@@ -6,16 +6,25 @@ import { parseDatabaseSecret } from '../shared/secret/database-secret.ts';
 import type { Context } from './context.ts';
 import { asCommandError, CommandError } from './failures.ts';
 import { describeFunction, functionName, strategyOf } from './functions.ts';
+import { holdOf } from './hold.ts';
 import type { PendingVersion } from './pending-version.ts';
 import type { StatusFacts } from './secret-status.ts';
 import { type DescribedSecret, describeSecret, pendingVersion, readVersion, versionCreated } from './secrets.ts';
 import { changeOf, FunctionLog, failuresOf } from './watch/function-log.ts';
 
-export async function gatherStatus(context: Context, id: string): Promise<StatusFacts> {
+/**
+ * @param values false: AWSCURRENT is not read, which would count as an access, nor the log of what is well. Then user
+ *   and notice are not known.
+ */
+export async function gatherStatus(context: Context, id: string, { values = true } = {}): Promise<StatusFacts> {
   const secret = await describeSecret(context, id);
   const deleted = secret.DeletedDate;
   const [current, pending]: [Current, PendingVersion | undefined] = await Promise.all([
-    deleted === undefined ? readCurrent(context, secret) : { unreadable: 'the secret is marked for deletion' },
+    !values
+      ? {}
+      : deleted === undefined
+        ? readCurrent(context, secret)
+        : { unreadable: 'the secret is marked for deletion' },
     findPending(context, secret),
   ]);
   const functionArn = secret.RotationLambdaARN;
@@ -35,7 +44,8 @@ export async function gatherStatus(context: Context, id: string): Promise<Status
     pending,
     failure: pending && (await lastFailure(context, secret, pending)),
     // A single user's rotation has nothing to tell.
-    notice: strategy === 'alternating-users' ? await lastNotice(context, secret) : undefined,
+    notice: values && strategy === 'alternating-users' ? await lastNotice(context, secret) : undefined,
+    hold: holdOf(secret),
     replicas: (secret.ReplicationStatus ?? []).map(({ Region = '', Status = '', StatusMessage }) => ({
       region: Region,
       status: Status,

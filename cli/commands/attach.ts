@@ -65,7 +65,7 @@ export function addAttach(program: Command, run: Runner): void {
     .summary('attach a secret to a deployed function')
     .description('Attaches a secret to a deployed rotation function: checks first, shows what will change, asks.')
     .argument('[secret]', 'name or ARN')
-    .option('--stack <name>', 'the stack of the functions (template.yaml)')
+    .option('--stack <name>', 'the stack of the functions (template.yaml); ROTATION_STACK where nothing is attached')
     .option('--function <arn>', 'or the function itself; default: the one that is attached')
     .addOption(
       new Option('--strategy <strategy>', 'default: by whether the secret names a superuser secret').choices([
@@ -178,6 +178,9 @@ async function findFunction(
 ): Promise<string> {
   if (stack !== undefined && given !== undefined) throw usage('--stack or --function was needed, found both.');
   if (stack !== undefined) return await functionOfStack(context, stack, strategy);
+  const stackByDefault =
+    given === undefined && RotationLambdaARN === undefined ? process.env.ROTATION_STACK : undefined;
+  if (stackByDefault) return await functionOfStack(context, stackByDefault, strategy);
   const chosen = given ?? RotationLambdaARN;
   if (chosen?.startsWith('arn:')) return chosen;
   if (chosen !== undefined) return (await describeFunction(context, chosen)).configuration.FunctionArn ?? chosen;

@@ -7,21 +7,26 @@ import { applyFix } from '../doctor/fixes.ts';
 import { nextStep, type Verdict } from '../doctor/verdict.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { usage } from '../failures.ts';
+import { names, type PlaceOptions } from '../fleet/places.ts';
 import { caFile as parseCaFile, type Runner } from '../options.ts';
 import { mark, type Output } from '../output.ts';
-import { placeOfArn } from '../secrets.ts';
+import { parseFilter, placeOfArn } from '../secrets.ts';
+import { doctorMany } from './doctor-many.ts';
 
 const EXAMPLES = `
 Examples:
   $ rotation doctor prod/shop
   $ rotation doctor prod/shop --fix
   $ rotation doctor prod/shop --no-login --json
+  $ rotation doctor --all --filter tag:team=payments
 
 --fix asks before it changes anything, and changes nothing but labels: it takes a left-behind AWSPENDING off where
 nothing depends on it, or moves AWSCURRENT to AWSPENDING or AWSPREVIOUS where the server accepts only that password.
 A check that got no answer is "unknown", never "ok". Exits with 3 where something is broken.`;
 
-interface DoctorOptions {
+interface DoctorOptions extends PlaceOptions {
+  readonly all?: true;
+  readonly filter?: readonly string[];
   readonly fix?: true;
   readonly yes?: true;
   readonly login: boolean;
@@ -33,18 +38,23 @@ export function addDoctor(program: Command, run: Runner): void {
     .command('doctor')
     .summary('check everything that makes rotations fail')
     .description('Checks, in the order in which a rotation meets it, everything that makes rotations fail.')
-    .argument('<secret>', 'name or ARN')
+    .argument('[secret]', 'name or ARN')
+    .option('--all', 'every secret that has a rotation function')
+    .option('--filter <filter...>', 'with --all: tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold')
+    .option('--regions <regions>', 'with --all: several, with commas', names)
+    .option('--profiles <profiles>', 'with --all: several, with commas', names)
     .option('--fix', 'repair what is safe to repair, after asking')
     .option('--yes', 'with --fix: do not ask')
     .option('--no-login', 'do not log in to the database from here')
     .option('--ca-file <file>', 'CA certificates (PEM) to trust for logins besides those of Node.js', parseCaFile)
     .addHelpText('after', EXAMPLES)
-    .action(run((context, secret: string, options: DoctorOptions) => doctor(context, secret, options)));
+    .action(run((context, secret: string | undefined, options: DoctorOptions) => doctor(context, secret, options)));
 }
 
-async function doctor(context: Context, id: string, options: DoctorOptions): Promise<ExitCode> {
+async function doctor(context: Context, id: string | undefined, options: DoctorOptions): Promise<ExitCode> {
   const { output } = context;
   if (options.yes && !options.fix) throw usage('--yes goes with --fix.');
+  if (options.all || id === undefined) return await all(context, id, options);
   output.busy('examining …');
   const { login, caFile } = options;
   const examination = await examine(context, id, { login, caFile });
@@ -68,6 +78,14 @@ async function doctor(context: Context, id: string, options: DoctorOptions): Pro
     next: next ?? null,
   });
   return broken.length > 0 ? EXIT.unwell : EXIT.done;
+}
+
+async function all(context: Context, id: string | undefined, options: DoctorOptions): Promise<ExitCode> {
+  const { filter = [], login, caFile, regions, profiles } = options;
+  if (!options.all || id !== undefined) throw usage('One secret or --all was needed, found both or neither.');
+  if (options.fix) throw usage('--fix goes with one secret.');
+  const places = { ...(regions && { regions }), ...(profiles && { profiles }) };
+  return await doctorMany(context, { login, caFile, ...places, filters: filter.map(parseFilter) });
 }
 
 function answerOf({ answer, message }: Verdict): string {

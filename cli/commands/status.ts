@@ -1,189 +1,166 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { type Cell, table } from '../../shared/terminal/table.ts';
-import { bold, dim, green, red, shortId, yellow } from '../../shared/terminal/text.ts';
+import { dim, red } from '../../shared/terminal/text.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { CommandError, usage } from '../failures.ts';
-import { mapLimited } from '../map-limited.ts';
-import { type Runner, seconds } from '../options.ts';
-import { type Condition, conditionOf, distance, isUnwell, moment, type StatusFacts } from '../secret-status.ts';
-import { parseFilter, rotatedSecrets } from '../secrets.ts';
-import { gatherStatus } from '../status-facts.ts';
+import { isNotRotatedSince, moment as parseMoment } from '../fleet/age.ts';
+import { everySecret, type Looks, lookAt, type SecretInPlace } from '../fleet/look.ts';
+import { names, type PlaceOptions, placesOf } from '../fleet/places.ts';
+import { asJson, countsOf, headline, inOrder, isRowUnwell, type Row } from '../fleet/row.ts';
+import { detailsOf, statusTable } from '../fleet/status-table.ts';
+import { caFile, type Runner, seconds } from '../options.ts';
+import { moment } from '../secret-status.ts';
+import { parseFilter } from '../secrets.ts';
 
 const EXAMPLES = `
 Examples:
   $ rotation status prod/shop prod/billing
   $ rotation status --all --filter tag:team=payments
+  $ rotation status --all --unwell --regions eu-west-1,us-east-1 --profiles shop,billing
+  $ rotation status --all --not-rotated-since 90d --csv > old.csv
+  $ rotation status --all --login        logs in with each AWSCURRENT: who is locked out?
   $ rotation status --all --watch 10
-  $ rotation status --all --json | jq '.secrets[] | select(.unwell) | .secret'`;
+  $ rotation status --all --json | jq '.secrets[] | select(.unwell) | .secret'
 
-interface StatusOptions {
+--all reads no value, which would count as an access of the secret, but where a version is pending, or with --login.`;
+
+interface StatusOptions extends PlaceOptions {
   readonly all?: true;
   readonly filter?: readonly string[];
+  readonly unwell?: true;
+  readonly notRotatedSince?: string;
+  readonly login?: true;
+  readonly caFile?: string;
+  readonly csv?: true;
   readonly watch?: true | number;
 }
 
 const WATCH_SECONDS = 5;
-/** Secrets looked at in parallel: each takes some four calls. */
-const AT_ONCE = 5;
 
 export function addStatus(program: Command, run: Runner): void {
   program
     .command('status')
     .summary('how the rotation of secrets is')
     .description(
-      'Shows strategy, current user, last and next rotation, what is overdue, failed or stuck, and replicas. Exits with 3 where something is not well.',
+      'Shows state, strategy, current user, last and next rotation, what is overdue, failed or stuck, and replicas; the unwell first. Exits with 3 where something is not well.',
     )
     .argument('[secrets...]', 'names or ARNs')
     .option('--all', 'every secret that has a rotation function')
     .option('--filter <filter...>', 'with --all: tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold')
+    .option('--regions <regions>', 'with --all: several, with commas', names)
+    .option('--profiles <profiles>', 'with --all: several, with commas', names)
+    .option('--unwell', 'only what somebody should look at')
+    .option('--not-rotated-since <time>', 'only what was not rotated since: 90d, 12h or 2026-01-31')
+    .option('--login', 'log in with each AWSCURRENT too, to find those that are locked out')
+    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
+    .option('--csv', 'the rows as CSV')
     .option('--watch [seconds]', `look again and again, every ${WATCH_SECONDS} s unless told otherwise`, seconds)
     .addHelpText('after', EXAMPLES)
     .action(run((context, secrets: readonly string[], options: StatusOptions) => status(context, secrets, options)));
 }
 
-interface Row {
-  readonly facts: StatusFacts;
-  readonly condition: Condition;
+async function status(context: Context, secrets: readonly string[], options: StatusOptions): Promise<ExitCode> {
+  check(context, secrets, options);
+  const filters = (options.filter ?? []).map(parseFilter);
+  const places = placesOf(context, options);
+  const [first] = places;
+  const which = async (): Promise<{ found: readonly SecretInPlace[]; errors: readonly CommandError[] }> => {
+    if (options.all) return await everySecret(places, filters);
+    return { found: first === undefined ? [] : secrets.map((id) => ({ id, place: first })), errors: [] };
+  };
+  const look = async () => {
+    context.output.busy('looking …');
+    const { found, errors } = await which();
+    return await lookAtThese(context, found, errors, options);
+  };
+  if (options.watch === undefined) return await look();
+  return await watch(context, options.watch === true ? WATCH_SECONDS : options.watch, look);
 }
 
-async function status(context: Context, secrets: readonly string[], options: StatusOptions): Promise<ExitCode> {
-  const { all = false, filter = [], watch } = options;
+function check({ output }: Context, secrets: readonly string[], options: StatusOptions): void {
+  const { all = false, filter = [], regions, profiles, csv, watch } = options;
   if (all === secrets.length > 0) throw usage('Secrets or --all were needed, found both or neither.');
   if (!all && filter.length > 0) throw usage('--filter goes with --all.');
-  const filters = filter.map(parseFilter);
-  const which = async () => (all ? (await rotatedSecrets(context, filters)).map(({ arn }) => arn) : secrets);
-  const look = async () => await lookAt(context, await which());
-  if (watch === undefined) return await look();
+  if (!all && (regions !== undefined || profiles !== undefined)) throw usage('--regions and --profiles go with --all.');
+  if (csv && (output.json || watch !== undefined)) throw usage('--csv goes neither with --json nor with --watch.');
+  if (options.notRotatedSince !== undefined) parseMoment(options.notRotatedSince);
+}
 
-  const { signal, output } = context;
+/** One look after the other until Ctrl-C. One that fails is told, and the next may succeed. */
+async function watch({ signal, output }: Context, period: number, look: () => Promise<ExitCode>): Promise<ExitCode> {
+  let seen = false;
   while (!signal.aborted) {
     if (process.stdout.isTTY && !output.json) process.stdout.write('\u001B[2J\u001B[H');
-    output.line(dim(`${moment(new Date())}, every ${watch === true ? WATCH_SECONDS : watch} s; Ctrl-C ends it`));
-    await survive(look(), context);
-    await sleep((watch === true ? WATCH_SECONDS : watch) * 1_000, undefined, { signal }).catch(() => undefined);
+    output.line(dim(`${moment(new Date())}, every ${period} s; Ctrl-C ends it`));
+    try {
+      await look();
+      seen = true;
+    } catch (error) {
+      // What fails at once, such as a wrong region, fails for ever.
+      if (!seen || !(error instanceof CommandError)) throw error;
+      output.note(`${red('error')}: ${error.message} It is tried again.`);
+    }
+    await sleep(period * 1_000, undefined, { signal }).catch(() => undefined);
   }
   return EXIT.interrupted;
 }
 
-/** The next look may go better: what is throttled or out of reach now is told, and no reason to end. */
-async function survive(look: Promise<unknown>, { output }: Context): Promise<void> {
-  try {
-    await look;
-  } catch (error) {
-    if (!(error instanceof CommandError) || error.exitCode !== EXIT.error) throw error;
-    output.busy(undefined);
-    output.error(error);
-  }
+async function lookAtThese(
+  context: Context,
+  found: readonly SecretInPlace[],
+  earlier: readonly CommandError[],
+  options: StatusOptions,
+): Promise<ExitCode> {
+  const { output } = context;
+  const now = new Date();
+  const how = { values: !options.all, login: options.login === true, caFile: options.caFile };
+  const looked = (done: number) =>
+    output.busy(found.length === 1 ? 'looking …' : `looked at ${done}/${found.length} …`);
+  const { rows, errors } = await lookAt(found, how, now, looked);
+  output.busy(undefined);
+  const looks = { rows: options.all ? inOrder(rows) : rows, errors: [...earlier, ...errors] };
+  const shown = chosen(looks.rows, options, now);
+  await show(context, looks, shown, options, now);
+  if (shown.some(isRowUnwell)) return EXIT.unwell;
+  return looks.errors.length > 0 ? EXIT.error : EXIT.done;
 }
 
-async function lookAt(context: Context, ids: readonly string[]): Promise<ExitCode> {
-  const { output } = context;
-  output.busy('looking …');
-  const now = new Date();
-  const looks = await mapLimited(ids, AT_ONCE, async (id): Promise<Row | CommandError> => {
-    try {
-      const facts = await gatherStatus(context, id);
-      return { facts, condition: conditionOf(facts, now) };
-    } catch (error) {
-      // One secret that can't be looked at is no reason to hide the others.
-      if (!(error instanceof CommandError) || ids.length === 1) throw error;
-      return error;
-    }
-  });
+function chosen(rows: readonly Row[], { unwell, notRotatedSince }: StatusOptions, now: Date): readonly Row[] {
+  const since = notRotatedSince === undefined ? undefined : parseMoment(notRotatedSince, now);
+  return rows
+    .filter((row) => !unwell || isRowUnwell(row))
+    .filter(({ facts }) => since === undefined || isNotRotatedSince(facts.lastRotated, since));
+}
+
+const CSV_COLUMNS = [
+  ...['secret', 'arn', 'account', 'region', 'state', 'unwell', 'strategy', 'username', 'login'],
+  ...['lastRotated', 'nextRotation'],
+];
+
+async function show(
+  { output }: Context,
+  { rows, errors }: Looks,
+  shown: readonly Row[],
+  options: StatusOptions,
+  now: Date,
+): Promise<void> {
   // On a terminal of an unknown width (0), as elsewhere, lines are as long as they are.
   const width = process.stdout.columns || undefined;
-  const rows = looks.flatMap((look) => (look instanceof CommandError ? [] : [look]));
-  const errors = looks.filter((look) => look instanceof CommandError);
-  output.busy(undefined);
-  for (const line of [...tableOf(rows, width), ...rows.flatMap((row) => detailsOf(row, now))]) output.line(line);
+  if (options.csv) {
+    const { csv } = await import('../fleet/csv.ts');
+    output.verbatim(csv(shown.map(asJson), CSV_COLUMNS));
+  } else {
+    if (options.all) output.line(headline(rows));
+    for (const line of [...statusTable(shown, width), ...shown.flatMap((row) => detailsOf(row, now, width))]) {
+      output.line(line);
+    }
+  }
   for (const { message } of errors) output.note(`${red('error')}: ${message}`);
-  output.result({ secrets: rows.map(asJson), errors: errors.map(({ code, message }) => ({ code, message })) });
-
-  if (rows.some(({ condition, facts }) => isUnwell(condition, facts))) return EXIT.unwell;
-  return errors.length > 0 ? EXIT.error : EXIT.done;
-}
-
-/** Narrower than this, six columns are hard to read. */
-const WIDE_ENOUGH = 80;
-
-/** The state first: it is what is looked for. */
-function tableOf(rows: readonly Row[], width: number | undefined): string[] {
-  if (rows.length === 0) return [];
-  if (width !== undefined && width < WIDE_ENOUGH) return rows.flatMap(stacked);
-  const head = ['STATE', 'SECRET', 'STRATEGY', 'USER NOW', 'LAST ROTATED', 'NEXT BY'];
-  const cells = rows.map(({ facts, condition }): Cell[] => {
-    const { name, strategy = '–', username = '–', lastRotated, nextRotation } = facts;
-    return [
-      { text: condition, style: styleOf(condition) },
-      { text: name, style: bold },
-      strategy,
-      username,
-      moment(lastRotated),
-      moment(nextRotation),
-    ];
+  output.result({
+    counts: countsOf(rows),
+    unwell: rows.filter(isRowUnwell).length,
+    secrets: shown.map(asJson),
+    errors: errors.map(({ code, message }) => ({ code, message })),
   });
-  return table([head.map((text) => ({ text, style: dim })), ...cells], width);
-}
-
-function stacked({ facts, condition }: Row): string[] {
-  const { name, strategy, username, lastRotated, nextRotation } = facts;
-  return [
-    `${styleOf(condition)(condition)}  ${bold(name)}`,
-    ...(strategy === undefined ? [] : [`  ${strategy}, ${username ?? '–'}`]),
-    `  last ${moment(lastRotated)}, next by ${moment(nextRotation)}`,
-  ];
-}
-
-function styleOf(condition: Condition): (text: string) => string {
-  if (condition === 'ok') return green;
-  return ['failed', 'stuck', 'overdue'].includes(condition) ? red : yellow;
-}
-
-function detailsOf({ facts, condition }: Row, now: Date): string[] {
-  const { name, pending, failure, replicas, unreadable, nextRotation, notice } = facts;
-  const details: string[] = [];
-  if (pending !== undefined) {
-    const { versionId, since, hasValue } = pending;
-    const age = since === undefined ? '' : ` since ${moment(since)} (${distance(since, now)})`;
-    details.push(`AWSPENDING is on version ${shortId(versionId)}, ${hasValue ? 'with' : 'without'} a value${age}`);
-  }
-  if (failure !== undefined) {
-    details.push(`${red(failure.code)} in ${failure.step}: ${failure.message}`);
-    if (failure.remedy !== undefined) details.push(`what to do: ${failure.remedy}`);
-  }
-  if (condition === 'stuck') details.push(`what to do: rotation doctor ${name} --fix`);
-  if (condition === 'overdue' && nextRotation !== undefined) {
-    details.push(`should have been rotated by ${moment(nextRotation)}: rotation doctor ${name}`);
-  }
-  if (notice !== undefined) details.push(`${yellow('notice')}: ${notice}`);
-  if (unreadable !== undefined) details.push(`its user is not known: ${unreadable}`);
-  if (replicas.length > 0) details.push(`replicas: ${replicas.map(replicaWords).join(', ')}`);
-  return details.length === 0 ? [] : ['', bold(name), ...details.map((detail) => `  ${detail}`)];
-}
-
-/** Only where something is wrong the service's words matter. */
-function replicaWords({ region, status, message }: StatusFacts['replicas'][number]): string {
-  const why = status === 'InSync' || message === undefined ? '' : ` (${message})`;
-  return `${region} ${status}${why}`;
-}
-
-function asJson({ facts, condition }: Row): object {
-  const { name, arn, functionArn, strategy, username, lastRotated, nextRotation, pending, failure, replicas } = facts;
-  return {
-    secret: name,
-    arn,
-    state: condition,
-    unwell: isUnwell(condition, facts),
-    strategy: strategy ?? null,
-    username: username ?? null,
-    function: functionArn ?? null,
-    lastRotated: lastRotated ?? null,
-    nextRotation: nextRotation ?? null,
-    pending: pending ?? null,
-    failure: failure ?? null,
-    notice: facts.notice ?? null,
-    replicas,
-  };
 }

@@ -7,6 +7,7 @@ import { parseDatabaseSecret } from '../../shared/secret/database-secret.ts';
 import type { Context } from '../context.ts';
 import { asCommandError, awsError, CommandError, refused } from '../failures.ts';
 import { describeFunction, strategyOf } from '../functions.ts';
+import { refuseHeld } from '../hold.ts';
 import { loginName, tryLogin } from '../login.ts';
 import {
   type DescribedSecret,
@@ -67,6 +68,7 @@ export async function rotate(
       `Attach one: rotation attach ${secret.Name}`,
     );
   }
+  refuseHeld(secret);
   if (secret.RotationEnabled === false && pendingVersion(secret) !== undefined) {
     throw refused(
       'STUCK',

@@ -7,6 +7,8 @@ import { type CommandResult, RunningCommand } from './running-command.ts';
 export interface CommandOptions {
   readonly stdin?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** The lab's address stands before the arguments: what follows -- is another program's. */
+  readonly before?: boolean;
 }
 
 /** With pipes for stdin, stdout and stderr. */
@@ -23,8 +25,9 @@ export class RotationCommand implements AsyncDisposable {
     this.#endpoint = lab.endpoint;
   }
 
-  start(args: readonly string[], { env = {} }: CommandOptions = {}): Running {
-    return this.#keep(spawn(process.execPath, [ROTATION, ...this.#withLab(args)], { env: environment(env) }));
+  start(args: readonly string[], { env = {}, before = false }: CommandOptions = {}): Running {
+    const words = before ? [...this.#withLab([]), ...args] : this.#withLab(args);
+    return this.#keep(spawn(process.execPath, [ROTATION, ...words], { env: environment(env) }));
   }
 
   async run(args: readonly string[], options: CommandOptions = {}): Promise<CommandResult> {

@@ -9,7 +9,10 @@ import { RotationCommand } from '../../support/command.ts';
 
 const file = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const LAUNCHER = file('bin/rotation.mjs');
-const SUBCOMMANDS = ['create', 'attach', 'now', 'status', 'doctor', 'adopt-clone'];
+const SUBCOMMANDS = [
+  ...['create', 'attach', 'now', 'status', 'doctor', 'coverage', 'report', 'history', 'pause', 'detach', 'resume'],
+  ...['update', 'psql', 'run', 'code', 'completion', 'rollback', 'adopt-clone'],
+];
 
 let lab: SecretsLab;
 let command: RotationCommand;

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { PutSecretValueCommand, UpdateSecretVersionStageCommand } from '@aws-sdk/client-secrets-manager';
+import { type Command, Option } from 'commander';
+import { type DatabaseSecret, parseDatabaseSecret } from '../../shared/secret/database-secret.ts';
+import type { Password } from '../../shared/secret/password.ts';
+import { bold, green, shortId } from '../../shared/terminal/text.ts';
+import type { Context } from '../context.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { asking, refused, usage } from '../failures.ts';
+import { loginName, tryLogin } from '../login.ts';
+import { caFile, type Runner, secretArn } from '../options.ts';
+import { type DescribedSecret, describeSecret, pendingVersion, placeOfArn, readVersion } from '../secrets.ts';
+
+const EXAMPLES = `
+Examples:
+  $ rotation update prod/shop --host db2.example.com
+  $ rotation update prod/shop --password            asks for it, and does not show it
+  $ pass show shop | rotation update prod/shop --password-stdin --yes
+
+Changes what the secret says, not the database. A login proves it before it becomes AWSCURRENT.`;
+
+interface UpdateOptions {
+  readonly host?: string;
+  readonly port?: string;
+  readonly dbname?: string;
+  readonly username?: string;
+  readonly ssl?: 'true' | 'false';
+  readonly superuserSecret?: string;
+  readonly password?: true;
+  readonly passwordStdin?: true;
+  readonly login: boolean;
+  readonly caFile?: string;
+  readonly yes?: true;
+}
+
+export function addUpdate(program: Command, run: Runner): void {
+  program
+    .command('update')
+    .summary('change what a stored login says')
+    .description('Changes members of a stored login, after a login has proven them. Other members stay as they are.')
+    .argument('<secret>', 'name or ARN')
+    .option('--host <host>', 'DNS name or address of the server')
+    .option('--port <port>', 'its port')
+    .option('--dbname <database>', 'the database to log in to')
+    .option('--username <user>', 'the role to log in as')
+    .addOption(new Option('--ssl <boolean>', '"false" for plain text').choices(['true', 'false']))
+    .option('--superuser-secret <arn>', 'the secret of an administrator (masterarn)', secretArn)
+    .option('--password', 'ask for the password that the database has')
+    .option('--password-stdin', 'or read it from stdin')
+    .option('--no-login', 'store it without the proof of a login from here')
+    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
+    .option('--yes', 'do not ask')
+    .addHelpText('after', EXAMPLES)
+    .action(run((context, id: string, options: UpdateOptions) => update(context, id, options)));
+}
+
+async function update(context: Context, id: string, options: UpdateOptions): Promise<ExitCode> {
+  const { output, prompts } = context;
+  output.busy('reading …');
+  const secret = await describeSecret(context, id);
+  refuseRotating(secret);
+  const version = await readVersion(context, secret.ARN, { VersionStage: 'AWSCURRENT' });
+  output.busy(undefined);
+  if (version === undefined) throw refused('NO_SUCH_VERSION', `${secret.Name} must have a value, and it has none.`);
+  const before = parseDatabaseSecret(version.text);
+  const members = membersOf(options, await passwordOf(context, options, before.username));
+  if (Object.keys(members).length === 0) throw usage('Something to change was needed, such as --host, found nothing.');
+  const text = JSON.stringify({ ...JSON.parse(version.text ?? '{}'), ...members });
+  const after = parseDatabaseSecret(text);
+  if (options.login) await prove(context, after, options.caFile);
+
+  output.line(`${bold(secret.Name)} (${placeOfArn(secret.ARN)})`);
+  for (const line of changes(before, after, 'password' in members)) output.line(`  ${line}`);
+  if (!(await prompts.agree(`Store this as AWSCURRENT of ${secret.Name}?`, options.yes === true))) {
+    output.line('Nothing was changed.');
+    return EXIT.refused;
+  }
+  const versionId = await store(context, secret, version.versionId, text);
+  output.line(
+    `${green('Stored')} as version ${shortId(versionId)}. Applications see it when they read the secret again.`,
+  );
+  const { Name, ARN } = secret;
+  output.result({
+    secret: Name,
+    arn: ARN,
+    versionId,
+    changed: Object.keys(members),
+    login: options.login ? 'accepted' : 'not-tried',
+  });
+  return EXIT.done;
+}
+
+/** A value that is stored in the middle of a rotation is overtaken by it. */
+function refuseRotating(secret: DescribedSecret): void {
+  const pending = pendingVersion(secret);
+  if (pending === undefined) return;
+  throw refused(
+    'ROTATING',
+    `No rotation of ${secret.Name} may be under way, and AWSPENDING is on version ${shortId(pending)}.`,
+    `Wait until it is done, or clear it away: rotation doctor ${secret.Name} --fix`,
+  );
+}
+
+async function passwordOf(
+  { prompts }: Context,
+  options: UpdateOptions,
+  username: string,
+): Promise<Password | undefined> {
+  if (options.password && options.passwordStdin) throw usage('--password or --password-stdin was needed, found both.');
+  if (options.passwordStdin) return await prompts.passwordFromStdin();
+  if (!options.password) return undefined;
+  if (!prompts.interactive) {
+    throw usage('There is no terminal to ask for the password on.', 'Give it on stdin, with --password-stdin.');
+  }
+  return await prompts.password(`Password of ${options.username ?? username} (not shown):`);
+}
+
+/** What is to be otherwise, by the secret's own keys. */
+function membersOf(options: UpdateOptions, password: Password | undefined): Readonly<Record<string, unknown>> {
+  const { host, port, dbname, username, ssl, superuserSecret } = options;
+  return {
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port: /^\d+$/.test(port) ? Number(port) : port }),
+    ...(dbname !== undefined && { dbname }),
+    ...(username !== undefined && { username }),
+    ...(ssl !== undefined && { ssl: ssl === 'true' }),
+    ...(superuserSecret !== undefined && { masterarn: superuserSecret }),
+    ...(password !== undefined && { password: password.reveal() }),
+  };
+}
+
+async function prove({ output }: Context, secret: DatabaseSecret, caFile: string | undefined): Promise<void> {
+  output.busy(`logging in as ${secret.username} …`);
+  const strategy = secret.superuserSecretArn === undefined ? 'single-user' : 'alternating-users';
+  const proof = await tryLogin(secret, { source: 'current', caFile, strategy });
+  output.busy(undefined);
+  if (proof.outcome === 'refused') {
+    const message = `The server must accept the password of ${loginName(secret)}, and it refused it; nothing was stored.`;
+    throw refused('PASSWORD_NOT_ACCEPTED', message, 'Give the one that the database has: --password');
+  }
+  const error = proof.outcome === 'failed' ? proof.error : proof.unfit;
+  if (error === undefined) return;
+  const remedy = `${error.remedy} If only this machine is at fault: --ca-file, or --no-login.`;
+  throw refused(error.code, `${error.message.replace(/\.$/, '')}; nothing was stored.`, remedy);
+}
+
+function changes(before: DatabaseSecret, after: DatabaseSecret, password: boolean): string[] {
+  const keys = ['host', 'port', 'dbname', 'username', 'ssl', 'superuserSecretArn'] as const;
+  const changed = keys.filter((key) => before[key] !== after[key]);
+  const lines = changed.map((key) => `${key}: ${before[key] ?? 'none'} → ${after[key] ?? 'none'}`);
+  return password ? [...lines, 'password: another one'] : lines;
+}
+
+/**
+ * The value gets a label of its own first; then AWSCURRENT is moved from the version that was read, and from no other.
+ *
+ * @returns the new version.
+ * @throws CommandError where AWSCURRENT has been moved meanwhile; then nothing is changed.
+ */
+async function store({ aws }: Context, { ARN, Name }: DescribedSecret, from: string, text: string): Promise<string> {
+  const client = aws.secretsManager;
+  const label = `rotation-update-${randomUUID()}`;
+  const put = new PutSecretValueCommand({
+    ...{ SecretId: ARN, SecretString: text },
+    ...{ ClientRequestToken: randomUUID(), VersionStages: [label] },
+  });
+  const { VersionId = '' } = await asking(`secretsmanager:PutSecretValue of ${Name}`, client.send(put));
+  const operation = `secretsmanager:UpdateSecretVersionStage of ${Name}`;
+  try {
+    const move = { VersionStage: 'AWSCURRENT', MoveToVersionId: VersionId, RemoveFromVersionId: from };
+    await asking(operation, client.send(new UpdateSecretVersionStageCommand({ SecretId: ARN, ...move })));
+  } finally {
+    const off = { VersionStage: label, RemoveFromVersionId: VersionId };
+    await asking(operation, client.send(new UpdateSecretVersionStageCommand({ SecretId: ARN, ...off })));
+  }
+  return VersionId;
+}
