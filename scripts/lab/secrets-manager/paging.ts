@@ -6,9 +6,12 @@ export interface Page<T> {
   NextToken: string | undefined;
 }
 
-/** One page of `all`, as MaxResults and NextToken of the request ask. A token is good for the operation that gave it. */
-export function page<T>(input: Input, operation: string, all: readonly T[], max: number): Page<T> {
-  const size = input.integer('MaxResults', { min: 1, max }) ?? max;
+/**
+ * One page of `all`, as MaxResults and NextToken of the request ask. A token is good for the operation that gave it.
+ * @param usual the size of a page where none is asked for.
+ */
+export function page<T>(input: Input, operation: string, all: readonly T[], max: number, usual = max): Page<T> {
+  const size = input.integer('MaxResults', { min: 1, max }) ?? usual;
   const token = input.text('NextToken', { min: 1, max: 4096 });
   const start = token === undefined ? 0 : readToken(token, operation);
   const end = start + size;

@@ -317,14 +317,15 @@ describe('ListSecretVersionIds', () => {
     const today = await fill(client, 99);
     expect((await refusal(put(client, today, 'v100'))).name).toBe('LimitExceededException');
     expect((await client.send(new GetSecretValueCommand({ SecretId: today }))).SecretString).toBe('v99');
-    const deprecated = { SecretId: today, IncludeDeprecated: true };
+    const deprecated = { SecretId: today, IncludeDeprecated: true, MaxResults: 100 };
     expect((await client.send(new ListSecretVersionIdsCommand(deprecated))).Versions).toHaveLength(100);
 
     // A day passes in less than a millisecond.
     await using fast = await startSecretsManager({ clock: startClock({ timeScale: 100_000_000 }) });
     const fastClient = clientOf(fast);
     const SecretId = await fill(fastClient, 109);
-    const { Versions } = await fastClient.send(new ListSecretVersionIdsCommand({ SecretId, IncludeDeprecated: true }));
+    const list = new ListSecretVersionIdsCommand({ SecretId, IncludeDeprecated: true, MaxResults: 100 });
+    const { Versions } = await fastClient.send(list);
     expect(Versions).toHaveLength(100);
     fastClient.destroy();
   });
