@@ -6,9 +6,12 @@ export interface Page<T> {
   NextToken: string | undefined;
 }
 
-/** One page of `all`, as MaxResults and NextToken of the request ask. A token is good for the operation that gave it. */
-export function page<T>(input: Input, operation: string, all: readonly T[], max: number): Page<T> {
-  const size = input.integer('MaxResults', { min: 1, max }) ?? max;
+/**
+ * One page of `all`, as MaxResults and NextToken of the request ask. A token is good for the operation that gave it.
+ * @param most on a page, however many are asked for: the service may answer fewer even when there are more.
+ */
+export function page<T>(input: Input, operation: string, all: readonly T[], max: number, most = max): Page<T> {
+  const size = Math.min(input.integer('MaxResults', { min: 1, max }) ?? max, most);
   const token = input.text('NextToken', { min: 1, max: 4096 });
   const start = token === undefined ? 0 : readToken(token, operation);
   const end = start + size;

@@ -70,9 +70,7 @@ function showFunction(found: DescribedFunction): object {
   return {
     Configuration: showConfiguration(found),
     Code: { RepositoryType: 'S3' },
-    ...(reservedConcurrency === undefined
-      ? {}
-      : { Concurrency: { ReservedConcurrentExecutions: reservedConcurrency } }),
+    Concurrency: reservedConcurrency === undefined ? undefined : { ReservedConcurrentExecutions: reservedConcurrency },
   };
 }
 
@@ -95,7 +93,7 @@ function showConfiguration({ arn, name, timeoutMs, environment, logGroup, settin
     LastUpdateStatus: 'Successful',
     Environment: { Variables: environment },
     LoggingConfig: { LogFormat: 'Text', LogGroup: logGroup },
-    ...(vpc && { VpcConfig: { VpcId: vpc.vpcId, SubnetIds: vpc.subnetIds, SecurityGroupIds: vpc.securityGroupIds } }),
+    VpcConfig: vpc && { VpcId: vpc.vpcId, SubnetIds: vpc.subnetIds, SecurityGroupIds: vpc.securityGroupIds },
   };
 }
 
@@ -103,14 +101,13 @@ function showPolicy({ arn, settings: { permission = 'account' } }: DescribedFunc
   if (permission === 'none') {
     throw new ServiceError('ResourceNotFoundException', 'The resource you requested does not exist.', 404);
   }
-  const condition = { Condition: { StringEquals: { 'AWS:SourceAccount': ACCOUNT_ID } } };
   const statement = {
     Sid: 'secrets-manager',
     Effect: 'Allow',
     Principal: { Service: 'secretsmanager.amazonaws.com' },
     Action: 'lambda:InvokeFunction',
     Resource: arn,
-    ...(permission === 'account' ? condition : {}),
+    Condition: permission === 'account' ? { StringEquals: { 'AWS:SourceAccount': ACCOUNT_ID } } : undefined,
   };
   const Policy = JSON.stringify({ Version: '2012-10-17', Id: 'default', Statement: [statement] });
   return { Policy, RevisionId: '6a0b4a3c-8d7c-4b3f-9a57-5d1c2a1a0f11' };

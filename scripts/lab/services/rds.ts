@@ -73,7 +73,7 @@ function showInstance(instance: DatabaseInstance, region: string): XmlElements {
     ReadReplicaSourceDBInstanceIdentifier: replicaOf,
     DBClusterIdentifier: clusterId,
     VpcSecurityGroups: members(shownGroups, 'VpcSecurityGroupMembership'),
-    ...(vpcId === undefined ? {} : { DBSubnetGroup: { VpcId: vpcId } }),
+    DBSubnetGroup: vpcId === undefined ? undefined : { VpcId: vpcId },
   };
 }
 

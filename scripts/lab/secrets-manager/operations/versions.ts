@@ -8,12 +8,15 @@ import { secretId, versionId } from '../validate.ts';
 // The service shows the account's default key under this name.
 const DEFAULT_KEY = 'DefaultEncryptionKey';
 
+/** Smaller than the service's, which has room for all that a secret can have: so that who forgets to page is found out. */
+const PAGE = 50;
+
 const listSecretVersionIds: Operation = (input, call) => {
   const id = secretId(input);
   const withDeprecated = input.flag('IncludeDeprecated') ?? false;
   const secret = call.state.get(call.region, id);
   const shown = secret.content.versions.filter((version) => withDeprecated || version.stages.size > 0);
-  const { items, NextToken } = page(input, 'ListSecretVersionIds', shown, 100);
+  const { items, NextToken } = page(input, 'ListSecretVersionIds', shown, 100, PAGE);
   const Versions = items.map((version) => ({
     VersionId: version.id,
     VersionStages: version.stages.size > 0 ? sortedStages(version) : undefined,
