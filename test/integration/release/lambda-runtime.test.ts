@@ -53,7 +53,17 @@ async function answerOf(node: string, code: string, event: object): Promise<{ ho
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const environment = { AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`, LAMBDA_TASK_ROOT: code, AWS_REGION: 'eu-west-1' };
+  // Lambda developer guide, "Defined runtime environment variables".
+  const environment = {
+    AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
+    AWS_LAMBDA_FUNCTION_NAME: 'rotation',
+    AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '256',
+    AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/rotation',
+    AWS_LAMBDA_LOG_STREAM_NAME: '2026/01/01/[$LATEST]0',
+    LAMBDA_TASK_ROOT: code,
+    AWS_REGION: 'eu-west-1',
+  };
   // As Lambda's bootstrap starts it (aws-lambda-ric's own tests).
   const flags = ['--no-experimental-require-module', '--no-experimental-detect-module', '--require', NATIVE];
   const args = [...flags, join(ric ?? '', 'index.mjs'), 'index.handler'];
