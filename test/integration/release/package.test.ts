@@ -96,6 +96,23 @@ describe('the package', () => {
   }, 120_000);
 });
 
+/** Processor time, in s: what a busy machine does not change. */
+async function processorTime(node: string, args: readonly string[]): Promise<number> {
+  const script = `TIMEFORMAT='%U %S'; time "$@" >/dev/null 2>&1`;
+  const { stderr } = await run('bash', ['-c', script, 'bash', node, ...args], { env: { PATH: process.env.PATH } });
+  return stderr
+    .trim()
+    .split(' ')
+    .reduce((sum, part) => sum + Number(part.replace(',', '.')), 0);
+}
+
+test('the command starts at once: 0.15 s of a processor tell the version', async () => {
+  const args = [join(installed, 'cli/rotation.mjs'), '--version'];
+  const times: number[] = [];
+  for (let time = 0; time < 5; time += 1) times.push(await processorTime(process.execPath, args));
+  expect(Math.min(...times)).toBeLessThanOrEqual(0.15);
+});
+
 describe.each(nodes)('on Node $line', ({ line, program }) => {
   /** Not in the way of the lab, which answers in this process. */
   const rotation = async (args: readonly string[], input = '') => {
