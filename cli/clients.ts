@@ -1,5 +1,6 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { fromEnv } from '@aws-sdk/credential-provider-env';
+import { type AskMfaCode, type CredentialProvider, credentialsOf } from './credentials.ts';
+import { agents } from './proxy.ts';
 
 /** Whom to ask and as whom, named as the AWS CLI names it. */
 export interface AwsOptions {
@@ -21,9 +22,9 @@ interface Settings {
   readonly region?: string;
   readonly profile?: string;
   readonly endpoint?: string;
-  readonly credentials?: ReturnType<typeof fromEnv>;
+  readonly credentials: CredentialProvider;
   readonly maxAttempts: number;
-  readonly requestHandler: typeof TIMEOUTS;
+  readonly requestHandler: typeof TIMEOUTS & ReturnType<typeof agents>;
   readonly logger: typeof SILENT;
 }
 
@@ -36,14 +37,16 @@ export class Aws {
   readonly settings: Settings;
   #secretsManager: SecretsManagerClient | undefined;
 
-  constructor({ region = environmentRegion(), profile, endpointUrl }: AwsOptions) {
+  /** @param askMfaCode for a profile that needs one; default: nobody can be asked. */
+  constructor({ region = environmentRegion(), profile, endpointUrl }: AwsOptions, askMfaCode?: AskMfaCode) {
     this.settings = {
-      ...(region === undefined ? {} : { region }),
-      ...(profile === undefined ? {} : { profile }),
-      ...(endpointUrl === undefined ? {} : { endpoint: endpointUrl }),
-      ...(profile === undefined && hasEnvironmentKeys() ? { credentials: fromEnv() } : {}),
+      // The SDK takes no undefined here.
+      ...(region !== undefined && { region }),
+      ...(profile !== undefined && { profile }),
+      ...(endpointUrl !== undefined && { endpoint: endpointUrl }),
+      credentials: credentialsOf(profile, SILENT, askMfaCode),
       maxAttempts: environmentAttempts() ?? MAX_ATTEMPTS,
-      requestHandler: TIMEOUTS,
+      requestHandler: { ...TIMEOUTS, ...agents(process.env) },
       logger: SILENT,
     };
   }
@@ -57,29 +60,11 @@ export class Aws {
   async region(): Promise<string | undefined> {
     return await this.secretsManager.config.region().catch(() => undefined);
   }
-
-  /** The options as environment variables, for parts of the project that make clients of their own. */
-  get environment(): Readonly<Record<string, string>> {
-    const { region, profile, endpoint } = this.settings;
-    return {
-      ...(region === undefined ? {} : { AWS_REGION: region }),
-      ...(profile === undefined ? {} : { AWS_PROFILE: profile }),
-      ...(endpoint === undefined ? {} : { AWS_ENDPOINT_URL: endpoint }),
-    };
-  }
 }
 
 /** The CLI knows both variables, the SDK only the first. */
 function environmentRegion(): string | undefined {
   return process.env.AWS_REGION || process.env.AWS_DEFAULT_REGION || undefined;
-}
-
-/**
- * The CLI takes keys of the environment before AWS_PROFILE, and only --profile before them (botocore's
- * create_credential_resolver); the SDK for JavaScript takes AWS_PROFILE first, which may well be another account.
- */
-function hasEnvironmentKeys(): boolean {
-  return Boolean(process.env.AWS_ACCESS_KEY_ID && process.env.AWS_SECRET_ACCESS_KEY);
 }
 
 function environmentAttempts(): number | undefined {

@@ -65,7 +65,6 @@ function meaningOf(error: unknown, name: string, operation: string): AwsErrorMea
   if (text.includes('Region is missing')) {
     return { what: 'no region is set.', remedy: 'Give --region, or set AWS_REGION or a region in the profile.' };
   }
-  if (/CredentialsProviderError|TokenProviderError/.test(name)) return meaningOfCredentials(text);
   if (/ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidSignature/.test(name)) {
     return { remedy: 'Log in again (aws sso login), or check the credentials: aws sts get-caller-identity' };
   }
@@ -74,16 +73,16 @@ function meaningOf(error: unknown, name: string, operation: string): AwsErrorMea
       remedy: 'Allow it: aws lambda add-permission … --principal secretsmanager.amazonaws.com --source-account …',
     };
   }
-  if (/AccessDenied/.test(name) && /sts:AssumeRole\b/.test(text) && !operation.startsWith('sts:')) {
-    return {
-      what: `the role of the profile could not be taken on (sts:AssumeRole): ${text.replace(/\.?$/, '.')}`,
-      remedy: 'Allow sts:AssumeRole to whom the profile starts from, and let the trust policy of the role name them.',
-    };
-  }
   if (/AccessDenied|UnauthorizedOperation/.test(name)) {
     return { remedy: `Allow ${operation} to the user or role that you run this as.` };
   }
   const code = typeof error === 'object' && error !== null ? String(Reflect.get(error, 'code') ?? '') : '';
+  if (/CERT|VERIFY|ISSUER/.test(code)) {
+    return {
+      what: `the certificate of AWS is not trusted here (${code}).`,
+      remedy: 'Behind a proxy that opens TLS, name the file of its certificates: AWS_CA_BUNDLE.',
+    };
+  }
   if (name === 'TimeoutError' || /^E[A-Z]+$/.test(code)) {
     return {
       what: `AWS could not be reached (${code || name}).`,
@@ -94,28 +93,6 @@ function meaningOf(error: unknown, name: string, operation: string): AwsErrorMea
     return { remedy: 'Check its name, --region and --profile: aws secretsmanager list-secrets' };
   }
   return {};
-}
-
-/** Why there are no credentials; by the sentences of the SDK's providers. */
-function meaningOfCredentials(text: string): AwsErrorMeaning {
-  const profile = process.env.AWS_PROFILE;
-  const login = `aws sso login${profile === undefined ? '' : ` --profile ${profile}`}`;
-  if (/SSO session.*(expired|invalid)|sso login/i.test(text)) {
-    return { what: 'nobody is logged in by SSO, or no longer.', remedy: login };
-  }
-  if (/multi-?factor|MFA/i.test(text)) {
-    return {
-      what: 'the profile asks for an MFA code, which is not asked for here.',
-      remedy: 'Get a session first, such as: eval "$(aws configure export-credentials --format env)"',
-    };
-  }
-  if (profile !== undefined && /Could not resolve credentials using profile|Could not load credentials/.test(text)) {
-    return {
-      what: `there is no profile ${profile} that credentials could be had from.`,
-      remedy: 'See which there are: aws configure list-profiles',
-    };
-  }
-  return { what: 'no credentials were found.', remedy: `Log in (${login}), or name a profile with --profile.` };
 }
 
 /** Anything thrown, as the command tells it. Only what is known to quote no secret is quoted. */

@@ -17,7 +17,8 @@ export type LoginProof =
   /** It was not the password: the way there, TLS, or the server. */
   | { readonly outcome: 'failed'; readonly error: RotationError };
 
-const PATIENCE_MS = 12_000;
+/** What logins from here may take altogether, in ms. */
+export const LOGIN_PATIENCE_MS = 12_000;
 
 /** What says only that this machine is not where the function is, or that the server is busy at the moment. */
 const NOT_FROM_HERE: readonly RotationErrorCode[] = [
@@ -40,7 +41,7 @@ const NOT_FROM_HERE: readonly RotationErrorCode[] = [
 export function databaseFromHere(caFile: string | undefined, environment: Environment = {}): RoleDatabase {
   const config = { ...readable(environment), ...trustedHere(caFile) };
   const trust = trustStore(config.caFiles);
-  return roleDatabase({ settings: config, trust, deadline: new Deadline(PATIENCE_MS), twins: postgresTwins });
+  return roleDatabase({ settings: config, trust, deadline: new Deadline(LOGIN_PATIENCE_MS), twins: postgresTwins });
 }
 
 function trustedHere(caFile: string | undefined): Pick<Config, 'caFiles'> {

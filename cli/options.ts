@@ -18,6 +18,15 @@ export function seconds(text: string): number {
   return number;
 }
 
+/** @returns what parses a whole number from 1 to `most`. */
+export function from1to(most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (Number.isInteger(number) && number >= 1 && number <= most) return number;
+    throw usage(`A whole number from 1 to ${most} was needed, found "${text}".`);
+  };
+}
+
 /** Values of an option that may be given several times. */
 export function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];

@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
+import description from '../package.json' with { type: 'json' };
 import { unlessAborted } from '../shared/terminal/interruption.ts';
 import { Aws, type AwsOptions } from './clients.ts';
+import { addAdoptClone } from './commands/adopt-clone.ts';
 import { addAttach } from './commands/attach.ts';
 import { addCreate } from './commands/create.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addNow } from './commands/now.ts';
+import { addRollback } from './commands/rollback.ts';
 import { addStatus } from './commands/status.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -28,12 +30,6 @@ Exit codes:
 
 Credentials, region and endpoint come from where the AWS CLI has them. No password is ever an argument or shown.`;
 
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  const { version = '' }: { readonly version?: string } = JSON.parse(text);
-  return version;
-}
-
 /** Runs the command. @returns its exit code. @param signal is aborted by Ctrl-C. */
 export async function runRotation(argv: readonly string[], signal: AbortSignal): Promise<number> {
   let exitCode: number = EXIT.done;
@@ -41,12 +37,18 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
   const program = new Command('rotation');
   const contextOf = (ids: readonly string[]): Context => {
     const { json = false, ...options } = program.opts<AwsOptions & { json?: true }>();
-    const aws = new Aws({ ...options, ...regionOfSecrets(ids) });
-    return { aws, output: new Output(json), prompts: new Prompts(signal, json), signal };
+    const output = new Output(json);
+    const prompts = new Prompts(signal, json);
+    const askMfaCode = async (device: string) => {
+      output.busy(undefined);
+      return await prompts.mfaCode(device);
+    };
+    const place = { ...options, ...regionOfSecrets(ids) };
+    const aws = new Aws(place, prompts.interactive ? askMfaCode : undefined);
+    return { aws, output, prompts, signal };
   };
   const run: Runner = (work) => async (argument, options) => {
-    const context = contextOf([argument].flat().map(String));
-    Object.assign(process.env, context.aws.environment);
+    const context = contextOf(argument === undefined ? [] : [argument].flat().map(String));
     try {
       exitCode = (await unlessLeft(signal, work(context, argument, options))) ?? EXIT.interrupted;
     } finally {
@@ -56,7 +58,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
 
   program
     .description('Creates, attaches, rotates and examines PostgreSQL secrets in AWS Secrets Manager.')
-    .version(version())
+    .version(description.version)
     .option('--region <region>', 'AWS region')
     .option('--profile <profile>', 'profile of the AWS configuration files')
     .option('--endpoint-url <url>', 'where every AWS service is asked, such as a lab')
@@ -65,7 +67,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     .configureHelp({ showGlobalOptions: true })
     .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
-  for (const add of [addCreate, addAttach, addNow, addStatus, addDoctor]) add(program, run);
+  for (const add of [addCreate, addAttach, addNow, addRollback, addStatus, addDoctor, addAdoptClone]) add(program, run);
   for (const command of program.commands) command.exitOverride();
 
   try {

@@ -42,7 +42,13 @@ export class Prompts {
   /** Not shown as it is typed. */
   async password(message: string): Promise<Password> {
     const validate = (value: string) => value !== '' || 'A password is needed.';
-    return new Password(await password({ message, mask: false, validate }, this.#context));
+    return new Password(await password({ message, mask: false, toggleMask: false, validate }, this.#context));
+  }
+
+  /** Of the device that a profile names. */
+  async mfaCode(device: string): Promise<string> {
+    const validate = (code: string) => /^\d{6}$/.test(code.trim()) || 'Six digits are needed.';
+    return (await this.ask({ message: `MFA code of ${device}:`, validate })).trim();
   }
 
   /** All of stdin but for the line's end. */

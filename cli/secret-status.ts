@@ -1,6 +1,9 @@
 /** How the rotation of a secret is: a pure judgement over what was gathered. */
+
+import type { StepFailure } from '../shared/lambda/step-line.ts';
 import type { StrategyName } from '../shared/rotation/strategy.ts';
-import type { StepFailure } from './watch/log-lines.ts';
+import type { VersionStages } from '../shared/rotation/version-stage.ts';
+import { isOverdue, judgePending, type PendingVersion } from './pending-version.ts';
 
 export type Condition =
   | 'ok'
@@ -13,13 +16,6 @@ export type Condition =
   | 'cancelled'
   | 'not-attached'
   | 'marked-for-deletion';
-
-export interface PendingVersion {
-  readonly versionId: string;
-  /** Undefined where the service does not say. */
-  readonly since: Date | undefined;
-  readonly hasValue: boolean;
-}
 
 export interface ReplicaState {
   readonly region: string;
@@ -39,6 +35,7 @@ export interface StatusFacts {
   readonly lastRotated: Date | undefined;
   readonly nextRotation: Date | undefined;
   readonly deleted: Date | undefined;
+  readonly stages: VersionStages;
   readonly pending: PendingVersion | undefined;
   /** Of the pending version, where the function's log tells one. */
   readonly failure: StepFailure | undefined;
@@ -47,24 +44,17 @@ export interface StatusFacts {
   readonly replicas: readonly ReplicaState[];
 }
 
-/** Longer than any rotation runs: Lambda's longest time-out. */
-export const LONGEST_STEP_MS = 15 * 60_000;
-
 export function conditionOf(facts: StatusFacts, now: Date): Condition {
-  const { pending, failure, nextRotation, enabled } = facts;
+  const { pending, nextRotation, enabled } = facts;
   if (facts.deleted !== undefined) return 'marked-for-deletion';
   if (pending !== undefined) {
-    const age = now.getTime() - (pending.since?.getTime() ?? now.getTime());
-    if (!enabled) return 'stuck';
-    if (failure !== undefined) return age > LONGEST_STEP_MS && isOverdue(nextRotation, now) ? 'stuck' : 'failed';
-    return age > LONGEST_STEP_MS ? 'stuck' : 'rotating';
+    const { condition } = judgePending({ ...facts, pending }, now);
+    return condition === 'retired' ? 'stuck' : condition;
   }
   if (facts.functionArn === undefined) return 'not-attached';
   if (!enabled) return 'cancelled';
   return isOverdue(nextRotation, now) ? 'overdue' : 'ok';
 }
-
-export const isOverdue = (next: Date | undefined, now: Date) => next !== undefined && next < now;
 
 /** Whether somebody should look at it. */
 export function isUnwell(condition: Condition, { replicas }: Pick<StatusFacts, 'replicas'>): boolean {

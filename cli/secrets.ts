@@ -12,7 +12,7 @@ import { type VersionStages, versionWith } from '../shared/rotation/version-stag
 import type { Context } from './context.ts';
 import { callerOf } from './doctor/aws-facts.ts';
 import { EXIT } from './exit-codes.ts';
-import { asking, awsError, CommandError, usage } from './failures.ts';
+import { asking, awsError, CommandError, refused, usage } from './failures.ts';
 
 export interface DescribedSecret extends DescribeSecretCommandOutput {
   readonly ARN: string;
@@ -40,6 +40,24 @@ function rulesOf({ RotationRules }: DescribeSecretCommandOutput): Pick<DescribeS
   return { RotationRules: rules };
 }
 
+/** Of a replica, the ARN of the secret that it follows: only that one is rotated. */
+export function primaryOf({ ARN, PrimaryRegion }: Pick<DescribedSecret, 'ARN' | 'PrimaryRegion'>): string | undefined {
+  const region = ARN.split(':')[3] ?? '';
+  if (PrimaryRegion === undefined || PrimaryRegion === region) return undefined;
+  return ARN.replace(`:${region}:`, `:${PrimaryRegion}:`);
+}
+
+/** @param subcommand what is to be done with the primary instead. @throws CommandError where it is a replica. */
+export function needPrimary(secret: DescribedSecret, subcommand: string): void {
+  const primary = primaryOf(secret);
+  if (primary === undefined) return;
+  throw refused(
+    'REPLICA',
+    `A primary secret was needed, and ${secret.Name} is a replica of the one in ${secret.PrimaryRegion}.`,
+    `Its values follow: rotation ${subcommand} ${primary}`,
+  );
+}
+
 /** The version that a rotation is making; undefined where none is under way or was left behind. */
 export function pendingVersion({ stages }: Pick<DescribedSecret, 'stages'>): string | undefined {
   const pending = versionWith(stages, 'AWSPENDING');
@@ -49,32 +67,32 @@ export function pendingVersion({ stages }: Pick<DescribedSecret, 'stages'>): str
 /** @returns undefined where the secret has no such version, or one without a value. */
 export async function readVersion(
   { aws }: Context,
-  secretId: string,
+  secretArn: string,
   which: { readonly VersionStage: string } | { readonly VersionId: string },
 ): Promise<StoredVersion | undefined> {
   try {
-    const answer = await aws.secretsManager.send(new GetSecretValueCommand({ SecretId: secretId, ...which }));
+    const answer = await aws.secretsManager.send(new GetSecretValueCommand({ SecretId: secretArn, ...which }));
     return { versionId: answer.VersionId ?? '', text: answer.SecretString };
   } catch (error) {
     if (error instanceof Error && error.name === 'ResourceNotFoundException') return undefined;
-    throw awsError(`secretsmanager:GetSecretValue of ${secretId}`, error);
+    throw awsError(`secretsmanager:GetSecretValue of ${secretArn}`, error);
   }
 }
 
 /** When a version was made, by the service's clock. Undefined where it is not (any more) among the labelled ones. */
 export async function versionCreated(
   { aws }: { readonly aws: Pick<Context['aws'], 'secretsManager'> },
-  secretId: string,
+  secretArn: string,
   versionId: string,
 ): Promise<Date | undefined> {
-  const pages = paginateListSecretVersionIds({ client: aws.secretsManager }, { SecretId: secretId });
+  const pages = paginateListSecretVersionIds({ client: aws.secretsManager }, { SecretId: secretArn });
   try {
     for await (const { Versions = [] } of pages) {
       const found = Versions.find((version) => version.VersionId === versionId);
       if (found !== undefined) return found.CreatedDate;
     }
   } catch (error) {
-    throw awsError(`secretsmanager:ListSecretVersionIds of ${secretId}`, error);
+    throw awsError(`secretsmanager:ListSecretVersionIds of ${secretArn}`, error);
   }
   return undefined;
 }
@@ -108,6 +126,7 @@ export interface RotatedSecret {
   readonly name: string;
   /** False where its rotation was cancelled. */
   readonly enabled: boolean;
+  readonly functionArn: string;
 }
 
 /**
@@ -127,8 +146,11 @@ export async function rotatedSecrets(context: Context, filters: readonly SecretF
   const rotated = found
     .filter((secret) => secret.RotationLambdaARN !== undefined && passes(secret, filters))
     .sort((a, b) => (a.Name ?? '').localeCompare(b.Name ?? ''))
-    .map(({ ARN = '', Name = '', RotationEnabled }) => ({
-      ...{ arn: ARN, name: Name, enabled: RotationEnabled === true },
+    .map(({ ARN: arn = '', Name: name = '', RotationEnabled, RotationLambdaARN: functionArn = '' }) => ({
+      arn,
+      name,
+      enabled: RotationEnabled === true,
+      functionArn,
     }));
   if (rotated.length > 0) return rotated;
   const which = filters.length === 0 ? '' : ' that passes the filter';

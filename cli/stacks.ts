@@ -21,3 +21,23 @@ export async function functionOfStack({ aws }: Context, stack: string, strategy:
     "Name the stack that was deployed from this project's template.yaml, or give --function.",
   );
 }
+
+/** The names of the stacks that have a function for the strategy; undefined where they may not be listed. */
+export async function stacksWith({ aws }: Context, strategy: StrategyName): Promise<string[] | undefined> {
+  const { CloudFormationClient, paginateDescribeStacks } = await import('@aws-sdk/client-cloudformation');
+  const found: string[] = [];
+  try {
+    for await (const { Stacks = [] } of paginateDescribeStacks(
+      { client: new CloudFormationClient(aws.settings) },
+      {},
+    )) {
+      const fitting = Stacks.filter(({ Outputs = [] }) =>
+        Outputs.some(({ OutputKey }) => OutputKey === OUTPUTS[strategy]),
+      );
+      found.push(...fitting.flatMap(({ StackName }) => StackName ?? []));
+    }
+  } catch {
+    return undefined;
+  }
+  return found.sort();
+}

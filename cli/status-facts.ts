@@ -1,14 +1,15 @@
 /** Gathers what `rotation status` and `rotation doctor` judge. */
 
+import type { StepFailure } from '../shared/lambda/step-line.ts';
 import { versionWith } from '../shared/rotation/version-stage.ts';
 import { parseDatabaseSecret } from '../shared/secret/database-secret.ts';
 import type { Context } from './context.ts';
 import { asCommandError, CommandError } from './failures.ts';
 import { describeFunction, functionName, strategyOf } from './functions.ts';
-import type { PendingVersion, StatusFacts } from './secret-status.ts';
+import type { PendingVersion } from './pending-version.ts';
+import type { StatusFacts } from './secret-status.ts';
 import { type DescribedSecret, describeSecret, pendingVersion, readVersion, versionCreated } from './secrets.ts';
 import { changeOf, FunctionLog, failuresOf } from './watch/function-log.ts';
-import type { StepFailure } from './watch/log-lines.ts';
 
 export async function gatherStatus(context: Context, id: string): Promise<StatusFacts> {
   const secret = await describeSecret(context, id);
@@ -30,6 +31,7 @@ export async function gatherStatus(context: Context, id: string): Promise<Status
     lastRotated: secret.LastRotatedDate,
     nextRotation: secret.NextRotationDate,
     deleted,
+    stages: secret.stages,
     pending,
     failure: pending && (await lastFailure(context, secret, pending)),
     // A single user's rotation has nothing to tell.

@@ -1,14 +1,15 @@
 /**
- * Builds each function for Lambda's nodejs24.x: functions/<name>.ts → dist/<name>/index.mjs, `export const handler`,
+ * Builds each function for Lambda's nodejs24.x and nodejs22.x: functions/<name>.ts → dist/<name>/index.mjs, `export const handler`,
  * minified, with a source map beside it. `--analyze` prints what is in each file, by package. Then what applications
  * import: client/ → dist/client/.
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build, type Metafile } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
+import { type BuiltFile, builtFiles } from './build/built-files.ts';
 import { buildClient } from './build/client.ts';
 import { type Beside, buildBeside, leaveOutUnused, requireBuiltins, settingsFromEnvironment } from './build/plugins.ts';
 
@@ -36,25 +37,19 @@ export interface BuildChoice {
 const OPTIONS = {
   bundle: true,
   platform: 'node',
-  target: 'node24',
+  // The older of the two runtimes that they are for.
+  target: 'node22',
   sourcemap: true,
   sourcesContent: false,
   legalComments: 'none',
+  // Node reads UTF-8: escapes would only be longer.
+  charset: 'utf8',
   metafile: true,
   logLevel: 'warning',
 } as const satisfies BuildOptions;
 
 /** For CommonJS in an ES module; nothing but Node's own modules is left to require. */
 const REQUIRE = 'const require=id=>process.getBuiltinModule(id);';
-
-/** What one built file holds. */
-export interface BuiltFile {
-  /** Path below the folder. */
-  readonly path: string;
-  readonly bytes: number;
-  /** Bytes by npm package, largest first; "(own)" is this project. */
-  readonly packages: ReadonlyMap<string, number>;
-}
 
 /** Builds every function of functions/. */
 export async function buildFunctions(choice: BuildChoice = {}): Promise<readonly BuiltFile[]> {
@@ -89,7 +84,7 @@ async function buildFunction(name: string, folder: string, without: readonly Lev
       outfile: join(folder, name, file),
     }),
   );
-  return [index, ...(await Promise.all(others))].map(({ metafile }) => builtFile(metafile, folder));
+  return [index, ...(await Promise.all(others))].flatMap(({ metafile }) => builtFiles(metafile, folder));
 }
 
 /**
@@ -124,18 +119,6 @@ function optionsFor(without: readonly Lever[]) {
       ...(pull('unused parts left out') ? [leaveOutUnused] : []),
     ],
   };
-}
-
-function builtFile(metafile: Metafile | undefined, folder: string): BuiltFile {
-  const [path, output] = Object.entries(metafile?.outputs ?? {}).find(([file]) => file.endsWith('.mjs')) ?? [];
-  if (path === undefined || output === undefined) throw new Error('esbuild was expected to write an .mjs file');
-  const packages = new Map<string, number>();
-  for (const [source, { bytesInOutput }] of Object.entries(output.inputs)) {
-    const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? '(own)';
-    packages.set(name, (packages.get(name) ?? 0) + bytesInOutput);
-  }
-  const largestFirst = Array.from(packages).sort(([, a], [, b]) => b - a);
-  return { path: relative(folder, resolve(path)), bytes: output.bytes, packages: new Map(largestFirst) };
 }
 
 if (import.meta.main) {

@@ -1,12 +1,14 @@
 /**
- * Writes docs/licences.md: what is in the deployed functions besides this project, and under which licence.
+ * Writes docs/licences.md: what is in the deployed functions and the published command besides this project, and under which licence.
  * `npm run licences` after a dependency changed; a unit test tells when it is due.
  */
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuiltFile, buildFunctions } from './build.ts';
+import type { BuiltFile } from './build/built-files.ts';
+import { buildCommand } from './build/command.ts';
+import { buildFunctions } from './build.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 export const LICENCES_FILE = join(root, 'docs/licences.md');
@@ -22,11 +24,15 @@ export interface BundledPackage {
   readonly copyright: string;
 }
 
-/** Builds the functions into a folder that is gone afterwards. */
-export async function buildAside(): Promise<readonly BuiltFile[]> {
+/** What is built, of what. */
+export type Built = Readonly<Record<'functions' | 'command', readonly BuiltFile[]>>;
+
+/** Builds into a folder that is gone afterwards. */
+export async function buildAside(): Promise<Built> {
   const folder = await mkdtemp(join(tmpdir(), 'built-'));
   try {
-    return await buildFunctions({ folder });
+    const functions = await buildFunctions({ folder: join(folder, 'functions') });
+    return { functions, command: await buildCommand(join(folder, 'command')) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -39,21 +45,27 @@ export async function bundledPackages(files: readonly BuiltFile[]): Promise<read
   return await Promise.all([...names].sort().map(describe));
 }
 
-export function licencesText(packages: readonly BundledPackage[]): string {
-  const rows = packages.map(
-    ({ name, version, licence, copyright }) => `| ${name} | ${version} | ${licence} | ${copyright} |`,
-  );
+export async function licencesText({ functions, command }: Built): Promise<string> {
   return `# Licences
 
 The deployed functions hold code of these npm packages, and no others (\`npm run build -- --analyze\` tells how much of
 each). Written by \`npm run licences\`; a unit test fails when it is out of date.
 
-| package | version | licence | notice |
-| --- | --- | --- | --- |
-${rows.join('\n')}
+${table(await bundledPackages(functions))}
+
+The command \`rotation\`, as it is published, holds code of these:
+
+${table(await bundledPackages(command))}
 
 The texts are in each package's folder under \`node_modules\`, and at <https://spdx.org/licenses/>.
 `;
+}
+
+function table(packages: readonly BundledPackage[]): string {
+  const rows = packages.map(
+    ({ name, version, licence, copyright }) => `| ${name} | ${version} | ${licence} | ${copyright} |`,
+  );
+  return ['| package | version | licence | notice |', '| --- | --- | --- | --- |', ...rows].join('\n');
 }
 
 async function describe(name: string): Promise<BundledPackage> {
@@ -70,6 +82,6 @@ async function describe(name: string): Promise<BundledPackage> {
 }
 
 if (import.meta.main) {
-  await writeFile(LICENCES_FILE, licencesText(await bundledPackages(await buildAside())));
+  await writeFile(LICENCES_FILE, await licencesText(await buildAside()));
   console.log('docs/licences.md written');
 }

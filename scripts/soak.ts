@@ -1,6 +1,6 @@
 /**
  * `npm run test:soak -- <minutes>`: the model check for so many minutes, and a crash at every point of a rotation in
- * every way, on every PostgreSQL there is. FC_SEED and FC_PATH replay what the model check found.
+ * every way, on every PostgreSQL there is; and the simulation with larger bounds. FC_SEED and FC_PATH replay what the model check found.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,13 +10,14 @@ import { readArguments, tell, UsageError } from './lab/command/command-line.ts';
 import { forgetShell } from './lab/shell.ts';
 
 const SUITES = [
-  ...['model', 'hostile', 'crash-everywhere'].map((name) => `test/integration/resilience/${name}.test.ts`),
+  ...['single-user', 'alternating-users'].map((name) => `test/unit/rotation/simulation/${name}.test.ts`),
+  ...['model', 'hostile', 'crash-everywhere', 'simulation'].map((name) => `test/integration/resilience/${name}.test.ts`),
   ...['model', 'examples'].map((name) => `test/integration/client/${name}.test.ts`),
 ];
 
 const program = new Command('npm run test:soak --')
   .description(
-    'The model check for so many minutes, and a crash at every point of a rotation in every way, on every PostgreSQL there is; and the samples of docs/applications.md with their libraries, which are installed for it (400 MB). What the model check finds is replayed by FC_SEED and FC_PATH, which it prints.',
+    'The model check for so many minutes, and a crash at every point of a rotation in every way, on every PostgreSQL there is; the simulation with larger bounds; and the samples of docs/applications.md with their libraries, which are installed for it (400 MB). What the model check finds is replayed by FC_SEED and FC_PATH, which it prints.',
   )
   .argument('[minutes]', 'of the model check', '30');
 
@@ -35,7 +36,7 @@ try {
 }
 forgetShell();
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
-const run = spawn(process.execPath, [vitest, 'run', '--project', 'integration', ...SUITES], {
+const run = spawn(process.execPath, [vitest, 'run', ...SUITES], {
   stdio: 'inherit',
   env: { ...process.env, SOAK_MINUTES: String(minutes) },
 });

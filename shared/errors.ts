@@ -97,6 +97,12 @@ export interface RotationErrorFacts {
   readonly key?: string;
   /** PostgreSQL's five-character SQLSTATE, or Node's or the AWS SDK's error name. */
   readonly reason?: string;
+  /** Of the failure that led to this one. */
+  readonly cause?: RotationErrorCode;
+  /** How long the step had waited, in ms, for what might have passed by itself. */
+  readonly waitedMs?: number;
+  /** The codes of that. */
+  readonly waitedFor?: string;
 }
 
 /** @see RotationErrorCode for the codes, `remedy` for what to do. */
@@ -131,14 +137,21 @@ export class RotationError extends Error {
     return this.anew({ ...this.facts, remedy });
   }
 
-  private anew(facts: RotationErrorFacts): RotationError {
-    const error = new RotationError(this.code, this.message, facts);
+  /** The same error of a step that had waited before. @param codes for what. */
+  afterWaiting(ms: number, codes: readonly RotationErrorCode[]): RotationError {
+    const waitedFor = codes.join(', ');
+    const message = `${this.message.replace(/\.$/, '')}, after ${(ms / 1_000).toFixed(1)} s of waiting (${waitedFor}).`;
+    return this.anew({ ...this.facts, waitedMs: ms, waitedFor, remedy: this.template }, message);
+  }
+
+  private anew(facts: RotationErrorFacts, message = this.message): RotationError {
+    const error = new RotationError(this.code, message, facts);
     if (this.stack !== undefined) error.stack = this.stack;
     return error;
   }
 }
 
-/** Puts facts, as soon as they are known, where a remedy names them: `{secretArn}`, `{versionId}`, and names as SQL. */
+/** Puts facts where a remedy names them: `{secretArn}`, `{versionId}`, and names as SQL. No place is left open. */
 function fillIn({ remedy, secretArn, versionId, username, database }: RotationErrorFacts): string {
   const known = {
     secretArn,
@@ -148,9 +161,20 @@ function fillIn({ remedy, secretArn, versionId, username, database }: RotationEr
   };
   // In one go: what is filled in may look like a place to fill.
   return visible(
-    remedy.replace(/\{(secretArn|versionId|role|database)\}/g, (place, key: keyof typeof known) => known[key] || place),
+    remedy.replace(
+      /\{(secretArn|versionId|role|database)\}/g,
+      (_, key: keyof typeof known) => known[key] || UNKNOWN[key],
+    ),
   );
 }
+
+/** How a manual names what nobody here knows: whoever reads it knows. */
+const UNKNOWN = {
+  secretArn: 'SECRET_ARN',
+  versionId: 'VERSION_ID',
+  role: 'ROLE_NAME',
+  database: 'DATABASE_NAME',
+} as const;
 
 /** Characters that would end a line, steer a terminal, or make a name look like a place that is to be filled. */
 const HARMFUL = /[\p{C}\u2028\u2029{]/u;

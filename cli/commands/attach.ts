@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
-import { RotateSecretCommand, type RotationRulesType } from '@aws-sdk/client-secrets-manager';
+import type { RotationRulesType } from '@aws-sdk/client-secrets-manager';
 import { type Command, Option } from 'commander';
+import type { StepFailure } from '../../shared/lambda/step-line.ts';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { bold, dim, green, red } from '../../shared/terminal/text.ts';
 import {
@@ -16,15 +16,16 @@ import { checkAttachment } from '../doctor/attachment.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { readLogin } from '../doctor/reading.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { asking, refused, usage } from '../failures.ts';
+import { refused, usage } from '../failures.ts';
 import { describeFunction } from '../functions.ts';
-import { caFile, type Runner } from '../options.ts';
-import { type DescribedSecret, describeSecret, placeOfArn } from '../secrets.ts';
-import { functionOfStack } from '../stacks.ts';
+import { attachTo } from '../moving/move.ts';
+import { caFile, from1to, type Runner } from '../options.ts';
+import { type DescribedSecret, describeSecret, needPrimary, placeOfArn } from '../secrets.ts';
+import { functionOfStack, stacksWith } from '../stacks.ts';
 import type { Ending } from '../watch/ending.ts';
 import { openLog } from '../watch/function-log.ts';
-import type { StepFailure } from '../watch/log-lines.ts';
 import { watchRotation } from '../watch/watch.ts';
+import { attachMany, undoMany } from './attach-many.ts';
 import { show as showFinding } from './doctor.ts';
 
 const EXAMPLES = `
@@ -32,6 +33,8 @@ Examples:
   $ rotation attach prod/shop --stack postgres-rotation
   $ rotation attach prod/shop --stack postgres-rotation --schedule 'cron(0 4 ? * SUN *)' --window 2h
   $ rotation attach prod/shop --function arn:aws:lambda:…:function:… --rotate-immediately --yes
+  $ rotation attach --all --from SecretsManagerRDSPostgreSQL --stack postgres-rotation --dry-run
+  $ rotation attach --undo rotation-attach-2026-03-01T04-00-00Z.jsonl
 
 Without --rotate-immediately Secrets Manager only has the function log in with the current password, and rotates in the
 first window. A schedule is in UTC. What is not given stays as it is; without any schedule it is rate(30 days).`;
@@ -43,6 +46,15 @@ interface AttachOptions extends AttachWishes {
   readonly yes?: true;
   readonly login: boolean;
   readonly caFile?: string;
+  readonly all?: true;
+  readonly filter?: readonly string[];
+  readonly from?: string;
+  readonly dryRun?: true;
+  readonly spread?: number;
+  readonly atOnce?: number;
+  readonly stopAfter?: number;
+  readonly record?: string;
+  readonly undo?: string;
 }
 
 const PATIENCE_MS = 300_000;
@@ -52,7 +64,7 @@ export function addAttach(program: Command, run: Runner): void {
     .command('attach')
     .summary('attach a secret to a deployed function')
     .description('Attaches a secret to a deployed rotation function: checks first, shows what will change, asks.')
-    .argument('<secret>', 'name or ARN')
+    .argument('[secret]', 'name or ARN')
     .option('--stack <name>', 'the stack of the functions (template.yaml)')
     .option('--function <arn>', 'or the function itself; default: the one that is attached')
     .addOption(
@@ -66,9 +78,46 @@ export function addAttach(program: Command, run: Runner): void {
     .option('--yes', 'do not ask')
     .option('--no-login', 'do not log in to the database from here first')
     .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
+    .option('--all', 'every secret that has a rotation function: moves it to this one')
+    .option('--filter <filter...>', 'with --all: tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold')
+    .option('--from <function>', 'with --all: only those of this function, by name or ARN')
+    .option('--dry-run', 'with --all or --undo: show the plan, change nothing')
+    .option(
+      '--spread <hours>',
+      'with --all and a cron --schedule: begin so many hours one after the other',
+      from1to(24),
+    )
+    .option('--at-once <number>', 'with --all or --undo: how many at a time, 1 to 20 (default: 3)', from1to(20))
+    .option(
+      '--stop-after <failures>',
+      'with --all or --undo: begin no more after so many (default: 3)',
+      from1to(10_000),
+    )
+    .option('--record <file>', 'with --all: where to write how it was (default: a new file here)')
+    .option('--undo <file>', 'put back what an attach --all has recorded there')
     .addHelpText('after', EXAMPLES)
-    .action(run((context, secret: string, options: AttachOptions) => attach(context, secret, options)));
+    .action(run((context, secret: string | undefined, options: AttachOptions) => choose(context, secret, options)));
 }
+
+async function choose(context: Context, secret: string | undefined, options: AttachOptions): Promise<ExitCode> {
+  const { all = false, filter = [], undo, atOnce = 3, stopAfter = 3 } = options;
+  const limits = { atOnce, stopAfter, dryRun: options.dryRun === true, yes: options.yes === true };
+  if ([all, secret !== undefined, undo !== undefined].filter(Boolean).length !== 1) {
+    throw usage('One of a secret, --all or --undo was needed, found none or several.');
+  }
+  if (secret !== undefined) {
+    const misplaced = FOR_MANY.find((name) => options[name] !== undefined);
+    if (misplaced !== undefined)
+      throw usage(`--${misplaced.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} goes with --all.`);
+    return await attach(context, secret, options);
+  }
+  if (undo !== undefined) return await undoMany(context, undo, limits);
+  if (options.rotateImmediately) throw usage('--rotate-immediately goes with one secret.');
+  if (options.strategy !== undefined) throw usage('--strategy goes with one secret.');
+  return await attachMany(context, { ...options, ...limits, filter });
+}
+
+const FOR_MANY = ['filter', 'from', 'dryRun', 'spread', 'atOnce', 'stopAfter', 'record'] as const;
 
 const STRATEGIES: readonly StrategyName[] = ['single-user', 'alternating-users'];
 
@@ -76,6 +125,7 @@ async function attach(context: Context, id: string, options: AttachOptions): Pro
   const { output, prompts } = context;
   output.busy('checking …');
   const secret = await describeSecret(context, id);
+  needPrimary(secret, 'attach');
   const { secret: login, finding } = await readLogin(context, secret, 'AWSCURRENT');
   if (login === undefined) throw refused('SECRET_UNUSABLE', `${secret.Name}: ${finding.message}`, finding.remedy);
   const strategy = chooseStrategy(login, options.strategy);
@@ -85,7 +135,7 @@ async function attach(context: Context, id: string, options: AttachOptions): Pro
 
   const findings = await checkAttachment(
     context,
-    { ...{ secret, login, strategy, functionArn }, tryIt: options.login, caFile: options.caFile },
+    { secret, login, strategy, functionArn, tryIt: options.login, caFile: options.caFile },
     finding,
   );
   const changes = changesOf(secret, functionArn, rules);
@@ -133,7 +183,14 @@ async function findFunction(
   if (chosen !== undefined) return (await describeFunction(context, chosen)).configuration.FunctionArn ?? chosen;
   if (!context.prompts.interactive) throw usage('--stack or --function was needed, found neither.');
   context.output.busy(undefined);
-  return await functionOfStack(context, await context.prompts.ask({ message: 'Stack of the functions:' }), strategy);
+  return await functionOfStack(context, await chooseStack(context, strategy), strategy);
+}
+
+async function chooseStack(context: Context, strategy: StrategyName): Promise<string> {
+  const message = 'Stack of the functions:';
+  const [only, ...others] = (await stacksWith(context, strategy)) ?? [];
+  if (only === undefined) return await context.prompts.ask({ message });
+  return await context.prompts.choose(message, [only, ...others]);
 }
 
 function propose(
@@ -156,22 +213,14 @@ async function configure(
   rules: RotationRulesType,
   immediately: boolean,
 ): Promise<Ending> {
-  const versionId = randomUUID();
-  const command = new RotateSecretCommand({
-    SecretId: ARN,
-    ClientRequestToken: versionId,
-    RotationLambdaARN: functionArn,
-    RotationRules: rules,
-    RotateImmediately: immediately,
-  });
   context.output.busy('attaching …');
-  await asking(`secretsmanager:RotateSecret of ${ARN}`, context.aws.secretsManager.send(command));
+  const versionId = await attachTo(context, { secretArn: ARN, functionArn, rules, rotate: immediately });
   const unreadable = (reason: string) => context.output.note(`The function's log can't be read: ${reason}`);
   const log = await openLog(context, functionArn, unreadable);
   const ending = await watchRotation(
     context,
     {
-      secretId: ARN,
+      secretArn: ARN,
       versionId,
       log,
       kind: immediately ? 'rotation' : 'test',

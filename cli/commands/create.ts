@@ -1,12 +1,12 @@
-import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager';
+import { CreateSecretCommand, DescribeSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { type Command, Option } from 'commander';
-import { RotationError } from '../../shared/errors.ts';
+import { RotationError, type RotationErrorCode } from '../../shared/errors.ts';
 import { type DatabaseSecret, ENGINES, parseDatabaseSecret } from '../../shared/secret/database-secret.ts';
 import type { Password } from '../../shared/secret/password.ts';
 import { bold, green } from '../../shared/terminal/text.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { asking, type CommandError, refused, usage } from '../failures.ts';
+import { asking, awsError, type CommandError, refused, usage } from '../failures.ts';
 import { isOnlyFromHere, loginName, tryLogin } from '../login.ts';
 import { caFile, collect, type Runner, secretArn } from '../options.ts';
 
@@ -66,6 +66,7 @@ async function create(context: Context, name: string, options: CreateOptions): P
   const { output, aws } = context;
   const tags = (options.tag ?? []).map(parseTag);
   const replicas = (options.replicaRegion ?? []).map(parseReplica);
+  await needFreeName(context, name);
   const text = await secretText(context, options);
   const secret = parse(text);
 
@@ -88,6 +89,26 @@ async function create(context: Context, name: string, options: CreateOptions): P
   output.line(`Next: rotation attach ${name} --stack …`);
   output.result({ secret: name, arn: ARN, login, replicas: replicas.map(({ Region }) => Region) });
   return EXIT.done;
+}
+
+/** Before anybody types a password for nothing. @throws CommandError */
+async function needFreeName({ aws }: Context, name: string): Promise<void> {
+  if (!/^[\w/+=.@-]{1,512}$/.test(name)) {
+    throw usage('A name of up to 512 letters, digits and /_+=.@- was needed, found another.');
+  }
+  try {
+    await aws.secretsManager.send(new DescribeSecretCommand({ SecretId: name }));
+  } catch (error) {
+    const absent = error instanceof Error && error.name === 'ResourceNotFoundException';
+    // Who may not look may store all the same.
+    if (absent || (error instanceof Error && error.name === 'AccessDeniedException')) return;
+    throw awsError(`secretsmanager:DescribeSecret of ${name}`, error);
+  }
+  throw refused(
+    'NAME_TAKEN',
+    `A name that no secret has was needed, and there is a secret ${name}.`,
+    `Take another, or see what that one is: rotation status ${name}`,
+  );
 }
 
 /** Asks for what is missing, the password last. */
@@ -133,9 +154,21 @@ function parse(text: string): DatabaseSecret {
     return parseDatabaseSecret(text);
   } catch (error) {
     if (!(error instanceof RotationError)) throw error;
-    throw usage(error.message.replace("The secret's value can't be used: ", ''));
+    throw usage(error.message, `Correct ${OPTIONS_OF[error.facts.key ?? ''] ?? 'the options'}; nothing was stored.`);
   }
 }
+
+/** Which option gives which key of the secret's JSON. */
+const OPTIONS_OF: Readonly<Record<string, string>> = {
+  engine: '--engine',
+  host: '--host',
+  port: '--port',
+  username: '--username',
+  password: 'the password',
+  dbname: '--dbname',
+  ssl: '--ssl',
+  masterarn: '--superuser-secret',
+};
 
 async function proveLogin(
   { output }: Context,
@@ -168,8 +201,21 @@ async function proveLogin(
 }
 
 function notStored({ code, message, remedy }: RotationError, more: string): CommandError {
-  return refused(code, `${message.replace(/\.$/, '')}; nothing was stored.`, `${remedy}${more}`);
+  const option = OPTIONS_FOR[code];
+  const first = option === undefined ? remedy : `Correct ${option}.`;
+  return refused(code, `${message.replace(/\.$/, '')}; nothing was stored.`, `${first}${more}`);
 }
+
+/** What to correct on this command line, where the functions' remedies speak of a secret, which there is none of yet. */
+const OPTIONS_FOR: Readonly<Partial<Record<RotationErrorCode, string>>> = {
+  DATABASE_HOST_NOT_FOUND: '--host',
+  DATABASE_UNREACHABLE: '--host or --port',
+  DATABASE_NOT_FOUND: '--dbname',
+  DATABASE_BEHIND_PROXY: "--host: the database's own endpoint",
+  TLS_NOT_SUPPORTED: 'the server, which has no TLS, or say so by --ssl false',
+  TLS_REQUIRED: '--ssl, which the server wants to be true',
+  TLS_WRONG_HOST: '--host: a name that the certificate has',
+};
 
 function parseTag(text: string): { readonly Key: string; readonly Value: string } {
   const [, Key, Value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];

@@ -64,7 +64,8 @@ async function doctor(context: Context, id: string, options: DoctorOptions): Pro
     lockedOut: verdict,
     findings,
     fix: fix === undefined ? null : { name: fix.name, done: fixed },
-    ...{ broken: broken.length, next: next ?? null },
+    broken: broken.length,
+    next: next ?? null,
   });
   return broken.length > 0 ? EXIT.unwell : EXIT.done;
 }
@@ -89,8 +90,9 @@ const CHECK_WIDTH = 22;
 export function show(output: Output, { check, state, message, remedy }: Finding): void {
   // Colours have no width.
   const sign = mark(state) + ' '.repeat('warning'.length - state.length);
-  output.line(`${sign}  ${check.padEnd(CHECK_WIDTH)}  ${message}`);
-  if (remedy !== undefined) output.line(`${' '.repeat(CHECK_WIDTH + 11)}${dim('what to do:')} ${remedy}`);
+  const indent = CHECK_WIDTH + 'warning'.length + 4;
+  output.line(`${sign}  ${check.padEnd(CHECK_WIDTH)}  ${message}`, indent);
+  if (remedy !== undefined) output.line(`${' '.repeat(indent)}${dim('what to do:')} ${remedy}`, indent);
 }
 
 async function repair(context: Context, { secret, fix }: Examination, consent: boolean): Promise<boolean> {

@@ -46,7 +46,8 @@ export async function rotateMany(
   let done = 0;
   output.busy(`${bar(0, ids.length)} 0 of ${ids.length}`);
   const results = await mapLimited(ids, limit, async (id) => {
-    const result = signal.aborted ? { id, notStarted: true as const } : await rotateQuietly(context, id, options);
+    if (signal.aborted) return { id, notStarted: true as const };
+    const result = await rotateQuietly(context, id, options);
     output.line(lineOf(result));
     output.busy(`${bar(++done, ids.length)} ${done} of ${ids.length}`);
     return result;

@@ -61,7 +61,10 @@ async function now(context: Context, secret: string | undefined, options: NowOpt
   if (all && options.turnOn) throw usage('--turn-on goes with one secret.');
   if (all && options.log) throw usage('--log goes with one secret.');
   const rotateOptions = {
-    ...{ login, caFile: options.caFile, patience: timeout * 1_000, throughRetries },
+    login,
+    caFile: options.caFile,
+    patience: timeout * 1_000,
+    throughRetries,
     turnOn: options.turnOn === true,
   };
   if (secret === undefined) {
@@ -71,18 +74,13 @@ async function now(context: Context, secret: string | undefined, options: NowOpt
   return await rotateOne(context, secret, rotateOptions, options.log === true);
 }
 
-async function rotateOne(
-  context: Context,
-  secretId: string,
-  options: RotateOptions,
-  withLog: boolean,
-): Promise<ExitCode> {
+async function rotateOne(context: Context, id: string, options: RotateOptions, withLog: boolean): Promise<ExitCode> {
   const { output } = context;
   output.busy('asking Secrets Manager …');
   const steps: object[] = [];
   const run = await rotate(
     context,
-    secretId,
+    id,
     options,
     (secret, versionId, reattempt) => {
       const strategy = strategyOf(secret.RotationLambdaARN);

@@ -61,10 +61,21 @@ async function status(context: Context, secrets: readonly string[], options: Sta
   while (!signal.aborted) {
     if (process.stdout.isTTY && !output.json) process.stdout.write('\u001B[2J\u001B[H');
     output.line(dim(`${moment(new Date())}, every ${watch === true ? WATCH_SECONDS : watch} s; Ctrl-C ends it`));
-    await look();
+    await survive(look(), context);
     await sleep((watch === true ? WATCH_SECONDS : watch) * 1_000, undefined, { signal }).catch(() => undefined);
   }
   return EXIT.interrupted;
+}
+
+/** The next look may go better: what is throttled or out of reach now is told, and no reason to end. */
+async function survive(look: Promise<unknown>, { output }: Context): Promise<void> {
+  try {
+    await look;
+  } catch (error) {
+    if (!(error instanceof CommandError) || error.exitCode !== EXIT.error) throw error;
+    output.busy(undefined);
+    output.error(error);
+  }
 }
 
 async function lookAt(context: Context, ids: readonly string[]): Promise<ExitCode> {
@@ -81,10 +92,12 @@ async function lookAt(context: Context, ids: readonly string[]): Promise<ExitCod
       return error;
     }
   });
+  // On a terminal of an unknown width (0), as elsewhere, lines are as long as they are.
+  const width = process.stdout.columns || undefined;
   const rows = looks.flatMap((look) => (look instanceof CommandError ? [] : [look]));
   const errors = looks.filter((look) => look instanceof CommandError);
   output.busy(undefined);
-  for (const line of [...tableOf(rows), ...rows.flatMap((row) => detailsOf(row, now))]) output.line(line);
+  for (const line of [...tableOf(rows, width), ...rows.flatMap((row) => detailsOf(row, now))]) output.line(line);
   for (const { message } of errors) output.note(`${red('error')}: ${message}`);
   output.result({ secrets: rows.map(asJson), errors: errors.map(({ code, message }) => ({ code, message })) });
 
@@ -92,22 +105,35 @@ async function lookAt(context: Context, ids: readonly string[]): Promise<ExitCod
   return errors.length > 0 ? EXIT.error : EXIT.done;
 }
 
-function tableOf(rows: readonly Row[]): string[] {
+/** Narrower than this, six columns are hard to read. */
+const WIDE_ENOUGH = 80;
+
+/** The state first: it is what is looked for. */
+function tableOf(rows: readonly Row[], width: number | undefined): string[] {
   if (rows.length === 0) return [];
-  const head = ['SECRET', 'STRATEGY', 'USER NOW', 'LAST ROTATED', 'NEXT BY', 'STATE'];
+  if (width !== undefined && width < WIDE_ENOUGH) return rows.flatMap(stacked);
+  const head = ['STATE', 'SECRET', 'STRATEGY', 'USER NOW', 'LAST ROTATED', 'NEXT BY'];
   const cells = rows.map(({ facts, condition }): Cell[] => {
     const { name, strategy = '–', username = '–', lastRotated, nextRotation } = facts;
     return [
+      { text: condition, style: styleOf(condition) },
       { text: name, style: bold },
       strategy,
       username,
       moment(lastRotated),
       moment(nextRotation),
-      { text: condition, style: styleOf(condition) },
     ];
   });
-  // On a terminal of an unknown width (0), as elsewhere, lines are as long as they are.
-  return table([head.map((text) => ({ text, style: dim })), ...cells], process.stdout.columns || undefined);
+  return table([head.map((text) => ({ text, style: dim })), ...cells], width);
+}
+
+function stacked({ facts, condition }: Row): string[] {
+  const { name, strategy, username, lastRotated, nextRotation } = facts;
+  return [
+    `${styleOf(condition)(condition)}  ${bold(name)}`,
+    ...(strategy === undefined ? [] : [`  ${strategy}, ${username ?? '–'}`]),
+    `  last ${moment(lastRotated)}, next by ${moment(nextRotation)}`,
+  ];
 }
 
 function styleOf(condition: Condition): (text: string) => string {
@@ -133,10 +159,14 @@ function detailsOf({ facts, condition }: Row, now: Date): string[] {
   }
   if (notice !== undefined) details.push(`${yellow('notice')}: ${notice}`);
   if (unreadable !== undefined) details.push(`its user is not known: ${unreadable}`);
-  for (const { region, status, message } of replicas) {
-    details.push(`replica in ${region}: ${status}${message === undefined ? '' : ` (${message})`}`);
-  }
+  if (replicas.length > 0) details.push(`replicas: ${replicas.map(replicaWords).join(', ')}`);
   return details.length === 0 ? [] : ['', bold(name), ...details.map((detail) => `  ${detail}`)];
+}
+
+/** Only where something is wrong the service's words matter. */
+function replicaWords({ region, status, message }: StatusFacts['replicas'][number]): string {
+  const why = status === 'InSync' || message === undefined ? '' : ` (${message})`;
+  return `${region} ${status}${why}`;
 }
 
 function asJson({ facts, condition }: Row): object {

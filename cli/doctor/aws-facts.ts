@@ -1,4 +1,5 @@
 /** What the doctor asks of other services than Secrets Manager. Every question may go without an answer. */
+import { GetResourcePolicyCommand } from '@aws-sdk/client-secrets-manager';
 import type { Context } from '../context.ts';
 import { asCommandError, asking, awsError } from '../failures.ts';
 import { regionOf } from '../functions.ts';
@@ -41,8 +42,17 @@ export interface SimulatedCalls {
   readonly context: Readonly<Record<string, string>>;
 }
 
-/** The actions that the role's policies (its boundary and the organization's included) do not allow. */
-export async function deniedActions({ aws }: Context, calls: SimulatedCalls): Promise<string[]> {
+/** What the role's policies (its boundary and the organization's included) say, as far as they do not allow everything. */
+export interface Simulation {
+  /** Forbidden: nothing else can allow them. */
+  readonly forbidden: readonly string[];
+  /** Allowed by none of these policies: a policy of the secret or the key may. */
+  readonly notAllowed: readonly string[];
+  /** Condition keys whose values nobody has given, for which IAM can't tell. */
+  readonly missing: readonly string[];
+}
+
+export async function simulate({ aws }: Context, calls: SimulatedCalls): Promise<Simulation> {
   const { IAMClient, SimulatePrincipalPolicyCommand } = await import('@aws-sdk/client-iam');
   const command = new SimulatePrincipalPolicyCommand({
     PolicySourceArn: calls.roleArn,
@@ -56,9 +66,20 @@ export async function deniedActions({ aws }: Context, calls: SimulatedCalls): Pr
   });
   const call = new IAMClient(aws.settings).send(command);
   const { EvaluationResults = [] } = await asking(`iam:SimulatePrincipalPolicy of ${calls.roleArn}`, call);
-  return EvaluationResults.filter(({ EvalDecision }) => EvalDecision !== 'allowed').flatMap(
-    ({ EvalActionName }) => EvalActionName ?? [],
-  );
+  const actions = (decision: string) =>
+    EvaluationResults.filter(({ EvalDecision }) => EvalDecision === decision).flatMap(
+      ({ EvalActionName }) => EvalActionName ?? [],
+    );
+  const undecided = EvaluationResults.filter(({ EvalDecision }) => EvalDecision !== 'allowed');
+  const missing = new Set(undecided.flatMap(({ MissingContextValues }) => MissingContextValues ?? []));
+  return { forbidden: actions('explicitDeny'), notAllowed: actions('implicitDeny'), missing: [...missing] };
+}
+
+/** Whether the secret has a policy of its own, which may allow what the role's do not. */
+export async function hasResourcePolicy({ aws }: Context, secretArn: string): Promise<boolean> {
+  const call = aws.secretsManager.send(new GetResourcePolicyCommand({ SecretId: secretArn }));
+  const { ResourcePolicy } = await asking(`secretsmanager:GetResourcePolicy of ${secretArn}`, call);
+  return ResourcePolicy !== undefined;
 }
 
 export interface KeyFacts {

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import { quotedName, type RotationError } from '../../shared/errors.ts';
 import type { DatabaseSecret } from '../../shared/secret/database-secret.ts';
 import { isOnlyFromHere, type LoginProof, loginName } from '../login.ts';
-import { broken, type Finding, ok, unknown, warning } from './finding.ts';
+import { broken, type Check, type Finding, ok, unknown, warning } from './finding.ts';
 
 export async function checkName({ host }: DatabaseSecret, inVpc: boolean): Promise<Finding> {
   if (isIP(host) !== 0) return ok('DNS', `${host} is an address`);
@@ -76,7 +76,7 @@ function judgeProtection({ ssl, host }: DatabaseSecret, { fallenBack }: TrustFac
 export function judgeLogins(logins: readonly LoginFacts[], { name, alternating }: LoginContext): Finding[] {
   const find = (label: Label) => logins.find((login) => login.label === label);
   return logins.map((login) => {
-    const check = `login ${login.label}`;
+    const check = `login ${login.label}` as const;
     const { proof } = login;
     const user = loginName(login.secret);
     switch (proof.outcome) {
@@ -118,7 +118,7 @@ function judgeRefusedCurrent({ label, secret }: LoginFacts, logins: readonly Log
 }
 
 function judgeRefusal({ label, secret }: LoginFacts, current: LoginFacts | undefined, alternating: boolean): Finding {
-  const check = `login ${label}`;
+  const check = `login ${label}` as const;
   const name = loginName(secret);
   if (label === 'AWSPENDING') return ok(check, `the server does not know the password of ${name}, or not yet`);
   if (alternating) {
@@ -129,7 +129,7 @@ function judgeRefusal({ label, secret }: LoginFacts, current: LoginFacts | undef
   return ok(check, `the server refuses ${name}, as it should: it was replaced`);
 }
 
-function judgeFailure(check: string, error: RotationError): Finding {
+function judgeFailure(check: Check, error: RotationError): Finding {
   if (isOnlyFromHere(error)) return unknown(check, `no login from this machine now (${error.code})`);
   return broken(check, error.message, error.remedy);
 }

@@ -2,7 +2,7 @@
 import { type DatabaseSecret, isSameServer } from '../../shared/secret/database-secret.ts';
 import type { Context } from '../context.ts';
 import { strategyOf } from '../functions.ts';
-import { type DescribedSecret, describeSecret } from '../secrets.ts';
+import { type DescribedSecret, describeSecret, primaryOf } from '../secrets.ts';
 import { ask, callerOf } from './aws-facts.ts';
 import type { Label, LoginFacts } from './database-checks.ts';
 import { visitDatabase } from './database-visit.ts';
@@ -39,6 +39,12 @@ export async function examine(context: Context, id: string, { login, caFile }: E
   add(judgeSecret(secret));
   if (secret.DeletedDate !== undefined) {
     const verdict = { answer: 'yes', message: 'the secret is marked for deletion, so nobody can read it' } as const;
+    return { secret, findings, fix: undefined, waitsUntil: undefined, verdict };
+  }
+
+  if (primaryOf(secret) !== undefined) {
+    // Everything else is of the primary.
+    const verdict = { answer: 'unknown', message: 'the logins are looked at where the primary is' } as const;
     return { secret, findings, fix: undefined, waitsUntil: undefined, verdict };
   }
 

@@ -5,15 +5,16 @@ import { shortId } from '../../shared/terminal/text.ts';
 import type { Context } from '../context.ts';
 import { asking } from '../failures.ts';
 import type { LoginProof } from '../login.ts';
-import { LONGEST_STEP_MS } from '../secret-status.ts';
-import { isRetired, isStuck, type LabelFacts } from './secret-checks.ts';
+import { LONGEST_STEP_MS } from '../pending-version.ts';
+import type { Check } from './finding.ts';
+import { judgementOf, type LabelFacts } from './secret-checks.ts';
 
 export interface Fix {
   readonly name: 'take-off-pending' | 'promote-pending' | 'restore-previous';
   /** The question to the operator, which says what it is good for. */
   readonly question: string;
   /** The check that it mends. */
-  readonly mends: readonly string[];
+  readonly mends: readonly Check[];
   readonly stage: 'AWSPENDING' | 'AWSCURRENT';
   readonly from: string;
   readonly to: string | undefined;
@@ -44,7 +45,8 @@ function planFix(facts: FixFacts, now: Date): Fix | undefined {
   const from = versionWith(labels.stages, 'AWSCURRENT');
   if (from === undefined) return undefined;
   // After a failure nobody is at work until the service tries again, which finds the label where a success would put it.
-  const idle = labels.pending === undefined || labels.failure !== undefined || isStuck(labels, now);
+  const idle =
+    labels.pending === undefined || labels.failure !== undefined || judgementOf(labels, now)?.mayBeCleared === true;
   if (facts.current?.outcome === 'refused' && idle) {
     const move = moveCurrent(facts, from);
     if (move !== undefined) return move;
@@ -59,11 +61,11 @@ function moveCurrent({ labels: { stages }, pending, previous }: FixFacts, from: 
   const ask = (label: string, to: string) =>
     `The server accepts ${label}'s password and refuses AWSCURRENT's. Move AWSCURRENT to version ${shortId(to)}?`;
   if (isFit(pending) && toPending !== undefined) {
-    const mends = ['labels', 'login AWSCURRENT'];
+    const mends = ['labels', 'login AWSCURRENT'] as const;
     return { name: 'promote-pending', question: ask('AWSPENDING', toPending), mends, stage, from, to: toPending };
   }
   if (isFit(previous) && toPrevious !== undefined) {
-    const mends = ['login AWSCURRENT'];
+    const mends = ['login AWSCURRENT'] as const;
     return { name: 'restore-previous', question: ask('AWSPREVIOUS', toPrevious), mends, stage, from, to: toPrevious };
   }
   return undefined;
@@ -73,10 +75,12 @@ const isFit = (proof: LoginProof | undefined) => proof?.outcome === 'accepted' &
 
 function takePendingOff({ labels, current }: FixFacts, now: Date): Fix | undefined {
   const { pending: version } = labels;
-  if (version === undefined || !(isRetired(labels) || isStuck(labels, now))) return undefined;
+  const judgement = judgementOf(labels, now);
+  if (version === undefined || judgement?.mayBeCleared !== true) return undefined;
+  const isRetired = judgement.condition === 'retired';
   // A value may be the only record of a password that the server has: it keeps its label until AWSCURRENT is proven.
-  if (version.hasValue && !isRetired(labels) && current?.outcome !== 'accepted') return undefined;
-  const why = isRetired(labels)
+  if (version.hasValue && !isRetired && current?.outcome !== 'accepted') return undefined;
+  const why = isRetired
     ? 'It is AWSPREVIOUS too, so no rotation will set it, and it keeps that label'
     : version.hasValue
       ? "AWSCURRENT's login works, so nothing depends on it"

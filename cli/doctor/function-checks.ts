@@ -5,7 +5,7 @@ import { readConfig } from '../../shared/lambda/config.ts';
 import type { RotationFunction } from '../functions.ts';
 import { broken, type Finding, ok, unknown, warning } from './finding.ts';
 
-/** What this project's functions are built for. */
+/** What template.yaml deploys the functions on; they run on any that Lambda supports. */
 const BUILT_FOR = 24;
 /** Deprecated by Lambda (developer guide, "Lambda runtimes"): no security patches, and updates are blocked. */
 const NEWEST_DEPRECATED = 20;
@@ -14,11 +14,11 @@ const LEAST_TIMEOUT_S = 30;
 const LEAST_CONCURRENCY = 10;
 
 export function judgeFunction({ arn, name, configuration, reservedConcurrency }: RotationFunction): Finding[] {
-  const { State, StateReason, LastUpdateStatus, Runtime, Timeout = 0, Environment } = configuration;
+  const { State, StateReason, LastUpdateStatus, Timeout = 0, Environment } = configuration;
   if (State === 'Failed' || LastUpdateStatus === 'Failed') {
     return [broken('function', `${name} can't run: ${StateReason ?? 'its last update failed'}`, 'Deploy it again.')];
   }
-  const findings = [judgeRuntime(name, Runtime)];
+  const findings = [judgeRuntime(name, configuration)];
   if (Timeout < LEAST_TIMEOUT_S) {
     const remedy = `aws lambda update-function-configuration --function-name ${arn} --timeout 60`;
     findings.push(warning('time-out', `${Timeout} s: a slow database may take longer than that`, remedy));
@@ -31,9 +31,11 @@ export function judgeFunction({ arn, name, configuration, reservedConcurrency }:
   return [...findings, ...judgeEnvironment(Environment?.Variables ?? {})];
 }
 
-function judgeRuntime(name: string, runtime = 'a container image'): Finding {
-  const major = Number(/^nodejs(\d+)\.x$/.exec(runtime)?.[1]);
-  const what = `${name} runs on ${runtime}`;
+function judgeRuntime(name: string, { Runtime, PackageType }: RotationFunction['configuration']): Finding {
+  if (PackageType === 'Image')
+    return unknown('function', `${name} is a container image, whose Node.js Lambda does not tell`);
+  const major = Number(/^nodejs(\d+)\.x$/.exec(Runtime ?? '')?.[1]);
+  const what = `${name} runs on ${Runtime ?? 'a runtime that Lambda does not tell'}`;
   if (Number.isNaN(major)) {
     return warning(
       'function',
@@ -43,13 +45,6 @@ function judgeRuntime(name: string, runtime = 'a container image'): Finding {
   }
   if (major <= NEWEST_DEPRECATED) {
     return broken('function', `${what}, which Lambda no longer supports`, `Deploy it on nodejs${BUILT_FOR}.x.`);
-  }
-  if (major < BUILT_FOR) {
-    return broken(
-      'function',
-      `${what}, and it is built for nodejs${BUILT_FOR}.x`,
-      `Deploy it on nodejs${BUILT_FOR}.x.`,
-    );
   }
   return ok('function', `${what}, which is supported`);
 }

@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import { describeFunction, type RotationFunction } from '../functions.ts';
 import type { DescribedSecret } from '../secrets.ts';
 import { ask, invokePolicy } from './aws-facts.ts';
+import { judgeCopies } from './copy-checks.ts';
 import { broken, type Finding, ok, unknown } from './finding.ts';
 import { judgeFunction, judgePermission } from './function-checks.ts';
 import { judgeNetwork } from './network-checks.ts';
@@ -48,7 +49,9 @@ export async function visitFunction(
   const superuserSecretArn = strategy === 'alternating-users' ? login?.superuserSecretArn : undefined;
   add(...(await checkRole(context, { secret, functionArn, roleArn, superuserSecretArn })));
   add(...(await checkKey(context, { secret, functionArn, roleArn })));
-  if (login !== undefined) add(...(await checkNetwork(context, described, login)));
+  if (login === undefined) return described;
+  add(...judgeCopies(login, described.configuration.Environment?.Variables ?? {}));
+  add(...(await checkNetwork(context, described, login)));
   return described;
 }
 

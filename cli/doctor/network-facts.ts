@@ -63,9 +63,11 @@ export async function networkOf(context: Context, of: RotationFunction, host: st
   };
   const endpoints = async () => {
     const service = `com.amazonaws.${regionOf(of.arn).region}.secretsmanager`;
+    // In China some services' names begin with the country's.
+    const services = of.arn.startsWith('arn:aws-cn:') ? [service, `cn.${service}`] : [service];
     const Filters = [
       { Name: 'vpc-id', Values: [VpcId] },
-      { Name: 'service-name', Values: [service] },
+      { Name: 'service-name', Values: services },
     ];
     const call = client.send(new ec2.DescribeVpcEndpointsCommand({ Filters }));
     return (await asking('ec2:DescribeVpcEndpoints', call)).VpcEndpoints ?? [];

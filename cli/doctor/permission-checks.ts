@@ -1,8 +1,8 @@
 /** Checks of what the function's role may do, and of the key: judged from what IAM and KMS answer. */
 import type { Context } from '../context.ts';
 import type { DescribedSecret } from '../secrets.ts';
-import { ask, deniedActions, describeKey, type SimulatedCalls } from './aws-facts.ts';
-import { type Asked, broken, type Finding, ok, unknown } from './finding.ts';
+import { ask, describeKey, hasResourcePolicy, type SimulatedCalls, type Simulation, simulate } from './aws-facts.ts';
+import { type Asked, broken, type Check, type Finding, ok, unknown } from './finding.ts';
 
 /** The calls that a rotation makes (shared/aws/secret-store.ts). */
 const ON_THE_SECRET = [
@@ -30,24 +30,41 @@ export async function checkRole(context: Context, facts: RoleFacts): Promise<Fin
     resource: secret.ARN,
     context: { 'secretsmanager:resource/AllowRotationLambdaArn': functionArn },
   };
-  const findings = [judgeRole('role policy', onSecret, await ask(deniedActions(context, onSecret)))];
+  const findings = [await checkOnSecret(context, 'role policy', onSecret)];
   if (superuserSecretArn !== undefined) {
     const onSuperuser = { roleArn, actions: ON_THE_SUPERUSER_SECRET, resource: superuserSecretArn, context: {} };
-    findings.push(judgeRole('superuser policy', onSuperuser, await ask(deniedActions(context, onSuperuser))));
+    findings.push(await checkOnSecret(context, 'superuser policy', onSuperuser));
   }
   return findings;
 }
 
+async function checkOnSecret(context: Context, check: Check, calls: SimulatedCalls): Promise<Finding> {
+  const simulated = await ask(simulate(context, calls));
+  if ('error' in simulated || simulated.value.notAllowed.length === 0) return judgeRole(check, calls, simulated);
+  const policy = await ask(hasResourcePolicy(context, calls.resource));
+  // Without an answer there may be one.
+  return judgeRole(check, calls, simulated, 'error' in policy || policy.value ? "the secret's policy" : undefined);
+}
+
+/** @param elsewhere the policy of the resource that may allow what the role's policies do not; pure. */
 export function judgeRole(
-  check: string,
+  check: Check,
   { roleArn, resource, actions }: SimulatedCalls,
-  denied: Asked<string[]>,
+  simulated: Asked<Simulation>,
+  elsewhere?: string,
 ): Finding {
-  if ('error' in denied) return unknown(check, denied.error.message);
+  if ('error' in simulated) return unknown(check, simulated.error.message);
+  const { forbidden, notAllowed, missing } = simulated.value;
   const role = roleArn.split('/').at(-1) ?? roleArn;
-  if (denied.value.length === 0) return ok(check, `${role} may make the ${actions.length} calls that a rotation needs`);
+  if (forbidden.length + notAllowed.length === 0) {
+    return ok(check, `${role} may make the ${actions.length} calls that a rotation needs`);
+  }
+  if (missing.length > 0) return unknown(check, `it depends on ${missing.join(', ')}, which only a real call has`);
+  if (forbidden.length === 0 && elsewhere !== undefined) {
+    return unknown(check, `the policies of ${role} do not allow ${notAllowed.join(', ')}, and ${elsewhere} may`);
+  }
   const remedy = `Allow them in the policy of ${roleArn} on ${resource}, as template.yaml does.`;
-  return broken(check, `${role} may not call ${denied.value.join(', ')}`, remedy);
+  return broken(check, `${role} may not call ${[...forbidden, ...notAllowed].join(', ')}`, remedy);
 }
 
 /** Secrets under aws/secretsmanager need no permission on a key. */
@@ -74,13 +91,14 @@ export async function checkKey(context: Context, { secret, roleArn }: Omit<RoleF
     return [broken('KMS', `the key ${arn} is ${state}`, `${remedy} --key-id ${arn}`)];
   }
   const calls = { roleArn, actions: ON_THE_KEY, resource: arn, context: keyContext(ARN) };
-  return [judgeRole('KMS', calls, await ask(deniedActions(context, calls)))];
+  return [judgeRole('KMS', calls, await ask(simulate(context, calls)), 'the key policy')];
 }
 
 function keyContext(secretArn: string): Readonly<Record<string, string>> {
-  const region = secretArn.split(':')[3] ?? '';
+  const [, partition, , region = ''] = secretArn.split(':');
+  const domain = partition === 'aws-cn' ? 'amazonaws.com.cn' : 'amazonaws.com';
   return {
     'kms:EncryptionContext:SecretARN': secretArn,
-    'kms:ViaService': `secretsmanager.${region}.amazonaws.com`,
+    'kms:ViaService': `secretsmanager.${region}.${domain}`,
   };
 }

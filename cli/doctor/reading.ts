@@ -12,7 +12,14 @@ import type { LabelFacts } from './secret-checks.ts';
 export async function labelsOf(context: Context, secret: DescribedSecret): Promise<LabelFacts> {
   const pending = await findPending(context, secret);
   const failure = pending && (await lastFailure(context, secret, pending));
-  return { name: secret.Name, stages: secret.stages, enabled: secret.RotationEnabled === true, pending, failure };
+  return {
+    name: secret.Name,
+    stages: secret.stages,
+    enabled: secret.RotationEnabled === true,
+    pending,
+    failure,
+    nextRotation: secret.NextRotationDate,
+  };
 }
 
 export interface ReadLogin {

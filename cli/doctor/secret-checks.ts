@@ -1,10 +1,12 @@
 /** Checks of the secret itself: pure judgements. */
+
+import type { StepFailure } from '../../shared/lambda/step-line.ts';
 import { type VersionStages, versionWith } from '../../shared/rotation/version-stage.ts';
 import { parseSchedule, ScheduleSyntaxError } from '../../shared/schedule/schedule.ts';
 import { shortId } from '../../shared/terminal/text.ts';
-import { distance, isOverdue, LONGEST_STEP_MS, moment, type PendingVersion } from '../secret-status.ts';
-import type { DescribedSecret } from '../secrets.ts';
-import type { StepFailure } from '../watch/log-lines.ts';
+import { isOverdue, judgePending, type PendingJudgement, type PendingVersion } from '../pending-version.ts';
+import { distance, moment } from '../secret-status.ts';
+import { type DescribedSecret, primaryOf } from '../secrets.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
 
 export function judgeSecret(secret: DescribedSecret): Finding {
@@ -17,8 +19,9 @@ export function judgeSecret(secret: DescribedSecret): Finding {
     const remedy = `Let ${OwningService} rotate it, or store the login in a secret of your own: rotation create`;
     return broken('secret', `${Name} is managed by ${OwningService}, which alone may change it`, remedy);
   }
-  if (PrimaryRegion !== undefined && PrimaryRegion !== ARN.split(':')[3]) {
-    const remedy = `Rotate the primary, whose values follow: --region ${PrimaryRegion}`;
+  const primary = primaryOf(secret);
+  if (primary !== undefined) {
+    const remedy = `Look at the primary, whose values it follows: rotation doctor ${primary}`;
     return broken('secret', `${Name} is a replica of the secret in ${PrimaryRegion}`, remedy);
   }
   return ok('secret', `${Name} is here and may be changed`);
@@ -41,6 +44,7 @@ export interface LabelFacts {
   readonly enabled: boolean;
   readonly pending: PendingVersion | undefined;
   readonly failure: StepFailure | undefined;
+  readonly nextRotation: Date | undefined;
 }
 
 export function judgeLabels(facts: LabelFacts, now: Date): Finding {
@@ -55,28 +59,33 @@ export function judgeLabels(facts: LabelFacts, now: Date): Finding {
   const { versionId, since, hasValue } = pending;
   const age = since === undefined ? '' : ` since ${moment(since)} (${distance(since, now)})`;
   const what = `AWSPENDING is on version ${shortId(versionId)}, ${hasValue ? 'with' : 'without'} a value,${age}`;
-  if (isRetired(facts)) {
-    const retired = `AWSPENDING is on version ${shortId(versionId)}, which is AWSPREVIOUS: no rotation sets a retired password`;
-    return broken('labels', retired, `rotation doctor ${name} --fix`);
+  const { condition } = judgePending({ ...facts, pending }, now);
+  const clear = `rotation doctor ${name} --fix`;
+  switch (condition) {
+    case 'retired': {
+      const which = `AWSPENDING is on version ${shortId(versionId)}, which is AWSPREVIOUS`;
+      return broken('labels', `${which}: no rotation sets a retired password`, clear);
+    }
+    case 'stuck':
+      return broken('labels', `${what} and nobody works on it${told(failure)}`, clear);
+    case 'failed':
+      return broken('labels', `${what}${told(failure)}`, failure?.remedy ?? "Look at the function's log.");
+    case 'rotating':
+      return warning('labels', `${what} a rotation is under way`, 'Wait for it, or watch it: rotation status --watch');
+    default: {
+      const never: never = condition;
+      return never;
+    }
   }
-  if (isStuck(facts, now)) return broken('labels', `${what} and nobody works on it`, `rotation doctor ${name} --fix`);
-  if (failure !== undefined) {
-    const remedy = failure.remedy ?? "Look at the function's log.";
-    return broken('labels', `${what}: ${failure.step} failed with ${failure.code}: ${failure.message}`, remedy);
-  }
-  return warning('labels', `${what}: a rotation is under way`, 'Wait for it, or watch it: rotation status --watch');
 }
 
-/** As after a rollback by hand: what was replaced is to be set again, which every step refuses (PENDING_RETIRED). */
-export function isRetired({ pending, stages }: Pick<LabelFacts, 'pending' | 'stages'>): boolean {
-  return pending !== undefined && pending.versionId === versionWith(stages, 'AWSPREVIOUS');
+function told(failure: StepFailure | undefined): string {
+  return failure === undefined ? '' : ` ${failure.step} failed with ${failure.code}: ${failure.message}`;
 }
 
-/** Whether AWSPENDING may be taken off without pulling it from under a rotation that runs. */
-export function isStuck({ pending, enabled, failure }: LabelFacts, now: Date): boolean {
-  if (pending === undefined) return false;
-  const age = now.getTime() - (pending.since?.getTime() ?? now.getTime());
-  return !enabled || age > LONGEST_STEP_MS || (failure !== undefined && !pending.hasValue);
+/** @returns undefined where no version is pending. */
+export function judgementOf({ pending, ...facts }: LabelFacts, now: Date): PendingJudgement | undefined {
+  return pending && judgePending({ ...facts, pending }, now);
 }
 
 /** @param now by the service's clock, as far as it is known. */

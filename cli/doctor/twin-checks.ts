@@ -1,17 +1,16 @@
 /** Checks what alternating users need: the superuser secret, its login, and what it may do with the two roles. */
-import { secretStore } from '../../shared/aws/secret-store.ts';
+import { rdsServers } from '../../shared/aws/rds-servers.ts';
+import { secretReader } from '../../shared/aws/secret-store.ts';
 import { superuserSecrets } from '../../shared/aws/superuser-secret.ts';
 import { Deadline } from '../../shared/deadline.ts';
 import { RotationError } from '../../shared/errors.ts';
 import type { Environment } from '../../shared/lambda/config.ts';
-import { alternatingUsers } from '../../shared/rotation/alternating-users.ts';
 import type { Credential, SuperuserSecrets } from '../../shared/rotation/ports.ts';
-import type { StrategyContext } from '../../shared/rotation/strategy.ts';
-import { earlierCredentials } from '../../shared/rotation/version-read.ts';
+import { type NextTurn, previewTurn } from '../../shared/rotation/preview-turn.ts';
 import type { DatabaseSecret } from '../../shared/secret/database-secret.ts';
 import type { Context } from '../context.ts';
 import { databaseFromHere, isOnlyFromHere, loginName } from '../login.ts';
-import { broken, type Finding, ok, unknown, warning } from './finding.ts';
+import { broken, type Check, type Finding, ok, unknown, warning } from './finding.ts';
 
 const PATIENCE_MS = 15_000;
 
@@ -27,7 +26,10 @@ export interface TwinFacts {
 
 /** Whether the superuser secret can be read and is for the same server; no login is made. */
 export async function checkSuperuserSecret(context: Context, secret: DatabaseSecret, secretArn: string) {
-  const superusers = superuserSecrets(context.aws.secretsManager, new Deadline(PATIENCE_MS));
+  const { secretsManager, settings } = context.aws;
+  const deadline = new Deadline(PATIENCE_MS);
+  const rds = rdsServers(({ RDSClient }) => new RDSClient(settings), deadline);
+  const superusers = superuserSecrets(secretsManager, deadline, rds);
   const current: Credential = { source: 'current', versionId: '', secret };
   try {
     const superuser = await superusers.read(current);
@@ -58,50 +60,39 @@ async function planNextTurn(
   superusers: SuperuserSecrets,
   { caFile, secretArn, environment }: TwinFacts,
 ): Promise<Finding> {
+  const deadline = new Deadline(PATIENCE_MS);
   try {
-    const deadline = new Deadline(PATIENCE_MS);
-    const store = secretStore(context.aws.secretsManager, { secretId: secretArn, token: '' }, deadline);
-    const { withLogin, tryPassword } = databaseFromHere(caFile, environment);
-    const proven = { get: () => undefined, add: () => undefined, remove: () => undefined };
-    const earlier = earlierCredentials(store, '', () => Promise.resolve());
-    const strategy: StrategyContext = { withLogin, tryPassword, deadline, superusers, proven, earlier };
-    const next = await alternatingUsers.nextUsername(current, strategy);
-    const now = current.secret.username;
-    const [base, twin] = next.length > now.length ? [now, next] : [next, now];
-    const outcome = await withLogin(superuser, (roles) =>
-      // nextUsername has proven it, if it had to be proven by a login.
-      roles.twins.preview({
-        base,
-        twin,
-        username: next,
-        database: current.secret.dbname,
-        proven: () => Promise.resolve(true),
-      }),
-    );
-    if (!outcome.accepted) {
-      const remedy = 'Rotate or correct the superuser secret that "masterarn" names.';
-      return broken('twin', `the server refuses the password of ${loginName(superuser.secret)}`, remedy);
-    }
-    const { exists, statements, actsAsItself } = outcome.value;
-    if (actsAsItself) {
-      const what = `${twin} owns objects, so it acts as itself and not as ${base}`;
-      return warning(
-        'twin',
-        what,
-        `Hand them over: npm run adopt-clone -- --base ${shellWord(base)} --clone ${shellWord(twin)} (docs/adopting-aws-clones.md).`,
-      );
-    }
-    const what = exists ? `${statements} of its settings will be brought in line` : 'it will be created';
-    return ok(
-      'twin',
-      `${superuser.secret.username} may set the password of ${next}${statements > 0 ? `; ${what}` : ''}`,
-    );
+    const outcome = await previewTurn(current, superuser, {
+      database: databaseFromHere(caFile, environment),
+      superusers,
+      versions: secretReader(context.aws.secretsManager, secretArn, deadline),
+      deadline,
+    });
+    if (outcome.accepted) return judgeTurn(outcome.value, superuser);
+    const remedy = 'Rotate or correct the superuser secret that "masterarn" names.';
+    return broken('twin', `the server refuses the password of ${loginName(superuser.secret)}`, remedy);
   } catch (error) {
     return judge('twin', error, secretArn);
   }
 }
 
-function judge(check: string, thrown: unknown, secretArn: string): Finding {
+function judgeTurn(
+  { base, twin, username, exists, statements, actsAsItself }: NextTurn,
+  superuser: Credential,
+): Finding {
+  if (actsAsItself) {
+    return warning(
+      'twin',
+      `${twin} owns objects, so it acts as itself and not as ${base}`,
+      `Hand them over: rotation adopt-clone --base ${shellWord(base)} --clone ${shellWord(twin)} (docs/adopting-aws-clones.md).`,
+    );
+  }
+  const what = exists ? `${statements} of its settings will be brought in line` : 'it will be created';
+  const more = statements > 0 ? `; ${what}` : '';
+  return ok('twin', `${superuser.secret.username} may set the password of ${username}${more}`);
+}
+
+function judge(check: Check, thrown: unknown, secretArn: string): Finding {
   if (!(thrown instanceof RotationError)) throw thrown;
   const error = thrown.with({ secretArn });
   if (isOnlyFromHere(error)) return unknown(check, `no login from this machine now (${error.code})`);

@@ -2,7 +2,7 @@
 import type { RotationErrorCode } from '../../shared/errors.ts';
 import { isOnlyFromHere, loginName } from '../login.ts';
 import type { LoginFacts } from './database-checks.ts';
-import type { Finding } from './finding.ts';
+import { type Check, type Finding, LOGIN_CHECKS } from './finding.ts';
 import type { Fix } from './fixes.ts';
 
 /** Whether applications are locked out now. */
@@ -55,6 +55,8 @@ export function judgeLockout(logins: readonly LoginFacts[], why: string | undefi
   }
 }
 
+const LOGINS: ReadonlySet<Check> = new Set(LOGIN_CHECKS);
+
 export interface Prospects {
   readonly name: string;
   /** Those that are not mended yet. */
@@ -73,7 +75,7 @@ export function nextStep({ name, broken, fix, fixed, waitsUntil, verdict }: Pros
   if (waitsUntil !== undefined) {
     return `a rotation may be under way until ${waitsUntil.toISOString().slice(11, 16)} UTC; after that: rotation doctor ${name} --fix`;
   }
-  const ofLogin = verdict.answer === 'yes' ? broken.find(({ check }) => check.startsWith('login ')) : undefined;
+  const ofLogin = verdict.answer === 'yes' ? broken.find(({ check }) => LOGINS.has(check)) : undefined;
   const first = ofLogin ?? broken[0];
   if (first !== undefined) return `${first.remedy?.replace(/\.$/, '') ?? first.check}; then: rotation doctor ${name}`;
   return fixed ? `rotation now ${name}` : undefined;

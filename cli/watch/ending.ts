@@ -1,5 +1,5 @@
 /** When a rotation that is watched has ended, and how. */
-import type { StepFailure } from './log-lines.ts';
+import type { StepFailure } from '../../shared/lambda/step-line.ts';
 
 export type Ending =
   | { readonly outcome: 'succeeded' }

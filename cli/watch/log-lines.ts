@@ -1,6 +1,6 @@
-/** What a rotation function's log lines say (shared/lambda/observer.ts writes them, Lambda the rest); pure. */
-import { type StepLine, wordsFor } from '../../shared/lambda/step-line.ts';
-import { STEPS, type Step } from '../../shared/rotation/event.ts';
+/** What a rotation function's log tells, line by line; pure. */
+import { parseLogLine, type StepFailure, type StepLine, wordsFor } from '../../shared/lambda/step-line.ts';
+import type { Step } from '../../shared/rotation/event.ts';
 
 export interface LogLine {
   readonly text: string;
@@ -21,19 +21,12 @@ export interface StepEnd {
   readonly words: string;
   readonly failure: StepFailure | undefined;
   /** What an operator should know though the step succeeded. */
-  readonly notice?: string;
-}
-
-export interface StepFailure {
-  readonly step: Step;
-  readonly code: string;
-  readonly message: string;
-  readonly remedy: string | undefined;
+  readonly notice: string | undefined;
 }
 
 export function parseLine(message: string, stream: string): LogLine {
   const text = message.trimEnd();
-  return { text, stream, step: stepRecord(parseObject(text)) };
+  return { text, stream, step: stepRecord(parseLogLine(text)?.step) };
 }
 
 /** @returns how Lambda ended an invocation that could not end itself. */
@@ -56,42 +49,20 @@ export function platformFailure(text: string, step: Step): StepFailure | undefin
   };
 }
 
-function stepRecord(line: Readonly<Record<string, unknown>> | undefined): StepRecord | undefined {
-  const step = STEPS.find((name) => name === line?.step);
-  if (line === undefined || step === undefined || typeof line.version_id !== 'string') return undefined;
-  return { step, versionId: line.version_id, end: stepEnd(line, step) };
+function stepRecord(line: StepLine | undefined): StepRecord | undefined {
+  if (line === undefined || line.step === 'none' || line.version_id === undefined) return undefined;
+  return { step: line.step, versionId: line.version_id, end: stepEnd(line, line.step) };
 }
 
-function stepEnd(line: Readonly<Record<string, unknown>>, step: Step): StepEnd | undefined {
-  const outcome = text(line.outcome);
-  if (outcome === undefined) return undefined;
-  const ms = typeof line.duration_ms === 'number' ? line.duration_ms : 0;
-  const notice = text(line.notice);
-  if (outcome !== 'failed') {
-    const words = wordsFor(step, stepLine(line));
-    return { ms, words, failure: undefined, ...(notice === undefined ? {} : { notice }) };
-  }
-  const message = text(line.error_message) ?? 'The step failed.';
-  const failure = { step, code: text(line.error_code) ?? 'UNKNOWN', message, remedy: text(line.remedy) };
-  return { ms, words: message, failure };
-}
-
-function stepLine(line: Readonly<Record<string, unknown>>): StepLine {
-  const members = ['strategy', 'outcome', 'credential'].flatMap((name) => {
-    const value = text(line[name]);
-    return value === undefined ? [] : [[name, value]];
-  });
-  return Object.fromEntries(members);
-}
-
-const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
-
-function parseObject(message: string): Readonly<Record<string, unknown>> | undefined {
-  // In JSON format Lambda's own lines are objects too; ours begin with a brace in either.
-  if (!message.startsWith('{')) return undefined;
-  try {
-    return JSON.parse(message);
-  } catch {
-    return undefined;
+function stepEnd(line: StepLine, step: Step): StepEnd | undefined {
+  switch (line.outcome) {
+    case undefined:
+      return undefined;
+    case 'failed': {
+      const { error_code: code, error_message: message, remedy, duration_ms: ms } = line;
+      return { ms, words: message, failure: { step, code, message, remedy }, notice: undefined };
+    }
+    default:
+      return { ms: line.duration_ms, words: wordsFor(step, line), failure: undefined, notice: line.notice };
   }
 }

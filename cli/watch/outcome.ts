@@ -11,9 +11,11 @@ export function summary({ secret, versionId, reattempt, ending, proof, ms }: Rot
     reattempt,
     outcome: ending.outcome,
     ms: Math.round(ms),
-    ...(ending.outcome === 'failed' ? { failure: ending.failure } : {}),
-    ...(ending.outcome === 'unknown' && ending.reason !== undefined ? { reason: ending.reason } : {}),
-    ...(proof === undefined ? {} : { labels: proof.labels, login: { outcome: proof.login, message: proof.message } }),
+    // What is undefined is not there in JSON.
+    failure: ending.outcome === 'failed' ? ending.failure : undefined,
+    reason: ending.outcome === 'unknown' ? ending.reason : undefined,
+    labels: proof?.labels,
+    login: proof && { outcome: proof.login, message: proof.message },
   };
 }
 

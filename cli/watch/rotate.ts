@@ -8,7 +8,14 @@ import type { Context } from '../context.ts';
 import { asCommandError, awsError, CommandError, refused } from '../failures.ts';
 import { describeFunction, strategyOf } from '../functions.ts';
 import { loginName, tryLogin } from '../login.ts';
-import { type DescribedSecret, describeSecret, pendingVersion, readVersion, versionCreated } from '../secrets.ts';
+import {
+  type DescribedSecret,
+  describeSecret,
+  needPrimary,
+  pendingVersion,
+  readVersion,
+  versionCreated,
+} from '../secrets.ts';
 import type { Ending } from './ending.ts';
 import { FunctionLog } from './function-log.ts';
 import { type News, watchRotation } from './watch.ts';
@@ -45,12 +52,13 @@ export interface RotationRun {
 /** @param started told once the service has accepted. */
 export async function rotate(
   context: Context,
-  secretId: string,
+  id: string,
   options: RotateOptions,
   started: (secret: DescribedSecret, versionId: string, reattempt: boolean) => void,
   tell: (news: News) => void,
 ): Promise<RotationRun> {
-  const secret = await describeSecret(context, secretId);
+  const secret = await describeSecret(context, id);
+  needPrimary(secret, 'now');
   const functionArn = secret.RotationLambdaARN;
   if (functionArn === undefined) {
     throw refused(
@@ -87,7 +95,7 @@ export async function rotate(
   started(secret, versionId, reattempt);
   const ending = await watchRotation(
     context,
-    { ...options, secretId: secret.ARN, versionId, log, kind: 'rotation' },
+    { ...options, secretArn: secret.ARN, versionId, log, kind: 'rotation' },
     tell,
   );
   const ms = performance.now() - begun;
@@ -143,8 +151,8 @@ async function prove(context: Context, secret: DescribedSecret, options: ProofOp
   return { labels, ...login };
 }
 
-async function currentLabels(context: Context, secretId: string): Promise<Proof['labels']> {
-  const { stages } = await describeSecret(context, secretId);
+async function currentLabels(context: Context, secretArn: string): Promise<Proof['labels']> {
+  const { stages } = await describeSecret(context, secretArn);
   return Object.fromEntries(
     ['AWSCURRENT', 'AWSPREVIOUS'].flatMap((label) => {
       const versionId = versionWith(stages, label);

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { StepFailure } from '../../shared/lambda/step-line.ts';
 import type { Step } from '../../shared/rotation/event.ts';
 import { unlessAborted } from '../../shared/terminal/interruption.ts';
 import type { Context } from '../context.ts';
@@ -6,7 +7,7 @@ import { asCommandError, CommandError } from '../failures.ts';
 import { describeSecret, versionCreated } from '../secrets.ts';
 import { type Ending, EndingJudge } from './ending.ts';
 import type { FunctionLog } from './function-log.ts';
-import { type LogLine, platformFailure, type StepEnd, type StepFailure } from './log-lines.ts';
+import { type LogLine, platformFailure, type StepEnd } from './log-lines.ts';
 
 /** What is seen of a rotation while it runs. */
 export type News =
@@ -16,7 +17,7 @@ export type News =
   | { readonly type: 'log-unreadable'; readonly reason: string };
 
 export interface Watched {
-  readonly secretId: string;
+  readonly secretArn: string;
   readonly versionId: string;
   /** Undefined: only the labels can be watched. */
   readonly log: FunctionLog | undefined;
@@ -50,11 +51,11 @@ export async function watchRotation(context: Context, watched: Watched, tell: (n
 }
 
 async function watch(context: Context, watched: Watched, tell: (news: News) => void): Promise<Ending> {
-  const { secretId, versionId, kind, patience, throughRetries = false } = watched;
+  const { secretArn, versionId, kind, patience, throughRetries = false } = watched;
   const reader = new StepReader(watched, tell);
   const judge = new EndingJudge({ kind, throughRetries });
   const until = performance.now() + patience;
-  const since = (await versionCreated(context, secretId, versionId)) ?? new Date();
+  const since = (await versionCreated(context, secretArn, versionId)) ?? new Date();
   let { log } = watched;
 
   const readLog = async () => {
@@ -68,7 +69,7 @@ async function watch(context: Context, watched: Watched, tell: (news: News) => v
   };
 
   for (let look = 0; ; look++) {
-    const { stages } = await describeSecret(context, secretId);
+    const { stages } = await describeSecret(context, secretArn);
     await readLog();
     const labels = Object.hasOwn(stages, versionId) ? (stages[versionId] ?? []) : [];
     const { failure, lastStepEnded } = reader;
@@ -122,7 +123,7 @@ class StepReader {
     const failure = platformFailure(text, step);
     if (failure === undefined) return;
     this.#tell({ type: 'log', line: text });
-    this.#end(step, { ms: 0, words: failure.message, failure });
+    this.#end(step, { ms: 0, words: failure.message, failure, notice: undefined });
   }
 
   #end(step: Step, end: StepEnd): void {

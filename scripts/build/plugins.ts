@@ -84,6 +84,12 @@ const UNUSED: readonly UnusedPart[] = [
   { path: /^\.\/cert-signatures$/, importer: /[\\/]pg[\\/]lib[\\/]crypto[\\/]/ },
   // SDK: no operation of Secrets Manager streams events.
   { path: /^@smithy\/core\/event-streams$/ },
+  // Powertools: lines are written at once, and none is kept back (logBufferOptions).
+  { path: /^\.\/logBuffer\.js$/, importer: /powertools[\\/]logger[\\/]/ },
+  // SDK: on Lambda AWS_REGION is always set, and no instance's metadata service is there to ask for it.
+  { path: /\/getInstanceMetadataRegion$/, members: 'static async getInstanceMetadataRegion() {}' },
+  // SDK: addresses of buckets.
+  { path: /^\.\.\/service-customizations$/, importer: /[\\/]middleware-endpoint[\\/]/ },
   // SDK: a hash in JavaScript for a Node without OpenSSL.
   { path: /^\.\/Sha256Js$/, importer: /Sha256Node\.js$/ },
 ];

@@ -42,6 +42,24 @@ export type LabEvent = { at: Date } & (
   | ({ type: 'log-line'; functionName: string } & FunctionLogLine)
 );
 
+/** Under which CloudTrail records what happened (user guide, "CloudTrail entries for Secrets Manager"); steps are not recorded. */
+export type TrailEvent = `${'' | 'Test'}Rotation${'Started' | 'Succeeded' | 'Failed'}` | 'RotationAbandoned';
+
+export function trailEvent(event: LabEvent): TrailEvent | undefined {
+  switch (event.type) {
+    case 'rotation-started':
+      return event.kind === 'test' ? 'TestRotationStarted' : 'RotationStarted';
+    case 'rotation-succeeded':
+      return event.kind === 'test' ? 'TestRotationSucceeded' : 'RotationSucceeded';
+    case 'rotation-failed':
+      return event.kind === 'test' ? 'TestRotationFailed' : 'RotationFailed';
+    case 'rotation-abandoned':
+      return 'RotationAbandoned';
+    default:
+      return undefined;
+  }
+}
+
 type WithoutTime<T> = T extends unknown ? Omit<T, 'at'> : never;
 export type NewLabEvent = WithoutTime<LabEvent>;
 export type LabEventListener = (event: LabEvent) => void;

@@ -2,6 +2,7 @@
  * What the lab's account holds besides secrets and functions, as far as the operator's command asks for it. It is plain
  * data, put here by whoever runs the lab; the services beside only tell it.
  */
+import { ACCOUNT_ID } from './account.ts';
 
 /** An execution role and its policies, the inline and the attached alike. */
 export interface Role {
@@ -34,7 +35,20 @@ export interface Key {
   /** Names with their prefix, such as "alias/payments". */
   readonly aliases?: readonly string[];
   readonly state?: 'Enabled' | 'Disabled' | 'PendingDeletion';
+  /** Default: every region. */
+  readonly region?: string;
+  readonly description?: string;
+  /** Whether it is AWS's own, which nobody has to make. */
+  readonly managedByAws?: boolean;
 }
+
+/** Of Secrets Manager, in every account and region. */
+const DEFAULT_KEY: Key = {
+  id: '0d990263-018e-4e65-a703-eff731de951e',
+  aliases: ['alias/aws/secretsmanager'],
+  description: 'Default key that protects my Secrets Manager data when no other key is defined',
+  managedByAws: true,
+};
 
 export interface Subnet {
   readonly id: string;
@@ -98,7 +112,7 @@ export class AccountResources {
   readonly roles = new Map<string, Role>();
   /** By name. */
   readonly stacks = new Map<string, Stack>();
-  readonly keys: Key[] = [];
+  readonly keys: Key[] = [DEFAULT_KEY];
   readonly subnets: Subnet[] = [];
   readonly securityGroups: SecurityGroup[] = [];
   readonly vpcEndpoints: VpcEndpoint[] = [];
@@ -113,6 +127,17 @@ export class AccountResources {
   refuse(action: string): () => void {
     this.#refused.add(action);
     return () => this.#refused.delete(action);
+  }
+
+  keysIn(region: string): readonly Key[] {
+    return this.keys.filter((key) => (key.region ?? region) === region);
+  }
+
+  /** @param id of a key, its ARN, an alias or an alias's ARN. */
+  findKey(region: string, id: string): Key | undefined {
+    const prefix = `arn:aws:kms:${region}:${ACCOUNT_ID}:`;
+    const local = id.startsWith(prefix) ? id.slice(prefix.length) : id;
+    return this.keysIn(region).find((key) => [key.id, `key/${key.id}`, ...(key.aliases ?? [])].includes(local));
   }
 
   noteCall(action: string): void {

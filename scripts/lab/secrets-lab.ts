@@ -66,7 +66,7 @@ export async function startSecretsManager(options: SecretsLabOptions = {}): Prom
   const rotations = new Rotations({ now, functions, events, scheduler, settings: { retries, retryDelayMs } });
   const known = {
     ...accountServices({ resources, functions, logs }),
-    secretsmanager: secretsManager({ now, state, rotations, faults, requests }),
+    secretsmanager: secretsManager({ now, state, rotations, faults, requests, resources, functions }),
   };
   const front = await startFront({ known, unsigned }, port);
   for (const definition of options.functions ?? []) functions.register(definition);

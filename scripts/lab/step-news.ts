@@ -1,5 +1,5 @@
 /** What a step of a rotation did, in words: from the lab's events and the function's own log. */
-import { readLogLine, type StepLine, wordsFor } from '../../shared/lambda/step-line.ts';
+import { parseLogLine, type StepLine, wordsFor } from '../../shared/lambda/step-line.ts';
 import type { LabEvent, Step } from './events.ts';
 
 export interface StepNews {
@@ -19,20 +19,21 @@ export class StepReporter {
     if (event.type === 'log-line') this.#remember(event.line);
     if (event.type !== 'step-ended') return undefined;
     const key = `${event.versionId} ${event.step}`;
-    const line = this.#ends.get(key) ?? {};
+    const line = this.#ends.get(key);
     this.#ends.delete(key);
     const { step, ms, error } = event;
+    const failed = line?.outcome === 'failed' ? line : undefined;
     if (error === undefined) return { step, ms, words: wordsFor(step, line) };
     const failure = {
-      code: line.error_code ?? error.errorType,
+      code: failed?.error_code ?? error.errorType,
       message: error.errorMessage,
-      remedy: line.remedy,
+      remedy: failed?.remedy,
     };
     return { step, ms, words: error.errorMessage, failure };
   }
 
   #remember(text: string): void {
-    const line = readLogLine(text);
+    const line = parseLogLine(text)?.step;
     if (line?.outcome !== undefined) this.#ends.set(`${line.version_id} ${line.step}`, line);
   }
 }

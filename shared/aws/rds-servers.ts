@@ -22,19 +22,23 @@ export interface RdsServers {
 /** The last is RDS's answer to what can't be an identifier, such as the first part of an IP address. */
 const NOT_KNOWN = ['DBInstanceNotFoundFault', 'DBInstanceNotFound', 'DBClusterNotFoundFault', 'InvalidParameterValue'];
 
+/** RDS's part of the SDK. */
+type RdsSdk = typeof import('@aws-sdk/client-rds');
+
+/** Makes the client, of an SDK that is loaded no sooner than at the first question. */
+export type RdsClientOf = (rds: RdsSdk) => RDSClient;
+
 /**
- * RDS through its API. The SDK's client is loaded at the first question, which most rotations never ask.
+ * RDS through its API. The SDK is loaded at the first question, which most rotations never ask.
  *
  * A claim to be a replica is checked by the endpoint that RDS gives, never by a name that only looks alike.
  */
-export function rdsServers(deadline: Deadline): RdsServers {
+export function rdsServers(clientOf: RdsClientOf, deadline: Deadline): RdsServers {
   let client: RDSClient | undefined;
 
-  async function describe<Found>(
-    ask: (rds: typeof import('@aws-sdk/client-rds'), client: RDSClient) => Promise<Found>,
-  ) {
+  async function describe<Found>(ask: (rds: RdsSdk, client: RDSClient) => Promise<Found>) {
     const rds = await import('@aws-sdk/client-rds');
-    client ??= new rds.RDSClient({});
+    client ??= clientOf(rds);
     try {
       return await ask(rds, client);
     } catch (error) {

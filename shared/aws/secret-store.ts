@@ -9,14 +9,8 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import type { Deadline } from '../deadline.ts';
 import type { RotationEvent } from '../rotation/event.ts';
-import type { SecretStore, StoredVersion, WhichVersion } from '../rotation/ports.ts';
+import type { SecretReader, SecretStore } from '../rotation/ports.ts';
 import { isNamed, serviceError } from './service-error.ts';
-
-/**
- * How long to wait before each new look at a version that is not there yet, in ms. Right after createSecret a read of
- * AWSPENDING has been seen to find nothing (aws/aws-sdk-js-v3 issue 7701).
- */
-const NOT_VISIBLE_YET = [50, 100, 200, 400, 800];
 
 export interface ServiceOptions {
   /** Undefined leaves the choice to the AWS SDK. */
@@ -26,27 +20,24 @@ export interface ServiceOptions {
 }
 
 /** One client for the life of the instance, so that its connections are kept alive between steps. */
-export function secretsManagerClient(options: ServiceOptions): SecretsManagerClient {
+export function secretsManagerClient({ secretsManagerEndpoint, maxAttempts }: ServiceOptions): SecretsManagerClient {
   return new SecretsManagerClient({
-    ...(options.secretsManagerEndpoint === undefined ? {} : { endpoint: options.secretsManagerEndpoint }),
-    maxAttempts: options.maxAttempts,
+    ...(secretsManagerEndpoint === undefined ? {} : { endpoint: secretsManagerEndpoint }),
+    maxAttempts,
     // A lost packet costs one retry, not the invocation.
     requestHandler: { connectionTimeout: 3_000, requestTimeout: 6_000, throwOnRequestTimeout: true },
   });
 }
 
-/** The Secrets Manager adapter, for one rotation step. */
-export function secretStore(
-  client: SecretsManagerClient,
-  { secretId, token, rotationToken }: Pick<RotationEvent, 'secretId' | 'token' | 'rotationToken'>,
-  deadline: Deadline,
-): SecretStore {
-  /** Sends commands of one kind (retried by the SDK); an error that `expected` names is answered by its value. */
-  async function call<Result, Expected = never>(
-    operation: string,
-    send: (options: { abortSignal: AbortSignal }) => Promise<Result>,
-    expected?: { readonly errors: readonly string[]; readonly value: Expected },
-  ): Promise<Result | Expected> {
+/** Sends commands of one kind (retried by the SDK); an error that `expected` names is answered by its value. */
+type Call = <Result, Expected = never>(
+  operation: string,
+  send: (options: { abortSignal: AbortSignal }) => Promise<Result>,
+  expected?: { readonly errors: readonly string[]; readonly value: Expected },
+) => Promise<Result | Expected>;
+
+function callsWithin(deadline: Deadline): Call {
+  return async (operation, send, expected) => {
     const abortSignal = deadline.signal();
     try {
       return await Promise.race([send({ abortSignal }), aborted(abortSignal)]);
@@ -55,34 +46,26 @@ export function secretStore(
       // Not only by the clock: the signal's timer may fire a fraction of a millisecond before `passed` turns true.
       throw serviceError(operation, error, abortSignal.aborted || deadline.passed);
     }
-  }
+  };
+}
 
-  const notFound = { errors: ['ResourceNotFoundException'], value: undefined };
-  const ahead = new Map<string, Promise<StoredVersion | undefined>>();
-
-  async function getSecretValue(which: WhichVersion): Promise<StoredVersion | undefined> {
-    const request = { SecretId: secretId, VersionId: which.versionId, VersionStage: which.stage };
-    const answer = await call(
-      'GetSecretValue',
-      (options) => client.send(new GetSecretValueCommand(request), options),
-      notFound,
-    );
-    return answer === undefined ? undefined : { versionId: answer.VersionId ?? '', text: answer.SecretString };
-  }
+/** What Secrets Manager has of one secret. */
+export function secretReader(client: SecretsManagerClient, secretArn: string, deadline: Deadline): SecretReader {
+  const call = callsWithin(deadline);
 
   /** The SDK's paginator knows when a list ends: at no NextToken, at an empty one (moto's), at the same one again. */
   async function listVersions(options: { abortSignal: AbortSignal }): Promise<SecretVersionsListEntry[]> {
     const paging = { client, pageSize: 100, stopOnSameToken: true };
     const versions: SecretVersionsListEntry[] = [];
-    const pages = paginateListSecretVersionIds(paging, { SecretId: secretId, IncludeDeprecated: true }, options);
+    const pages = paginateListSecretVersionIds(paging, { SecretId: secretArn, IncludeDeprecated: true }, options);
     for await (const { Versions = [] } of pages) versions.push(...Versions);
     return versions;
   }
 
-  const store: SecretStore = {
+  return {
     async describe() {
       const answer = await call('DescribeSecret', (options) =>
-        client.send(new DescribeSecretCommand({ SecretId: secretId }), options),
+        client.send(new DescribeSecretCommand({ SecretId: secretArn }), options),
       );
       const tags = (answer.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value]);
       return {
@@ -92,26 +75,40 @@ export function secretStore(
       };
     },
 
-    read(which) {
-      const key = keyOf(which);
-      const sent = ahead.get(key);
-      ahead.delete(key);
-      return sent ?? getSecretValue(which);
+    async read({ versionId, stage }) {
+      const request = { SecretId: secretArn, VersionId: versionId, VersionStage: stage };
+      const answer = await call(
+        'GetSecretValue',
+        (options) => client.send(new GetSecretValueCommand(request), options),
+        { errors: ['ResourceNotFoundException'], value: undefined },
+      );
+      return answer === undefined ? undefined : { versionId: answer.VersionId ?? '', text: answer.SecretString };
     },
 
-    async readAhead(all) {
-      for (const which of all) ahead.set(keyOf(which), getSecretValue(which));
-      await Promise.allSettled(ahead.values());
+    async unlabelledVersions() {
+      const listed = await call('ListSecretVersionIds', listVersions, {
+        errors: ['AccessDeniedException'],
+        value: 'denied' as const,
+      });
+      if (listed === 'denied') return { versionIds: [], denied: true };
+      const versionIds = listed
+        .filter((version) => (version.VersionStages ?? []).length === 0)
+        .sort((a, b) => (b.CreatedDate?.getTime() ?? 0) - (a.CreatedDate?.getTime() ?? 0))
+        .flatMap((version) => version.VersionId ?? []);
+      return { versionIds, denied: false };
     },
+  };
+}
 
-    async readPending() {
-      for (const pause of [...NOT_VISIBLE_YET, undefined]) {
-        const version = await store.read({ versionId: token, stage: 'AWSPENDING' });
-        if (version !== undefined || pause === undefined || deadline.remaining() < pause) return version;
-        await new Promise((resolve) => setTimeout(resolve, pause));
-      }
-      return undefined;
-    },
+/** The Secrets Manager adapter, for one rotation step. */
+export function secretStore(
+  client: SecretsManagerClient,
+  { secretArn, versionId, rotationToken }: Pick<RotationEvent, 'secretArn' | 'versionId' | 'rotationToken'>,
+  deadline: Deadline,
+): SecretStore {
+  const call = callsWithin(deadline);
+  return {
+    ...secretReader(client, secretArn, deadline),
 
     async putPending(text) {
       const answer = await call(
@@ -119,8 +116,8 @@ export function secretStore(
         (options) =>
           client.send(
             new PutSecretValueCommand({
-              SecretId: secretId,
-              ClientRequestToken: token,
+              SecretId: secretArn,
+              ClientRequestToken: versionId,
               SecretString: text,
               VersionStages: ['AWSPENDING'],
               RotationToken: rotationToken,
@@ -138,9 +135,9 @@ export function secretStore(
         (options) =>
           client.send(
             new UpdateSecretVersionStageCommand({
-              SecretId: secretId,
+              SecretId: secretArn,
               VersionStage: 'AWSCURRENT',
-              MoveToVersionId: token,
+              MoveToVersionId: versionId,
               RemoveFromVersionId: from,
             }),
             options,
@@ -149,25 +146,7 @@ export function secretStore(
       );
       return answer === 'label-moved' ? answer : 'promoted';
     },
-
-    async unlabelledVersions() {
-      const listed = await call('ListSecretVersionIds', listVersions, {
-        errors: ['AccessDeniedException'],
-        value: 'denied' as const,
-      });
-      if (listed === 'denied') return { versionIds: [], denied: true };
-      const versionIds = listed
-        .filter((version) => (version.VersionStages ?? []).length === 0)
-        .sort((a, b) => (b.CreatedDate?.getTime() ?? 0) - (a.CreatedDate?.getTime() ?? 0))
-        .flatMap((version) => version.VersionId ?? []);
-      return { versionIds, denied: false };
-    },
   };
-  return store;
-}
-
-function keyOf({ versionId = '', stage = '' }: WhichVersion): string {
-  return `${versionId} ${stage}`;
 }
 
 /** Rejects when the signal aborts. The SDK heeds the signal too, but not while it waits before a retry. */

@@ -4,8 +4,8 @@ import { RotationError } from '../errors.ts';
 import { superuserSecretMissing } from '../rotation/credential-errors.ts';
 import type { Credential, SuperuserSecrets } from '../rotation/ports.ts';
 import { type DatabaseSecret, isSameServer, parseDatabaseSecret } from '../secret/database-secret.ts';
-import { type RdsServers, rdsServers } from './rds-servers.ts';
-import { secretStore } from './secret-store.ts';
+import type { RdsServers } from './rds-servers.ts';
+import { secretReader } from './secret-store.ts';
 
 /** Tags that RDS puts on the master secrets it manages, which hold a user and a password only. */
 const RDS_TAGS = ['aws:rds:primarydbinstancearn', 'aws:rds:primarydbclusterarn'];
@@ -15,27 +15,37 @@ const RDS_TAGS = ['aws:rds:primarydbinstancearn', 'aws:rds:primarydbclusterarn']
  *
  * @param rds asked only for secrets that RDS manages and for read replicas.
  */
-export function superuserSecrets(
-  client: SecretsManagerClient,
-  deadline: Deadline,
-  rds: RdsServers = rdsServers(deadline),
-): SuperuserSecrets {
+export function superuserSecrets(client: SecretsManagerClient, deadline: Deadline, rds: RdsServers): SuperuserSecrets {
+  const named = ({ secret }: Credential) => {
+    if (secret.superuserSecretArn === undefined) throw superuserSecretMissing(secret.misspelt);
+    return secret.superuserSecretArn;
+  };
   return {
     async read(current) {
-      const secretId = current.secret.superuserSecretArn;
-      if (secretId === undefined) throw superuserSecretMissing(current.secret.misspelt);
-      const store = secretStore(client, { secretId, token: '' }, deadline);
+      const secretArn = named(current);
+      const reader = secretReader(client, secretArn, deadline);
       try {
-        const version = await store.read({ stage: 'AWSCURRENT' });
+        const version = await reader.read({ stage: 'AWSCURRENT' });
         if (version === undefined) throw unusable('it was not found, or has no current value');
         const text = needsServer(version.text)
-          ? await withServer(version.text, await store.describe(), rds)
+          ? await withServer(version.text, await reader.describe(), rds)
           : version.text;
         const secret = parseDatabaseSecret(text);
         if (!isSameServer(secret, current.secret)) await needReplica(secret, current.secret, rds);
         return { source: 'superuser', versionId: version.versionId, secret: asStrictAs(current, secret) };
       } catch (error) {
-        throw error instanceof RotationError ? aboutSuperuserSecret(error, secretId) : error;
+        throw error instanceof RotationError ? aboutSuperuserSecret(error, secretArn) : error;
+      }
+    },
+
+    async isRotating(current) {
+      try {
+        const { stages } = await secretReader(client, named(current), deadline).describe();
+        return Object.values(stages).some((labels) => labels.includes('AWSPENDING') && !labels.includes('AWSCURRENT'));
+      } catch (error) {
+        // AWS's functions need no DescribeSecret of it, so a role that was made for them does not allow it.
+        if (error instanceof RotationError) return false;
+        throw error;
       }
     },
   };
@@ -75,8 +85,8 @@ function asStrictAs({ secret: { ssl } }: Credential, superuser: DatabaseSecret):
 }
 
 /** Its remedy speaks of that secret, where another would mean the one that is rotated. */
-function aboutSuperuserSecret(error: RotationError, secretId: string): RotationError {
-  const remedy = error.template.replaceAll('{secretArn}', () => secretId);
+function aboutSuperuserSecret(error: RotationError, secretArn: string): RotationError {
+  const remedy = error.template.replaceAll('{secretArn}', () => secretArn);
   return error.withRemedy(remedy).with({ credential: 'superuser' });
 }
 

@@ -1,33 +1,28 @@
 import { escapeIdentifier } from 'pg';
 import { quotedName, RotationError } from '../errors.ts';
 import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/ports.ts';
-import { isBusy } from './connect-error.ts';
-import { changeSettings, holdRole, setPassword, storedForm } from './password-change.ts';
-import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
+import { changeRole } from './change-role.ts';
+import { changeSettings, storedForm } from './password-change.ts';
+import { lockKey, type OpenedRole } from './role-lock.ts';
 import { needSpellable } from './role-names.ts';
 import { actAsOneself, majorVersion } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
 import type { DatabaseSettings } from './settings.ts';
 import { planTwin } from './twin-plan.ts';
-import { readTwinState } from './twin-state.ts';
+import { readTwinState, type TwinState } from './twin-state.ts';
 
 /** What a rotation would do with the twins; nothing is changed. */
 export async function previewTwin(
   session: SqlSession,
   settings: DatabaseSettings,
-  { base, twin, username, database, proven }: Omit<TwinChange, 'password' | 'scram'>,
+  change: Omit<TwinChange, 'password' | 'scram'>,
 ): Promise<TwinPreview> {
+  const { base, twin, database } = change;
   needSpellable(session, [base, twin]);
   const version = majorVersion(session);
   await session.begin(`SET LOCAL TRANSACTION READ ONLY; ${actAsOneself(session)}`);
   const state = await readTwinState(session, base, twin, { version, database });
-  const { link } = state;
-  const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await proven());
-  const plan = planTwin(
-    state,
-    { base, twin, username },
-    { setRole: settings.alternatingSetRole, version, provenByLogin },
-  );
+  const plan = await planFor(state, change, { setRole: settings.alternatingSetRole, version });
   await session.rollback();
   return { exists: state.twin !== null, statements: plan.statements.length, actsAsItself: plan.actsAsItself };
 }
@@ -50,32 +45,37 @@ export async function applyTwin(
   const stored = await storedForm(session, server, settings.passwordHashing, { username, password, scram, actor });
   const computing = performance.now() - started;
   const version = majorVersion(session);
-  try {
-    await session.begin(
-      `${changeSettings(session, server, scram)} ${version >= 16 ? "SET LOCAL createrole_self_grant = '';" : ''} ${actAsOneself(session)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
-    );
+  let actsAsItself = false;
+  const plan = async () => {
     const state = await readTwinState(session, base, twin, { version, database });
-    const { link } = state;
-    const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await change.proven());
-    const { statements, actsAsItself } = planTwin(state, change, {
-      setRole: settings.alternatingSetRole,
-      version,
-      provenByLogin,
+    const planned = await planFor(state, change, { setRole: settings.alternatingSetRole, version });
+    ({ actsAsItself } = planned);
+    return planned.statements;
+  };
+  try {
+    const isChanged = await changeRole(session, server, {
+      locked: base,
+      opening: `${changeSettings(session, server, scram)} ${version >= 16 ? "SET LOCAL createrole_self_grant = '';" : ''} ${actAsOneself(session)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
+      plan,
+      alter: `ALTER ROLE ${escapeIdentifier(username)}`,
+      stored: [stored],
+      isWanted: async () => (await guard()) === 'proceed',
     });
-    const alter = `ALTER ROLE ${escapeIdentifier(username)}`;
-    await session.proceed([...statements.map((statement) => `${statement};`), holdRole(alter)].join('\n'));
-    const verdict = await guard();
-    if (verdict === 'already-current') {
-      await session.rollback();
-      return { verdict };
-    }
-    await setPassword(session, server, { alter, stored });
-    return { verdict: 'changed', computing, actsAsItself };
+    return isChanged ? { verdict: 'changed', computing, actsAsItself } : { verdict: 'already-current' };
   } catch (error) {
-    await session.rollback().catch(() => undefined);
-    if (isBusy(error)) throw await withHolder(session, base, error);
     throw isDenied(error) ? lackingAdminOption(error, actor, [base, twin]) : error;
   }
+}
+
+/** Whether a login has proven the link is asked only where the plan depends on it. */
+async function planFor(
+  state: TwinState,
+  { base, twin, username, proven }: Pick<TwinChange, 'base' | 'twin' | 'username' | 'proven'>,
+  rules: { readonly setRole: boolean; readonly version: number },
+) {
+  const { link } = state;
+  const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await proven());
+  return planTwin(state, { base, twin, username }, { ...rules, provenByLogin });
 }
 
 /** What the plan could not foresee, such as of a member of rds_superuser, the server's own refusal. */

@@ -35,7 +35,9 @@ export function needDirectSession(
       {
         remedy:
           'Put the address of the database itself into "host" and "port" of the secret; only for a pooler that asks the server for each password (PgBouncer\'s auth_query), set ALLOW_POOLER=true in the function\'s environment.',
-        ...{ host, port, username },
+        host,
+        port,
+        username,
       },
     );
   }
@@ -45,7 +47,9 @@ export function needDirectSession(
       `The server at ${host}:${port} was asked to log ${username} in, and it logged in another user.`,
       {
         remedy: 'Check that no proxy, pooler or login trigger between the function and the server changes the user.',
-        ...{ host, port, username },
+        host,
+        port,
+        username,
       },
     );
   }

@@ -1,14 +1,8 @@
-import type { Guard, Origin, OwnPasswordChange, PasswordRequest } from '../rotation/ports.ts';
+import type { Origin, OwnPasswordChange, PasswordRequest } from '../rotation/ports.ts';
 import type { Password } from '../secret/password.ts';
-import { formUnknown, isBusy, isRefusedByPolicy } from './connect-error.ts';
-import {
-  changeSettings,
-  holdRole,
-  LOCK_TIMEOUT,
-  needUsualIterations,
-  setPassword,
-  storedForm,
-} from './password-change.ts';
+import { changeRole, type RoleChange } from './change-role.ts';
+import { formUnknown } from './connect-error.ts';
+import { changeSettings, needUsualIterations, storedForm } from './password-change.ts';
 import {
   DEFAULT_SCRAM_ITERATIONS,
   isAscii,
@@ -17,7 +11,7 @@ import {
   saslPrep,
   scramVerifier,
 } from './password-hash.ts';
-import { lockKey, type OpenedRole, withHolder } from './role-lock.ts';
+import { lockKey, type OpenedRole } from './role-lock.ts';
 import { isSilent, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
 import type { PasswordHashing } from './settings.ts';
@@ -65,44 +59,35 @@ export async function prepareOwnPassword(
   session.redact(clear);
   if (former !== undefined) session.redact(former);
 
-  const begin = async (lock: string) => {
-    await session.begin(`${changeSettings(session, server, scram)} SET LOCAL ROLE NONE; ${lock} ${holdRole(SELF)}`);
-  };
+  const change = (
+    lock: string,
+    forms: readonly [string, ...string[]],
+    isWanted: () => Promise<boolean>,
+  ): RoleChange => ({
+    locked: username,
+    opening: `${changeSettings(session, server, scram)} SET LOCAL ROLE NONE; ${lock}`,
+    alter: SELF,
+    stored: forms,
+    isWanted,
+  });
+  const lock = pooled ? `SELECT pg_advisory_xact_lock(${lockKey(username)});` : '';
   return {
     computing,
     isStored: (request) => isStored(session, [saltOf(stored), former && saltOf(former)], request),
-    apply: (guard) => apply(session, { begin, server, pooled, stored, guard }),
+    async apply(guard) {
+      const isWanted = async () => (await guard()) === 'proceed';
+      return (await changeRole(session, server, change(lock, [stored], isWanted))) ? 'changed' : 'already-current';
+    },
     wayBack: pooled
       ? { none: 'through a pooler nobody knows what the session was when it was lent' }
       : former === undefined
         ? { none: 'how it was stored is not known, as the server asked for no password at login' }
-        : (look) => undo(session, { begin, server, former, clear, look }),
+        : async (look) => {
+            // The same stored form as before; where the server refuses hashes, the password itself, by the silent way.
+            const forms: [string, ...string[]] = former !== clear && isSilent(server) ? [former, clear] : [former];
+            await changeRole(session, server, { ...change('', forms, look), persists: true });
+          },
   };
-}
-
-interface Change {
-  readonly begin: (lock: string) => Promise<void>;
-  readonly server: ServerTraits;
-  readonly pooled: boolean;
-  readonly stored: string;
-  readonly guard: Guard;
-}
-
-async function apply(session: SqlSession, { begin, server, pooled, stored, guard }: Change) {
-  const { username } = session.login;
-  try {
-    await begin(pooled ? `SELECT pg_advisory_xact_lock(${lockKey(username)});` : '');
-    const verdict = await guard();
-    if (verdict === 'already-current') {
-      await session.rollback();
-      return verdict;
-    }
-    await setPassword(session, server, { alter: SELF, stored });
-    return 'changed';
-  } catch (error) {
-    await session.rollback().catch(() => undefined);
-    throw isBusy(error) ? await withHolder(session, username, error) : error;
-  }
 }
 
 /**
@@ -120,33 +105,6 @@ async function isStored(
     'SELECT coalesce(rolvaliduntil <= now(), false) AS expired FROM pg_roles WHERE rolname = session_user',
   );
   return row?.expired === true;
-}
-
-interface WayBack {
-  readonly begin: (lock: string) => Promise<void>;
-  readonly server: ServerTraits;
-  readonly former: string;
-  readonly clear: string;
-  readonly look: () => Promise<boolean>;
-}
-
-/** The same stored form as before; where the server refuses hashes, the password itself, by the silent way. */
-async function undo(session: SqlSession, { begin, server, former, clear, look }: WayBack): Promise<void> {
-  let stored = former;
-  for (;;) {
-    try {
-      await begin('');
-      if (!(await look())) return await session.rollback();
-      return await setPassword(session, server, { alter: SELF, stored });
-    } catch (error) {
-      await session.rollback();
-      const inClear = isRefusedByPolicy(error) && stored !== clear && isSilent(server);
-      // Somebody else is changing the role: each try waits for that.
-      const again = isBusy(error) && session.deadline.remaining() > LOCK_TIMEOUT;
-      if (!inClear && !again) throw error;
-      if (inClear) stored = clear;
-    }
-  }
 }
 
 /**

@@ -64,16 +64,6 @@ export function changeSettings(session: SqlSession, server: ServerTraits, scram:
 }
 
 /**
- * Takes the row of the role, in the whole cluster, with a statement that has nothing to hide: should the session have to
- * wait for the row, or be terminated meanwhile, the server would log the statement that waits. Logins go on.
- *
- * @param alter `ALTER ROLE …`
- */
-export function holdRole(alter: string): string {
-  return `${alter} PASSWORD NULL;`;
-}
-
-/**
  * Sets the password in the open transaction, which holds the role, and commits, in one round trip.
  *
  * The server logs every statement's text where log_statement says so, and the literal with it. So where it can, the
@@ -82,15 +72,18 @@ export function holdRole(alter: string): string {
  *
  * @param alter the statement, but for the password: `ALTER ROLE …`
  */
-export async function setPassword(
+export async function setPasswordAndCommit(
   session: SqlSession,
   server: ServerTraits,
-  { alter, stored }: { readonly alter: string; readonly stored: string },
+  alter: string,
+  stored: string,
 ): Promise<void> {
-  if (!isSilent(server)) {
-    await session.proceed(`${alter} PASSWORD ${escapeLiteral(stored)}; COMMIT`);
-    return;
-  }
+  if (isSilent(server)) return await session.commit(...byCopy(alter, stored));
+  await session.commit(`${alter} PASSWORD ${escapeLiteral(stored)}`);
+}
+
+/** The statements, and what their COPY reads. */
+function byCopy(alter: string, stored: string): [statements: string, data: Buffer] {
   // Raised anew, because the context of the original error would quote the statement in the server's log.
   const block = `
     BEGIN
@@ -98,13 +91,10 @@ export async function setPassword(
     EXCEPTION WHEN query_canceled OR OTHERS THEN
       RAISE EXCEPTION USING ERRCODE = SQLSTATE, MESSAGE = SQLERRM;
     END`;
-  await session.copyInto(
-    `CREATE TEMP TABLE rotation (stored text) ON COMMIT DROP;
+  const statements = `CREATE TEMP TABLE rotation (stored text) ON COMMIT DROP;
     COPY pg_temp.rotation FROM STDIN (FORMAT binary);
-    DO ${escapeLiteral(block)};
-    COMMIT`,
-    binaryRow(stored),
-  );
+    DO ${escapeLiteral(block)}`;
+  return [statements, binaryRow(stored)];
 }
 
 /**

@@ -90,7 +90,6 @@ async function waitForLock(session: SqlSession, role: string): Promise<void> {
     await session.query(`SET LOCAL lock_timeout = ${patience}; SELECT pg_advisory_lock(${lockKey(role)})`);
   } catch (error) {
     if (!(error instanceof RotationError && error.code === 'ROLE_BUSY')) throw error;
-    await session.rollback();
     throw await withHolder(session, role, error);
   }
 }

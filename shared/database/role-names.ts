@@ -25,7 +25,10 @@ export function needSpellable({ login, encoding }: NamedDatabase, names: readonl
     {
       remedy:
         'Put the name of a database in UTF8 into "dbname" (SELECT datname, pg_encoding_to_char(encoding) FROM pg_database;), or rename the role in ASCII.',
-      ...{ host, port, database, username: name },
+      host,
+      port,
+      database,
+      username: name,
     },
   );
 }

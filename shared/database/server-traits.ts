@@ -109,7 +109,10 @@ export function needSilence({ login }: Pick<SqlSession, 'login'>, server: Server
     `A way for the clear password past the server's log was needed (PASSWORD_HASHING=server, or a password that is not ASCII), and ${causes.map(({ found }) => found).join(', ')}.`,
     {
       remedy: `${causes.map(({ remedy }) => remedy).join(' ')} Or set PASSWORD_HASHING=client, which sends no clear password.`,
-      ...{ host, port, username, database },
+      host,
+      port,
+      username,
+      database,
     },
   );
 }

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net';
 import { checkServerIdentity, type PeerCertificate, type SecureContext } from 'node:tls';
-import { type Client, Query, type QueryConfig, type QueryResult } from 'pg';
+import type { Client, QueryResult } from 'pg';
 import type { Deadline } from '../deadline.ts';
 import { RotationError } from '../errors.ts';
 import type { PasswordOutcome, PasswordRequest } from '../rotation/ports.ts';
@@ -8,8 +8,10 @@ import type { Password } from '../secret/password.ts';
 import { ExplicitClient } from './client-options.ts';
 import { databaseError, meaningOf, type Phase, TIMED_OUT } from './connect-error.ts';
 import { ServerConnection } from './connection.ts';
+import { copyQuery } from './copy-query.ts';
 import { PINNED } from './pinned.ts';
 import { needSpellable } from './role-names.ts';
+import { before, close, connectedInTime } from './time-limits.ts';
 import type { TlsPolicy } from './tls.ts';
 
 /** Who logs in, where and how; none of it is taken from the environment or from a connection string. */
@@ -47,17 +49,20 @@ export interface SqlSession {
   /** Further statements of the transaction that `begin` opened. @returns the rows of the last SELECT. */
   proceed<Row extends object = never>(statements: string): Promise<readonly Row[]>;
   /**
-   * The same, where one of the statements is `COPY … FROM STDIN`.
-   * @param data what that COPY reads, in the format that it says. The server logs no COPY data.
+   * The last statements of the transaction that `begin` opened, and its COMMIT, in one message.
+   * @param data what the `COPY … FROM STDIN` among them reads, in the format that it says. The server logs no COPY data.
    */
-  copyInto(statements: string, data: Buffer): Promise<void>;
-  /** When the last statement of a transaction was answered, by performance.now(). */
+  commit(statements: string, data?: Buffer): Promise<void>;
+  /** When the last transaction that `commit` ended was over, or the login began, by performance.now(). */
   lastCommitAt(): number;
-  /** Gives the open transaction up, also after an error. */
+  /** Gives the transaction that `begin` opened up, also after an error. */
   rollback(): Promise<void>;
   /** Marks a text that no error of this session may quote. */
   redact(text: string): void;
 }
+
+/** Ends a transaction, after its last statement. */
+const COMMIT = '; COMMIT';
 
 /** What a session is made with, besides the login itself. */
 export interface SessionSettings {
@@ -113,6 +118,7 @@ async function openSession<T>(
   };
   const send = async <Row extends object>(text: string) =>
     await run(async () => rowsOf<Row>(await client.query<Row>(text)));
+  const rollback = async () => void (await send('ROLLBACK'));
   // What the role has for time-outs is not what a step has.
   const pinned = () =>
     `${PINNED} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
@@ -121,7 +127,7 @@ async function openSession<T>(
   let committedAt = beganAt;
   try {
     try {
-      await before(deadline, client.connect());
+      await before(deadline, Promise.race([client.connect(), connectedInTime(socket)]));
     } catch (error) {
       const failure = fail(error, 'connecting');
       const { passwordRequest: request, authenticated } = connection;
@@ -143,19 +149,26 @@ async function openSession<T>(
       beganAt,
       address: socket.remoteAddress,
       deadline,
-      query: (statement) => send(`${pinned()} ${statement}; COMMIT`),
-      begin: (statements) => send(`${pinned()} ${statements}`),
-      async proceed<Row extends object>(statements: string) {
-        const rows = await send<Row>(statements);
-        committedAt = performance.now();
-        return rows;
+      async query<Row extends object>(statement: string) {
+        try {
+          return await send<Row>(`${pinned()} ${statement}${COMMIT}`);
+        } catch (error) {
+          await rollback().catch(() => undefined);
+          throw error;
+        }
       },
-      async copyInto(statements, data) {
-        await run(() => copyQuery(client, statements, data));
+      begin: (statements) => send(`${pinned()} ${statements}`),
+      proceed: (statements) => send(statements),
+      async commit(statements, data) {
+        const message = statements + COMMIT;
+        await run(async (client) => {
+          if (data === undefined) await client.query(message);
+          else await copyQuery(client, message, data);
+        });
         committedAt = performance.now();
       },
       lastCommitAt: () => committedAt,
-      rollback: async () => void (await send('ROLLBACK')),
+      rollback,
       redact: (text) => secrets.push(text),
     });
     return { accepted: true, value };
@@ -207,58 +220,4 @@ function newClient(login: Login, secureContext: SecureContext | undefined, socke
     connection,
   });
   return { client, connection };
-}
-
-/** Waits for `promise`, but not beyond the deadline: then it rejects with TIMED_OUT. */
-async function before<T>(deadline: Deadline, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(TIMED_OUT), deadline.remaining());
-  });
-  promise.catch(() => {});
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Ends the session politely, for at most a second; then hangs up, and the server ends it. */
-async function close(client: Client, socket: Socket, deadline: Deadline): Promise<void> {
-  if (!socket.destroyed && !deadline.passed) {
-    const polite = new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.min(1_000, deadline.remaining()));
-      client
-        .end()
-        .catch(() => {})
-        .finally(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-    });
-    await polite;
-  }
-  socket.destroy();
-}
-
-/** The driver's query, answering the server's request for COPY data, which the driver itself always declines. */
-class CopyQuery extends Query {
-  readonly #data: Buffer;
-
-  constructor(text: string, data: Buffer, callback: (error: Error | null) => void) {
-    // The driver takes (config, callback); its types know only the config.
-    super(...([{ text }, callback] as unknown as [QueryConfig]));
-    this.#data = data;
-  }
-
-  handleCopyInResponse(connection: { sendCopyFromChunk(chunk: Buffer): void; endCopyFrom(): void }): void {
-    connection.sendCopyFromChunk(this.#data);
-    connection.endCopyFrom();
-  }
-}
-
-function copyQuery(client: Client, text: string, data: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    client.query(new CopyQuery(text, data, (error) => (error ? reject(error) : resolve())));
-  });
 }

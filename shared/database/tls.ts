@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
+import tls, { createSecureContext, type SecureContext } from 'node:tls';
 import { RotationError } from '../errors.ts';
 
 /**
@@ -40,7 +40,13 @@ export function trustStore(files: readonly CaFile[]): () => Promise<SecureContex
 
 async function loadTrust(files: readonly CaFile[]): Promise<SecureContext> {
   const pems = await Promise.all(files.map(({ path, optional }) => readPem(path, optional)));
-  return createSecureContext({ ca: [...getCACertificates('default'), ...pems.flat()], minVersion: 'TLSv1.2' });
+  return createSecureContext({ ca: [...ownRoots(), ...pems.flat()], minVersion: 'TLSv1.2' });
+}
+
+/** Node's, with what NODE_EXTRA_CA_CERTS adds; on Node 20, where `rotation` runs too and can't ask for them, without. */
+function ownRoots(): readonly string[] {
+  const { getCACertificates }: Partial<typeof tls> = tls;
+  return getCACertificates?.('default') ?? tls.rootCertificates;
 }
 
 async function readPem(path: string, optional: boolean): Promise<string[]> {

@@ -2,6 +2,7 @@ import type { ServiceOptions } from '../aws/secret-store.ts';
 import type { DatabaseSettings } from '../database/settings.ts';
 import type { CaFile } from '../database/tls.ts';
 import { RotationError } from '../errors.ts';
+import { OWN_KEYS } from '../secret/database-secret.ts';
 import {
   AWS_EXCLUDED,
   DEFAULT_POLICY,
@@ -15,6 +16,8 @@ import {
 /** A rotation function's settings, read from its environment once. The README lists the variables. */
 export interface Config extends DatabaseSettings, ServiceOptions {
   readonly passwordPolicy: PasswordPolicy;
+  /** The secret's keys whose copies of the login are rewritten with it. */
+  readonly connectionStringKeys: readonly string[];
   /** Files of trusted CA certificates besides Node's own. */
   readonly caFiles: readonly CaFile[];
 }
@@ -40,6 +43,7 @@ export function readConfig(environment: Environment = process.env): Config {
     secretsManagerEndpoint: readUrl(environment, 'SECRETS_MANAGER_ENDPOINT'),
     maxAttempts: readInteger(environment, 'AWS_MAX_ATTEMPTS', MAX_ATTEMPTS, 1, 100),
     passwordPolicy: readPasswordPolicy(environment),
+    connectionStringKeys: readConnectionStringKeys(environment),
     passwordHashing: readChoice(environment, 'PASSWORD_HASHING', ['client', 'server']),
     tlsFallback: readChoice(environment, 'TLS_FALLBACK', ['deny', 'allow']) === 'allow',
     allowPooler: readBoolean(environment, 'ALLOW_POOLER', false),
@@ -90,6 +94,18 @@ function readPasswordPolicy(environment: Environment): PasswordPolicy {
     alphabets,
     requireEach: readBoolean(environment, 'REQUIRE_EACH_INCLUDED_TYPE', true),
   };
+}
+
+/** Comma-separated, white space around a key ignored. */
+function readConnectionStringKeys(environment: Environment): readonly string[] {
+  const value = environment.CONNECTION_STRING_KEYS ?? '';
+  if (value.trim() === '') return [];
+  const keys = [...new Set(value.split(',').map((key) => key.trim()))];
+  if (keys.includes(''))
+    throw invalid('CONNECTION_STRING_KEYS', 'keys separated by commas were needed, found an empty one');
+  const own = keys.find((key) => OWN_KEYS.includes(key));
+  if (own === undefined) return keys;
+  throw invalid('CONNECTION_STRING_KEYS', `keys that hold copies of the login were needed, found "${own}"`);
 }
 
 function readBoolean(environment: Environment, name: string, byDefault: boolean): boolean {

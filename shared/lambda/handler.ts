@@ -40,7 +40,7 @@ export function rotationHandler(
       observer.succeeded(event, report, performance.now() - started);
     } catch (thrown) {
       const error = asRotationError(thrown).with(
-        event === undefined ? {} : { step: event.step, secretArn: event.secretId, versionId: event.token },
+        event === undefined ? {} : { step: event.step, secretArn: event.secretArn, versionId: event.versionId },
       );
       observer.failed(error, performance.now() - started);
       throw error;
@@ -59,9 +59,10 @@ export interface StrategyParts {
 /** Makes the port to superuser secrets for one step. */
 type SuperuserSecretsOf = (client: SecretsManagerClient, deadline: Deadline) => SuperuserSecrets;
 
-const noSuperusers: SuperuserSecretsOf = () => ({
-  read: () => Promise.reject(new TypeError('this strategy was wired without superuser secrets')),
-});
+const noSuperusers: SuperuserSecretsOf = () => {
+  const none = () => Promise.reject(new TypeError('this strategy was wired without superuser secrets'));
+  return { read: none, isRotating: none };
+};
 
 /** What is made once and lives as long as the Lambda instance. */
 interface Instance {
@@ -69,7 +70,7 @@ interface Instance {
   /** Keeps its connections alive between steps. */
   readonly client: SecretsManagerClient;
   readonly trust: () => Promise<SecureContext>;
-  readonly logins: RecentLogins;
+  readonly recentLogins: RecentLogins;
 }
 
 /** Wires the parts of one step to those that live as long as the instance. */
@@ -81,17 +82,18 @@ function instanceOf(
   return (event, context) => {
     // Made in the first invocation, so that a wrong variable is logged as what it is and not as a crash at start.
     instance ??= newInstance();
-    const { config, client, trust, logins } = instance;
+    const { config, client, trust, recentLogins } = instance;
     const deadline = Deadline.withinInvocation(remainingTime(context));
     return {
       event,
       strategy,
-      logins,
+      recentLogins,
       deadline,
       store: secretStore(client, event, deadline),
       superusers: superusers(client, deadline),
       database: roleDatabase({ settings: config, trust, deadline, twins }),
       newPassword: () => generatePassword(config.passwordPolicy),
+      connectionStringKeys: config.connectionStringKeys,
     };
   };
 }
@@ -107,6 +109,6 @@ function newInstance(): Instance {
     config,
     client: secretsManagerClient(config),
     trust: trustStore(config.caFiles),
-    logins: new RecentLogins(),
+    recentLogins: new RecentLogins(),
   };
 }

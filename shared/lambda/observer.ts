@@ -4,6 +4,7 @@ import type { RotationError } from '../errors.ts';
 import type { RotationEvent } from '../rotation/event.ts';
 import type { StepReport } from '../rotation/steps.ts';
 import type { StrategyName } from '../rotation/strategy.ts';
+import type { StepFailed, StepStarted, StepSucceeded } from './step-line.ts';
 
 const SERVICE = 'postgres-secret-rotation';
 const NAMESPACE = 'PostgresSecretRotation';
@@ -28,40 +29,47 @@ export function stepObserver(strategy: StrategyName): StepObserver {
   };
 
   return {
-    started({ step, secretId, token }) {
-      logger.info('Rotation step started', { strategy, step, secret_arn: secretId, version_id: token });
+    started({ step, secretArn, versionId }) {
+      const line: StepStarted = { strategy, step, secret_arn: secretArn, version_id: versionId };
+      logger.info('Rotation step started', { ...line });
     },
 
-    succeeded({ step, secretId, token }, { outcome, credential, notice }, duration) {
-      logger.info('Rotation step succeeded', {
+    succeeded({ step, secretArn, versionId }, { waited, ...report }, duration) {
+      const line: StepSucceeded = {
         strategy,
         step,
-        secret_arn: secretId,
-        version_id: token,
+        secret_arn: secretArn,
+        version_id: versionId,
         duration_ms: Math.round(duration),
-        outcome,
-        credential,
-        notice,
-      });
+        ...report,
+        waited_ms: waited?.ms,
+        waited_for: waited?.for.join(', '),
+      };
+      logger.info('Rotation step succeeded', { ...line });
       countStep(step, duration);
-      if (step !== 'finishSecret' || outcome !== 'done') return;
+      if (step !== 'finishSecret' || report.outcome !== 'done') return;
       const rotation = metrics.singleMetric();
       rotation.addDimension('strategy', strategy);
       rotation.addMetric('RotationSucceeded', MetricUnit.Count, 1);
     },
 
     failed(error, duration) {
-      const { step = 'none', secretArn, versionId, ...facts } = error.facts;
-      logger.error('Rotation step failed', {
+      const { step = 'none', secretArn, versionId, waitedMs, waitedFor, ...facts } = error.facts;
+      const line: Omit<StepFailed, 'step'> = {
         strategy,
-        step,
         secret_arn: secretArn,
         version_id: versionId,
         duration_ms: Math.round(duration),
         outcome: 'failed',
         error_code: error.code,
         error_message: error.message,
+        waited_ms: waitedMs,
+        waited_for: waitedFor,
         ...facts,
+      };
+      logger.error('Rotation step failed', {
+        ...line,
+        step,
         ...(error.code === 'UNEXPECTED' ? { stack: error.stack } : {}),
       });
       countStep(step, duration);

@@ -1,6 +1,5 @@
-import { quotedName, RotationError } from '../errors.ts';
+import { RotationError } from '../errors.ts';
 import { isSameServer } from '../secret/database-secret.ts';
-import { whileRoleBusy } from './busy.ts';
 import { logsIn } from './change-own.ts';
 import {
   credentialFacts,
@@ -13,18 +12,23 @@ import type { Credential, RoleSession, TwinChange, TwinLink, UserFacts } from '.
 import { PROOF_WITHIN, prove } from './proof.ts';
 import { candidates } from './recovery.ts';
 import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
-
-/** AWS's rule for the name of the second login. */
-const SUFFIX = '_clone';
-/** PostgreSQL cuts longer names (NAMEDATALEN − 1), which would make the twin the user itself. */
-const MAX_NAME_BYTES = 63;
+import {
+  actsOtherwise,
+  isSuperuser,
+  MAX_NAME_BYTES,
+  nameTooLong,
+  ownsObjects,
+  superuserIsApplicationUser,
+  TWIN_SUFFIX,
+  twinDiffers,
+} from './twin-errors.ts';
 
 /**
  * Alternating users: two twin logins of one identity take turns, so that the credential that applications hold keeps
  * working while the other one gets its new password.
  *
- * The superuser's login is used only after the current credential has been proven by a login: who can write the secret
- * but doesn't know a password of its database can't have the superuser do anything.
+ * The superuser secret's login, the administrator's, is used only after the current credential has been proven by a login:
+ * who can write the secret but doesn't know a password of its database can't have the administrator do anything.
  */
 export const alternatingUsers: RotationStrategy = {
   name: 'alternating-users',
@@ -47,15 +51,14 @@ export const alternatingUsers: RotationStrategy = {
   },
 
   async applyPending(context) {
-    const { current, pending, proven } = context;
+    const { current, pending, recentLogins } = context;
     const { base, twin } = twinsOf(current, pending);
     // Read meanwhile, used only after the proof.
     const reading = context.superusers.read(current);
     reading.catch(() => {});
-    const { scram } = proven.get(current) ?? (await proveCurrent(current, context));
-    const superuser = await reading;
+    const { scram } = recentLogins.get(current) ?? (await proveCurrent(current, context));
+    let administrator = await reading;
     const { username, password, dbname: database } = pending.secret;
-    if ([base, twin].includes(superuser.secret.username)) throw superuserIsApplicationUser(superuser);
 
     const change = {
       base,
@@ -66,12 +69,16 @@ export const alternatingUsers: RotationStrategy = {
       scram,
       proven: () => logsInAsOther(current, username, context),
     };
-    const outcome = await whileRoleBusy(context, () =>
-      context.withLogin(superuser, (roles) => changeTwin(context, roles, superuser, change)),
-    );
-    if (!outcome.accepted)
-      throw passwordNotAccepted(superuser, 'Rotate or correct the superuser secret that "masterarn" names.');
-    return outcome.value;
+    for (;;) {
+      const now = administrator;
+      if ([base, twin].includes(now.secret.username)) throw superuserIsApplicationUser(now);
+      // A change whose answer was lost is planned and made anew: what is in place already needs no statement.
+      const outcome = await context.patiently(() =>
+        context.withLogin(now, (roles) => changeTwin(context, roles, now, change)),
+      );
+      if (outcome.accepted) return outcome.value;
+      administrator = await nextAdministrator(context, now);
+    }
   },
 
   /** No rotation touches its password: where it does not log in, that is not for a rotation to mend. */
@@ -87,29 +94,45 @@ export const alternatingUsers: RotationStrategy = {
 
   async mayLag(pending, { superusers }) {
     if (pending.secret.superuserSecretArn === undefined) return false;
-    const superuser = await superusers.read(pending);
-    return !isSameServer(superuser.secret, pending.secret);
+    const administrator = await superusers.read(pending);
+    return !isSameServer(administrator.secret, pending.secret);
   },
 };
+
+/**
+ * The superuser secret's new version, where the refused one is being replaced: between its own setSecret and finishSecret
+ * the server has the new password, and AWSCURRENT the old one. No version is tried twice.
+ */
+async function nextAdministrator(context: SetSecretContext, refused: Credential): Promise<Credential> {
+  const { current, superusers } = context;
+  return await context.patiently(
+    async () => {
+      const read = await superusers.read(current);
+      if (read.versionId !== refused.versionId) return read;
+      throw passwordNotAccepted(refused, 'Rotate or correct the superuser secret that "masterarn" names.');
+    },
+    async ({ code }) => code === 'PASSWORD_NOT_ACCEPTED' && (await superusers.isRotating(current)),
+  );
+}
 
 /** As the administrator: makes or mends the twin, sets the pending password and proves it, under the base role's lock. */
 async function changeTwin(
   context: SetSecretContext,
   roles: RoleSession,
-  superuser: Credential,
+  administrator: Credential,
   change: TwinChange,
 ): Promise<Applied> {
   const role = await roles.twins.lock(change.base);
   const changed = await role.applyTwin(change, context.guard);
   if (changed.verdict === 'already-current')
     return { outcome: changed.verdict, credential: 'superuser', proven: false };
-  const isProven = await provePending(context, roles, superuser, 2 * changed.computing);
+  const isProven = await provePending(context, roles, administrator, 2 * changed.computing);
   const isReleased = await role.release().catch(() => false);
   return {
     outcome: 'done',
     credential: 'superuser',
     proven: isProven && isReleased,
-    ...(changed.actsAsItself ? { notice: ownsObjects(change.twin, change.base) } : {}),
+    notice: changed.actsAsItself ? ownsObjects(change.twin, change.base) : undefined,
   };
 }
 
@@ -122,11 +145,11 @@ async function changeTwin(
 async function provePending(
   context: SetSecretContext,
   roles: RoleSession,
-  superuser: Credential,
+  administrator: Credential,
   computing: number,
 ): Promise<boolean> {
   const { pending } = context;
-  if (!isSameServer(superuser.secret, pending.secret)) return false;
+  if (!isSameServer(administrator.secret, pending.secret)) return false;
   const { proof } = await prove(
     context,
     pending,
@@ -147,9 +170,9 @@ function nameOfOther(current: Credential, { namesake, asTwin }: UserFacts): stri
   const { username } = current.secret;
   if (namesake !== null && asTwin !== null && (asTwin.membership !== 'none' || asTwin.setToBase)) return namesake;
 
-  const bytes = Buffer.byteLength(username + SUFFIX);
+  const bytes = Buffer.byteLength(username + TWIN_SUFFIX);
   if (bytes > MAX_NAME_BYTES) throw nameTooLong(current, bytes);
-  return username + SUFFIX;
+  return username + TWIN_SUFFIX;
 }
 
 /**
@@ -169,20 +192,20 @@ async function isLinked(
 async function logsInAsOther(current: Credential, username: string, context: StrategyContext): Promise<boolean> {
   const others = candidates(context, current, { username, from: ['previous', 'own', 'unlabelled'], seen: [] });
   for await (const candidate of others) {
-    if (context.proven.get(candidate) !== undefined) return true;
+    if (context.recentLogins.get(candidate) !== undefined) return true;
     const outcome = await context.tryPassword(candidate, (roles) => Promise.resolve(roles.request));
     if (outcome.accepted === false) continue;
     const request = outcome.accepted === true ? outcome.value : outcome.request;
     // Who let everybody in has proven nothing.
     if (request === undefined) continue;
-    context.proven.add(candidate, { scram: request.method === 'scram-sha-256' });
+    context.recentLogins.add(candidate, { scram: request.method === 'scram-sha-256' });
     return true;
   }
   return false;
 }
 
 async function proveCurrent(current: Credential, context: StrategyContext): Promise<UserFacts> {
-  const outcome = await context.withLogin(current, (roles) => roles.twins.describeUser());
+  const outcome = await context.patiently(() => context.withLogin(current, (roles) => roles.twins.describeUser()));
   if (!outcome.accepted) {
     throw passwordNotAccepted(
       current,
@@ -190,7 +213,7 @@ async function proveCurrent(current: Credential, context: StrategyContext): Prom
     );
   }
   if (outcome.value.superuser) throw isSuperuser(current);
-  context.proven.add(current, outcome.value);
+  context.recentLogins.add(current, outcome.value);
   return outcome.value;
 }
 
@@ -199,8 +222,8 @@ function twinsOf(current: Credential, pending: Credential): { readonly base: str
   const now = current.secret.username;
   const next = pending.secret.username;
   if (isSameServer(current.secret, pending.secret)) {
-    if (next === now + SUFFIX) return { base: now, twin: next };
-    if (now === next + SUFFIX) return { base: next, twin: now };
+    if (next === now + TWIN_SUFFIX) return { base: now, twin: next };
+    if (now === next + TWIN_SUFFIX) return { base: next, twin: now };
   }
   throw pendingMismatch(pending, `for the twin of ${now} on the current version's host and port`);
 }
@@ -234,75 +257,4 @@ function needSuperuserSecret({ secret: { superuserSecretArn, misspelt } }: Crede
       key: 'masterarn',
     },
   );
-}
-
-/** For the log: what an operator should do, though nothing fails. */
-function ownsObjects(twin: string, base: string): string {
-  return `${twin} owns objects, so it acts as itself and not as ${base}, as AWS's function made it; docs/adopting-aws-clones.md hands them over.`;
-}
-
-function isSuperuser(current: Credential): RotationError {
-  return new RotationError(
-    'APPLICATION_USER_IS_SUPERUSER',
-    `An application user that is no superuser was needed, and ${current.secret.username} is one.`,
-    {
-      remedy: 'Rotate a superuser with the single-user strategy, or ALTER ROLE {role} NOSUPERUSER;',
-      ...credentialFacts(current),
-    },
-  );
-}
-
-function superuserIsApplicationUser(superuser: Credential): RotationError {
-  return new RotationError(
-    'SUPERUSER_IS_APPLICATION_USER',
-    `The superuser secret must be for a user other than the application's two logins, and it is for ${superuser.secret.username}.`,
-    {
-      remedy: 'Put the ARN of an administrator\'s secret into "masterarn".',
-      key: 'masterarn',
-      ...credentialFacts(superuser),
-    },
-  );
-}
-
-function nameTooLong(current: Credential, bytes: number): RotationError {
-  return new RotationError(
-    'TWIN_NAME_TOO_LONG',
-    `A twin's name (${SUFFIX} appended) of at most ${MAX_NAME_BYTES} bytes was needed, and it would have ${bytes}.`,
-    {
-      remedy: `Rename the user to at most ${MAX_NAME_BYTES - SUFFIX.length} bytes, or use the single-user strategy.`,
-      ...credentialFacts(current),
-    },
-  );
-}
-
-function twinDiffers(pending: Credential, base: string, missing: number): RotationError {
-  const { username } = pending.secret;
-  return new RotationError(
-    'TWIN_DIFFERS',
-    `${username} must be able to do what ${base} can, and it lacks ${missing} privileges on tables or schemas.`,
-    {
-      remedy: `GRANT ${quotedName(base)} TO {role}; then rotate again; AWSCURRENT's password was not touched.`,
-      ...credentialFacts(pending),
-    },
-  );
-}
-
-/** Minor versions that ignore ALTER ROLE … SET role (PostgreSQL's release notes of the minor versions that follow them). */
-const IGNORE_SET_ROLE = ['14.14', '15.9', '16.5', '17.1'];
-
-function actsOtherwise(pending: Credential, base: string, { actsAs, serverVersion }: UserFacts): RotationError {
-  const { username } = pending.secret;
-  const version = /^[\d.]+/.exec(serverVersion)?.[0] ?? '';
-  const found = `The login ${username} must act as ${base} does, and it acts as ${actsAs}`;
-  if (IGNORE_SET_ROLE.includes(version)) {
-    return new RotationError('TWIN_DIFFERS', `${found}, as PostgreSQL ${version} ignores ALTER ROLE … SET role.`, {
-      remedy: `Update the server to a later minor version, or set ALTERNATING_SET_ROLE=false; AWSCURRENT's password was not touched.`,
-      ...credentialFacts(pending),
-    });
-  }
-  return new RotationError('TWIN_DIFFERS', `${found}.`, {
-    remedy: `Look for settings of the role in \\drds (psql), of the roles and of the database: ALTER DATABASE {database} RESET role; or ALTER ROLE {role} IN DATABASE {database} RESET role; then rotate again; AWSCURRENT's password was not touched.`,
-    ...credentialFacts(pending),
-    database: pending.secret.dbname,
-  });
 }

@@ -12,6 +12,9 @@ const LOOK_WITHIN = 1_000;
 /** The least, in ms, that the proof has to have. */
 const LEAST_PROOF = 500;
 
+/** What a change of the own password needs to know: to which, and whether it is still wanted. */
+export type ChangeContext = Pick<SetSecretContext, 'pending' | 'guard' | 'whereabouts' | 'tryPassword' | 'deadline'>;
+
 export interface VerifiedChange {
   readonly roles: RoleSession;
   /** Locked by that session. */
@@ -26,7 +29,7 @@ export interface VerifiedChange {
  * where that fails: a step that fails leaves accepted what it found accepted.
  */
 export async function changeVerified(
-  context: SetSecretContext,
+  context: ChangeContext,
   { roles, role, origin, whenRefused }: VerifiedChange,
 ): Promise<Applied> {
   const { pending, deadline } = context;
@@ -70,7 +73,7 @@ export async function isReleased(role: RoleLock): Promise<boolean> {
  * @throws RotationError otherwise
  */
 async function goBack(
-  context: SetSecretContext,
+  context: ChangeContext,
   change: OwnPasswordChange,
   { credential }: Origin,
   thrown: unknown,
@@ -111,7 +114,7 @@ async function goBack(
 type Whose = 'ours' | 'accepted' | 'promoted' | 'overtaken' | 'replaced';
 
 /** Where that can't be told, nobody else can have moved on: the lock and the row are ours, and the guard was asked under them. */
-async function look(context: SetSecretContext, change: OwnPasswordChange): Promise<Whose> {
+async function look(context: ChangeContext, change: OwnPasswordChange): Promise<Whose> {
   const late = new AbortController();
   const noAnswer = sleep<Whose>(LOOK_WITHIN, 'ours', { signal: late.signal });
   try {
@@ -122,7 +125,7 @@ async function look(context: SetSecretContext, change: OwnPasswordChange): Promi
   }
 }
 
-async function whose(context: SetSecretContext, change: OwnPasswordChange): Promise<Whose> {
+async function whose(context: ChangeContext, change: OwnPasswordChange): Promise<Whose> {
   const [{ promoted, others }, pending] = await Promise.all([
     context.whereabouts(),
     context.tryPassword(context.pending, (roles) => roles.confirmUser(), LOOK_WITHIN).catch(() => undefined),
@@ -151,7 +154,7 @@ export async function logsIn(
 }
 
 /** With less time left nothing is changed. @param needed ms */
-function needTime({ deadline, pending }: SetSecretContext, needed: number): void {
+function needTime({ deadline, pending }: ChangeContext, needed: number): void {
   const left = deadline.remaining();
   if (left >= needed) return;
   const { host, port, username } = pending.secret;
@@ -160,7 +163,9 @@ function needTime({ deadline, pending }: SetSecretContext, needed: number): void
     `${Math.ceil(needed)} ms were needed to change the password of ${username} and, if need be, to put it back, and ${left} were left.`,
     {
       remedy: 'Nothing was changed. Give the function a time-out of at least 30 s.',
-      ...{ host, port, username },
+      host,
+      port,
+      username,
     },
   );
 }

@@ -78,7 +78,7 @@ export function passwordPutBack(
   return new RotationError(
     'PASSWORD_PUT_BACK',
     `The new password had to be one that applications can use, and it was not (${cause.code}: ${trimmed(cause)}); the former one was put back, ${again}.`,
-    { ...cause.facts, remedy: remedyOf(cause), reason: cause.facts.reason ?? cause.code },
+    { ...cause.facts, remedy: remedyOf(cause), reason: cause.facts.reason ?? cause.code, cause: cause.code },
   );
 }
 
@@ -92,6 +92,7 @@ export function passwordNotPutBack(cause: RotationError, former: Credential, why
       ...cause.facts,
       remedy: `${remedyOf(cause)} The database has the password of AWSPENDING: the service tries the rotation again; to end it now, as an administrator set the password that AWSCURRENT holds (in psql: \\password {role}).`,
       reason: cause.facts.reason ?? cause.code,
+      cause: cause.code,
     },
   );
 }

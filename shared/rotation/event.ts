@@ -7,10 +7,10 @@ export type Step = (typeof STEPS)[number];
 /** What Secrets Manager invokes a rotation function with. */
 export interface RotationEvent {
   readonly step: Step;
-  /** The secret's full ARN. */
-  readonly secretId: string;
-  /** 32–64 characters; it is the id of the new version. */
-  readonly token: string;
+  /** The secret's full ARN (the event's SecretId). */
+  readonly secretArn: string;
+  /** Of the new version (the event's ClientRequestToken); 32–64 characters. */
+  readonly versionId: string;
   /**
    * Sensitive: proves to PutSecretValue that the caller was invoked by the service. 36–256 characters; absent where
    * the caller is not in another account or the service is older. Passed on, never logged.
@@ -28,8 +28,8 @@ export function parseEvent(input: unknown): RotationEvent {
   if (!isStep(step)) throw invalid('Step', `one of ${STEPS.join(', ')} was needed, found something else`);
   return {
     step,
-    secretId: text(fields, 'SecretId', 1, 2048),
-    token: text(fields, 'ClientRequestToken', 32, 64),
+    secretArn: text(fields, 'SecretId', 1, 2048),
+    versionId: text(fields, 'ClientRequestToken', 32, 64),
     ...(rotationToken === undefined || rotationToken === null
       ? {}
       : { rotationToken: text(fields, 'RotationToken', 1, 256) }),

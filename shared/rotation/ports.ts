@@ -197,6 +197,11 @@ export interface RoleDatabase {
 export interface SuperuserSecrets {
   /** The superuser's login, proven to be for the same server as `current`, or for the primary of its replica. */
   read(current: Credential): Promise<Credential>;
+  /**
+   * Whether a rotation of that secret is under way, so that its server may have a password that is not current yet; false
+   * where that may not be asked.
+   */
+  isRotating(current: Credential): Promise<boolean>;
 }
 
 /** A version's value; `text` is undefined where it is SecretBinary. */
@@ -223,8 +228,8 @@ export interface SecretDescription extends RotationState {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** The port to where versions live. Every call is bounded by a deadline and fails as a RotationError only. */
-export interface SecretStore {
+/** The port to a secret's versions. Every call is bounded by a deadline and fails as a RotationError only. */
+export interface SecretReader {
   /** One DescribeSecret. */
   describe(): Promise<SecretDescription>;
   /**
@@ -233,21 +238,14 @@ export interface SecretStore {
    * @throws RotationError VERSION_NOT_PENDING where the version that `versionId` names hasn't got the label too.
    */
   read(which: WhichVersion): Promise<StoredVersion | undefined>;
-  /**
-   * Sends reads before their answers are wanted: the next `read` of each takes that answer (or failure) and sends
-   * nothing. Resolves once all have been answered, and never rejects.
-   */
-  readAhead(which: readonly WhichVersion[]): Promise<void>;
-  /**
-   * The pending version of this rotation, waited for a moment where it is not visible yet.
-   *
-   * @throws RotationError VERSION_NOT_PENDING where it has lost its label.
-   */
-  readPending(): Promise<StoredVersion | undefined>;
+  /** All pages of ListSecretVersionIds. A function that may not list versions rotates all the same. */
+  unlabelledVersions(): Promise<UnlabelledVersions>;
+}
+
+/** The same for one rotation, which may give its own version a value and make it current. */
+export interface SecretStore extends SecretReader {
   /** One PutSecretValue. 'already-stored' where the version has a value, which it then keeps. */
   putPending(text: string): Promise<'stored' | 'already-stored'>;
   /** One UpdateSecretVersionStage: AWSCURRENT to the pending version. 'label-moved' where `from` hasn't got it (any more). */
   promotePending(from: string | undefined): Promise<'promoted' | 'label-moved'>;
-  /** All pages of ListSecretVersionIds. A function that may not list versions rotates all the same. */
-  unlabelledVersions(): Promise<UnlabelledVersions>;
 }

@@ -25,34 +25,34 @@ export class RecentLogins {
   /** By version, by secret. */
   readonly #logins = new Map<string, Map<string, Entry>>();
 
-  add(secretId: string, versionId: string, login: RecentLogin, now = Date.now()): void {
+  add(secretArn: string, versionId: string, login: RecentLogin, now = Date.now()): void {
     for (const [secret, versions] of this.#logins) {
       for (const [version, { at }] of versions) if (now - at > BELIEVED_FOR) versions.delete(version);
       if (versions.size === 0) this.#logins.delete(secret);
     }
-    const versions = this.#logins.get(secretId) ?? new Map<string, Entry>();
-    this.#logins.set(secretId, versions.set(versionId, { ...login, at: now }));
+    const versions = this.#logins.get(secretArn) ?? new Map<string, Entry>();
+    this.#logins.set(secretArn, versions.set(versionId, { ...login, at: now }));
   }
 
-  get(secretId: string, versionId: string, now = Date.now()): RecentLogin | undefined {
-    const login = this.#logins.get(secretId)?.get(versionId);
+  get(secretArn: string, versionId: string, now = Date.now()): RecentLogin | undefined {
+    const login = this.#logins.get(secretArn)?.get(versionId);
     return login !== undefined && now - login.at <= BELIEVED_FOR ? login : undefined;
   }
 
   /** The version of the secret that was logged in with last. */
-  latest(secretId: string, now = Date.now()): (RecentLogin & { readonly versionId: string }) | undefined {
-    const versions = [...(this.#logins.get(secretId) ?? [])].filter(([, { at }]) => now - at <= BELIEVED_FOR);
+  latest(secretArn: string, now = Date.now()): (RecentLogin & { readonly versionId: string }) | undefined {
+    const versions = [...(this.#logins.get(secretArn) ?? [])].filter(([, { at }]) => now - at <= BELIEVED_FOR);
     const [found] = versions.sort(([, a], [, b]) => b.at - a.at);
     return found === undefined ? undefined : { versionId: found[0], ...found[1] };
   }
 
-  forget(secretId: string, versionId: string): void {
-    this.#logins.get(secretId)?.delete(versionId);
+  forget(secretArn: string, versionId: string): void {
+    this.#logins.get(secretArn)?.delete(versionId);
   }
 
   /** A password of the secret is about to change: of its versions only these logins still count. */
-  keepOnly(secretId: string, versionIds: readonly string[]): void {
-    const versions = this.#logins.get(secretId);
+  keepOnly(secretArn: string, versionIds: readonly string[]): void {
+    const versions = this.#logins.get(secretArn);
     for (const version of versions?.keys() ?? []) if (!versionIds.includes(version)) versions?.delete(version);
   }
 }

@@ -1,9 +1,9 @@
 import { RotationError } from '../errors.ts';
 import { isSameServer } from '../secret/database-secret.ts';
-import { whileRoleBusy } from './busy.ts';
 import { changeVerified, isReleased, logsIn } from './change-own.ts';
 import { noWorkingPassword, pendingMismatch } from './credential-errors.ts';
-import type { Credential, Origin, RoleSession } from './ports.ts';
+import { passesByItself } from './patience.ts';
+import type { Credential, LoginOutcome, Origin, RoleSession } from './ports.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import { candidates, isSamePassword, onServerOf } from './recovery.ts';
 import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
@@ -23,16 +23,17 @@ export const singleUser: RotationStrategy = {
 
   async nextUsername(current, context) {
     const tried: Credential[] = [];
-    for await (const candidate of logins(current, context, tried)) {
-      const outcome = await context.withLogin(candidate, async (roles) => {
+    for await (const candidate of mayLogIn(current, context, tried)) {
+      const examine = async (roles: RoleSession) => {
         await roles.examineOwn();
         return roles.request?.method === 'scram-sha-256';
-      });
+      };
+      const outcome = await context.patiently(() => context.withLogin(candidate, examine));
       if (!outcome.accepted) {
-        context.proven.remove(candidate);
+        context.recentLogins.remove(candidate);
         continue;
       }
-      context.proven.add(candidate, { scram: outcome.value });
+      context.recentLogins.add(candidate, { scram: outcome.value });
       return current.secret.username;
     }
     throw noWorkingPassword(current, tried, context.earlier.denied);
@@ -44,7 +45,8 @@ export const singleUser: RotationStrategy = {
       throw pendingMismatch(pending, `for ${username} on the current version's host and port`);
   },
 
-  applyPending: (context) => whileRoleBusy(context, () => setOwn(context)),
+  /** Begun anew, it finds out what the database has by now: an earlier try may have set the password without hearing so. */
+  applyPending: (context) => context.patiently(() => setOwn(context)),
 
   /** By AWSPENDING's own way to the server, which is the one that the password was set by. */
   async keepCurrentWorking(context) {
@@ -83,8 +85,8 @@ function isSameLogin(a: Credential, b: Credential): boolean {
 async function setOwn(context: SetSecretContext): Promise<Applied> {
   const { current, pending } = context;
   const tried: Credential[] = [];
-  for await (const candidate of loginsToSet(context, tried)) {
-    const outcome = await context.withLogin(candidate, async (roles) => {
+  for await (const candidate of mayLogInToSet(context, tried)) {
+    const outcome = await logIn(context, candidate, async (roles) => {
       const role = await roles.lockOwn();
       // What is not AWSCURRENT, or is pending already, has been set by somebody of late, who may be putting it back.
       const isUsual = candidate === current && !isSamePassword(current, pending);
@@ -105,13 +107,30 @@ async function setOwn(context: SetSecretContext): Promise<Applied> {
   throw noWorkingPassword(current, tried, context.earlier.denied);
 }
 
+/** Tries again to log in with this one, before any other is tried; what fails in the session is another matter. */
+async function logIn<T>(
+  context: SetSecretContext,
+  credential: Credential,
+  work: (roles: RoleSession) => Promise<T>,
+): Promise<LoginOutcome<T>> {
+  let isLoggedIn = false;
+  const noting = (roles: RoleSession) => {
+    isLoggedIn = true;
+    return work(roles);
+  };
+  return await context.patiently(
+    () => context.withLogin(credential, noting),
+    (error) => !isLoggedIn && passesByItself(error),
+  );
+}
+
 /**
  * Whoever had to wait for the lock logs in anew while holding it: what had logged it in may have been replaced meanwhile,
  * and putting that back would undo what somebody else has proven.
  */
 async function loginAnew(context: SetSecretContext): Promise<Origin> {
   const tried: Credential[] = [];
-  for await (const credential of loginsToSet(context, tried)) {
+  for await (const credential of mayLogInToSet(context, tried)) {
     const outcome = await context.tryPassword(credential, (roles) => Promise.resolve(roles.request));
     if (outcome.accepted === true) return { credential, request: outcome.value };
     if (outcome.accepted !== 'without-session') continue;
@@ -139,7 +158,11 @@ async function setBack(context: SetSecretContext, roles: RoleSession): Promise<b
 }
 
 /** AWSCURRENT, then whatever else the database may have. */
-async function* logins(current: Credential, context: StrategyContext, tried: Credential[]): AsyncIterable<Credential> {
+async function* mayLogIn(
+  current: Credential,
+  context: StrategyContext,
+  tried: Credential[],
+): AsyncIterable<Credential> {
   const { username } = current.secret;
   tried.push(current);
   yield current;
@@ -151,12 +174,12 @@ async function* logins(current: Credential, context: StrategyContext, tried: Cre
 }
 
 /** The same, beginning with what this instance's createSecret has logged in with. */
-async function* loginsToSet(context: SetSecretContext, tried: Credential[]): AsyncIterable<Credential> {
-  const { current, proven } = context;
-  const remembered = proven.get(current) === undefined ? await context.remembered() : undefined;
-  if (remembered !== undefined && isSameLogin(remembered, current)) {
-    tried.push(remembered);
-    yield onServerOf(current, remembered);
+async function* mayLogInToSet(context: SetSecretContext, tried: Credential[]): AsyncIterable<Credential> {
+  const { current, recentLogins } = context;
+  const latest = recentLogins.get(current) === undefined ? await context.latestLogin() : undefined;
+  if (latest !== undefined && isSameLogin(latest, current)) {
+    tried.push(latest);
+    yield onServerOf(current, latest);
   }
-  for await (const candidate of logins(current, context, tried)) yield candidate;
+  for await (const candidate of mayLogIn(current, context, tried)) yield candidate;
 }

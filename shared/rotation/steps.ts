@@ -9,48 +9,28 @@
  * Every step may run again, alone or beside itself, after a crash at any point. What holds at every moment: each
  * password that the database accepts is stored in some version of the secret.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Deadline } from '../deadline.ts';
+import { setTimeout as sleepFor } from 'node:timers/promises';
 import { type CredentialSource, RotationError } from '../errors.ts';
-import { differences } from '../secret/database-secret.ts';
-import type { Password } from '../secret/password.ts';
-import { labelMoved, passwordNotAccepted, pendingMismatch } from './credential-errors.ts';
-import type { RotationEvent, Step } from './event.ts';
-import type {
-  Credential,
-  RoleDatabase,
-  SecretDescription,
-  SecretStore,
-  SuperuserSecrets,
-  WhichVersion,
-} from './ports.ts';
-import type { RecentLogins } from './recent-logins.ts';
-import { isSamePassword } from './recovery.ts';
+import { judgingOwn, needMadeOf, needUnedited } from './comparison.ts';
+import { labelMoved, passwordNotAccepted } from './credential-errors.ts';
+import type { Step } from './event.ts';
+import { hasPendingValue, keptCopies, storeNewValue } from './new-value.ts';
+import { Patience, passesByItself, type Waited } from './patience.ts';
+import type { Credential, SecretDescription } from './ports.ts';
 import { editsCurrent, givingUpFirst, needsNewValue } from './remedies.ts';
-import type { RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
+import { contextOf, contextOfChange, type StepInput, type StepWork } from './step-context.ts';
 import {
-  CURRENT,
-  earlierCredentials,
+  DISAGREEING,
+  mayBeBehind,
   pendingOf,
   readCurrent,
   readDescribed,
   readPending,
-  tryRead,
+  verdictOn,
 } from './version-read.ts';
 import { decide, versionWith } from './version-stage.ts';
 
-/** What a rotation step works with. */
-export interface StepInput {
-  readonly event: RotationEvent;
-  readonly strategy: RotationStrategy;
-  readonly store: SecretStore;
-  readonly superusers: SuperuserSecrets;
-  readonly database: RoleDatabase;
-  /** Of this instance, with any version. */
-  readonly logins: RecentLogins;
-  readonly deadline: Deadline;
-  newPassword(): Password;
-}
+export type { StepInput } from './step-context.ts';
 
 /** What a step did, for the log. */
 export interface StepReport {
@@ -58,17 +38,24 @@ export interface StepReport {
   /** The credential that the database accepted, where the step logged in. */
   readonly credential?: CredentialSource;
   /** What an operator should know though all went well. */
-  readonly notice?: string;
+  readonly notice?: string | undefined;
+  /** What it has waited for, and how long. */
+  readonly waited?: Waited | undefined;
 }
 
-/** How long to wait, in ms, before a password that is on its way to a replica is tried again. */
-const REPLICATION_PAUSE = 500;
-/** How often setSecret begins anew because AWSCURRENT has moved meanwhile. */
+/** What of a step's time, in ms, another try must leave for what comes after it: in setSecret, the way back too. */
+const RESERVES: Readonly<Record<Step, number>> = {
+  createSecret: 2_000,
+  setSecret: 8_000,
+  testSecret: 1_000,
+  finishSecret: 2_000,
+};
+/** How often setSecret reads and compares, because AWSCURRENT has moved meanwhile or an answer is a moment behind. */
 const MOVES = 4;
-/** Pause before the first of these, in ms; the next ones take twice as long each. */
+/** Pause after the first of these, in ms; the next ones take twice as long each. */
 const MOVED_PAUSE = 100;
 
-const WORK: Readonly<Record<Step, (input: StepInput) => Promise<StepReport>>> = {
+const WORK: Readonly<Record<Step, (input: StepWork) => Promise<StepReport>>> = {
   createSecret,
   setSecret,
   testSecret,
@@ -77,73 +64,76 @@ const WORK: Readonly<Record<Step, (input: StepInput) => Promise<StepReport>>> = 
 
 /** Runs the event's step, unless the guard says that there is nothing (left) to do. @throws RotationError */
 export async function runStep(input: StepInput): Promise<StepReport> {
+  const { event, deadline, sleep = sleepFor } = input;
+  const patience = new Patience(deadline, RESERVES[event.step], sleep);
   try {
-    return await WORK[input.event.step](input);
+    const report = await WORK[event.step]({ ...input, sleep, patience });
+    return patience.waited === undefined ? report : { ...report, waited: patience.waited };
   } catch (error) {
-    if (!(error instanceof RotationError && (editsCurrent(error) || needsNewValue(error)))) throw error;
-    throw (await hasPendingValue(input)) ? givingUpFirst(error) : error;
+    if (!(error instanceof RotationError)) throw error;
+    const isAboutValue = editsCurrent(error) || needsNewValue(error);
+    const told = isAboutValue && (await mayHavePendingValue(input)) ? givingUpFirst(error) : error;
+    throw patience.waited === undefined ? told : told.afterWaiting(patience.waited.ms, patience.waited.for);
   }
 }
 
 /** Only createSecret may find none. */
-async function hasPendingValue({ event: { step, token }, store }: StepInput): Promise<boolean> {
-  if (step !== 'createSecret') return true;
-  return (await store.read({ versionId: token }).catch(() => undefined)) !== undefined;
+async function mayHavePendingValue(input: StepInput): Promise<boolean> {
+  return input.event.step !== 'createSecret' || (await hasPendingValue(input));
 }
 
-async function createSecret(input: StepInput): Promise<StepReport> {
+async function createSecret(input: StepWork): Promise<StepReport> {
   const { store, strategy } = input;
-  const state = await guarded(input, [CURRENT]);
+  const reading = readCurrent(store);
+  const state = await guarded(input, [reading]);
   if (state === 'already-current') return { outcome: state };
-  const current = await readDescribed(store, state);
+  const current = await readDescribed(input, state, await reading);
   if (current === undefined) throw labelMoved();
-  const username = await strategy.nextUsername(current, contextOf(input, current));
-  const stored = await store.putPending(current.secret.withCredentials(username, input.newPassword()));
-  if (stored === 'stored') return { outcome: 'done' };
+  const username = await strategy.nextUsername(current, contextOf(input, judgingOwn(input, current)));
+  const stored = await storeNewValue(input, current, username);
+  if (stored === 'stored') return { outcome: 'done', ...keptCopies(input, current) };
   // A version that has a value keeps it: an earlier attempt made it, and the database may know it already.
-  await needMadeOf(input, current, await readPending(store));
+  await needMadeOf(input, current, await readPending(input));
   return { outcome: 'already-done' };
 }
 
-async function setSecret(input: StepInput): Promise<StepReport> {
-  const { event, store, strategy, logins } = input;
+async function setSecret(input: StepWork): Promise<StepReport> {
+  const { event, store, strategy, recentLogins } = input;
   let isGuarded = false;
   const onGuarded = () => {
     isGuarded = true;
   };
   // Whatever this instance has proven, it begins anew: passwords are about to go.
-  const remembered = logins.latest(event.secretId);
-  logins.forget(event.secretId, event.token);
-  const attempt = async (): Promise<StepReport | 'moved'> => {
-    await store.readAhead([CURRENT, pendingOf(event.token)]);
-    const [current, pending] = await Promise.all([readCurrent(store), readPending(store)]);
-    const context = changeContext(input, current, pending, { remembered, onGuarded });
-    try {
-      await needMadeOf(input, current, pending, context);
-      const { outcome, credential, proven, notice } = await strategy.applyPending(context);
-      if (proven) {
-        const scram = logins.get(event.secretId, current.versionId)?.scram ?? true;
-        const proof = { comparedWith: current.versionId };
-        logins.add(event.secretId, event.token, { source: 'pending', scram, proof });
-      }
-      logins.keepOnly(event.secretId, [current.versionId, event.token]);
-      return { outcome, credential, ...(notice === undefined ? {} : { notice }) };
-    } catch (error) {
-      if (error instanceof RotationError && error.code === 'LABEL_MOVED') return 'moved';
-      throw error;
+  const latest = recentLogins.latest(event.secretArn);
+  recentLogins.forget(event.secretArn, event.versionId);
+  const attempt = async (): Promise<StepReport> => {
+    const [current, pending] = await inOrder([readCurrent(store), readPending(input)]);
+    const context = contextOfChange(input, current, pending, { latest, onGuarded });
+    await needMadeOf(input, current, pending, context);
+    const { outcome, credential, proven, notice } = await strategy.applyPending(context);
+    if (proven) {
+      const scram = recentLogins.get(event.secretArn, current.versionId)?.scram ?? true;
+      const proof = { comparedWith: current.versionId };
+      recentLogins.add(event.secretArn, event.versionId, { source: 'pending', scram, proof });
     }
+    recentLogins.keepOnly(event.secretArn, [current.versionId, event.versionId]);
+    return { outcome, credential, notice };
   };
   try {
-    for (let moves = 0; moves < MOVES; moves++) {
-      const report = await attempt();
-      if (report !== 'moved') return report;
-      await sleep(MOVED_PAUSE * 2 ** moves);
+    for (let moves = 1; ; moves++) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const isOld = error instanceof RotationError && (error.code === 'LABEL_MOVED' || mayBeBehind(error));
+        if (!isOld || moves === MOVES) throw error;
+      }
+      await input.sleep(MOVED_PAUSE * 2 ** (moves - 1));
     }
-    throw labelMoved();
   } catch (error) {
     // Before anything is said of credentials: is this still a rotation that is wanted?
     const state = isGuarded ? undefined : await store.describe().catch(unlessOfSecret);
-    if (state !== undefined && decide(state, event.token) === 'already-current') return { outcome: 'already-current' };
+    if (state !== undefined && decide(state, event.versionId) === 'already-current')
+      return { outcome: 'already-current' };
     throw error;
   }
 }
@@ -154,31 +144,36 @@ function unlessOfSecret(error: unknown): undefined {
   throw error;
 }
 
-async function testSecret(input: StepInput): Promise<StepReport> {
-  const { event, logins } = input;
+async function testSecret(input: StepWork): Promise<StepReport> {
+  const { event, store, recentLogins } = input;
   // Proven by this very instance's setSecret, under the lock.
-  if (logins.get(event.secretId, event.token)?.proof?.comparedWith !== undefined)
+  if (recentLogins.get(event.secretArn, event.versionId)?.proof?.comparedWith !== undefined)
     return { outcome: 'done', credential: 'pending' };
-  const state = await guarded(input, [pendingOf(event.token)]);
+  const reading = store.read(pendingOf(event.versionId));
+  const state = await guarded(input, [reading]);
   if (state === 'already-current') return { outcome: state };
-  await testPending(input, await readPending(input.store));
+  await testPending(input, await readPending(input, reading));
   return { outcome: 'done', credential: 'pending' };
 }
 
-async function finishSecret(input: StepInput): Promise<StepReport> {
-  const { event, store, logins } = input;
-  const proof = logins.get(event.secretId, event.token)?.proof;
+async function finishSecret(input: StepWork): Promise<StepReport> {
+  const { event, store, recentLogins } = input;
+  const proof = recentLogins.get(event.secretArn, event.versionId)?.proof;
   const isCompared = proof?.comparedWith !== undefined;
-  const state = await guarded(input, isCompared ? [] : [CURRENT, pendingOf(event.token)]);
+  const readBoth = () => ({ current: readCurrent(store), pending: store.read(pendingOf(event.versionId)) });
+  const ahead = isCompared ? undefined : readBoth();
+  const state = await guarded(input, Object.values(ahead ?? {}));
   if (state === 'already-current') return { outcome: state };
   let currentId = versionWith(state.stages, 'AWSCURRENT');
   // An untested password is never promoted, nor one over a version that it was not made of: the steps may come out of
   // order, or to an instance that has tested nothing, and AWSCURRENT may have been edited meanwhile.
   if (!isCompared || proof.comparedWith !== currentId) {
-    const current = await readDescribed(store, state);
+    const reading = ahead ?? readBoth();
+    reading.pending.catch(() => undefined);
+    const current = await readDescribed(input, state, await reading.current);
     if (current === undefined) throw labelMoved();
     currentId = current.versionId;
-    const pending = await readPending(store);
+    const pending = await readPending(input, reading.pending);
     await needUnedited(input, current, pending, proof?.comparedWith);
     await needMadeOf(input, current, pending);
     if (proof === undefined || isCompared) await testPending(input, pending);
@@ -187,148 +182,53 @@ async function finishSecret(input: StepInput): Promise<StepReport> {
   if (moved === 'promoted') return { outcome: 'done' };
 
   // The label was not where it had been: another finishSecret was faster, or somebody else moved it.
-  if (decide(await store.describe(), event.token) === 'already-current') return { outcome: 'already-current' };
+  for (const pause of DISAGREEING) {
+    const now = await store.describe();
+    if (decide(now, event.versionId) === 'already-current') return { outcome: 'already-current' };
+    if (versionWith(now.stages, 'AWSCURRENT') !== currentId) break;
+    await input.sleep(pause);
+  }
   throw labelMoved();
 }
 
 /**
- * Asks the guard's question and, meanwhile, reads what the step needs if the guard lets it; the verdict comes first all the
- * same.
+ * Asks the guard's question; the verdict comes first, whatever came of what was sent meanwhile.
+ *
+ * @param reading what the step needs if the guard lets it. Nothing is left on the way when a step ends.
  */
 async function guarded(
-  { event, store }: StepInput,
-  reads: readonly WhichVersion[],
+  input: StepWork,
+  reading: readonly Promise<unknown>[],
 ): Promise<SecretDescription | 'already-current'> {
-  const reading = store.readAhead(reads);
-  const state = await store.describe().finally(() => reading);
-  return decide(state, event.token) === 'already-current' ? 'already-current' : state;
+  const [described] = await Promise.allSettled([input.store.describe(), ...reading]);
+  if (described.status === 'rejected') throw described.reason;
+  return await verdictOn(input, described.value);
 }
 
-/**
- * The pending version has to be what createSecret makes of the current one. Where it is not, somebody has edited one of
- * the two: nobody's edit is undone, and AWSCURRENT is kept working.
- *
- * @throws RotationError PENDING_MISMATCH
- */
-async function needMadeOf(
-  input: StepInput,
-  current: Credential,
-  pending: Credential,
-  context: SetSecretContext = changeContext(input, current, pending),
-): Promise<void> {
-  let mismatch: RotationError | undefined;
-  try {
-    input.strategy.needPendingUser(current, pending);
-  } catch (error) {
-    if (!(error instanceof RotationError)) throw error;
-    mismatch = error;
-  }
-  const keys = differences(current.secret, pending.secret);
-  if (mismatch === undefined && keys.length === 0) return;
-  // What was read may be older than what is current: then it is read again, and compared anew.
-  const { stages } = await input.store.describe();
-  if (versionWith(stages, 'AWSCURRENT') !== current.versionId) throw labelMoved();
-  const needed =
-    mismatch === undefined
-      ? `what createSecret makes of the current one, which differs from it in ${keys.map((key) => `"${key}"`).join(', ')}`
-      : undefined;
-  const works = await input.strategy.keepCurrentWorking(context);
-  if (needed !== undefined) throw pendingMismatch(pending, needed, works);
-  throw mismatch;
+/** Awaits two; where both fail, the first one's failure is what is told. */
+async function inOrder<A, B>(both: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled(both);
+  return [await both[0], await both[1]];
 }
 
-/** An edit of the password alone is nothing that a comparison shows: this instance knows which version it compared. */
-async function needUnedited(
-  input: StepInput,
-  current: Credential,
-  pending: Credential,
-  comparedWith: string | undefined,
-): Promise<void> {
-  if (comparedWith === undefined || comparedWith === current.versionId) return;
-  const compared = await tryRead(input.store, 'previous', { versionId: comparedWith });
-  if (compared !== undefined && isSamePassword(compared, current)) return;
-  const works = await input.strategy.keepCurrentWorking(changeContext(input, current, pending));
-  throw pendingMismatch(pending, 'made of the version that is AWSCURRENT now, whose password was edited', works);
-}
-
-async function testPending(input: StepInput, pending: Credential): Promise<void> {
-  const { event, strategy, database, logins, deadline } = input;
-  const login = async () => {
-    const outcome = await database.withLogin(pending, async (roles) => ({
-      holds: await strategy.verify(roles, pending, database),
-      scram: roles.request?.method === 'scram-sha-256',
-    }));
-    return outcome.accepted && outcome.value.holds ? outcome.value : undefined;
-  };
-  let outcome = await login();
-  if (outcome === undefined && (await strategy.mayLag(pending, contextOf(input, pending)))) {
-    while (outcome === undefined && deadline.remaining() > 2 * REPLICATION_PAUSE) {
-      await sleep(REPLICATION_PAUSE);
-      outcome = await login();
-    }
-  }
-  if (outcome === undefined) throw passwordNotAccepted(pending, strategy.whenPendingIsRefused);
-  logins.add(event.secretId, event.token, {
-    source: 'pending',
-    scram: outcome.scram,
-    proof: { comparedWith: undefined },
-  });
-}
-
-function contextOf(input: StepInput, current: Credential): StrategyContext {
-  const { event, store, database, superusers, logins, deadline } = input;
-  return {
-    withLogin: database.withLogin,
-    tryPassword: database.tryPassword,
-    deadline,
-    superusers,
-    proven: {
-      get: ({ versionId }) => logins.get(event.secretId, versionId),
-      add: ({ versionId, source }, { scram }) => logins.add(event.secretId, versionId, { source, scram }),
-      remove: ({ versionId }) => logins.forget(event.secretId, versionId),
+async function testPending(input: StepWork, pending: Credential): Promise<void> {
+  const { event, strategy, database, recentLogins, patience } = input;
+  let mayLag: Promise<boolean> | undefined;
+  const { scram } = await patience.patiently(
+    async () => {
+      const outcome = await database.withLogin(pending, async (roles) => ({
+        holds: await strategy.verify(roles, pending, database),
+        scram: roles.request?.method === 'scram-sha-256',
+      }));
+      if (outcome.accepted && outcome.value.holds) return outcome.value;
+      throw passwordNotAccepted(pending, strategy.whenPendingIsRefused);
     },
-    earlier: earlierCredentials(store, event.token, async (own) => {
-      if (event.step === 'createSecret') await needMadeOf(input, current, own);
-    }),
-  };
-}
-
-interface ChangeOptions {
-  /** The version that this instance has logged in with last. */
-  readonly remembered?: ReturnType<RecentLogins['latest']>;
-  /** Hears that the guard was asked. */
-  readonly onGuarded?: () => void;
-}
-
-function changeContext(
-  input: StepInput,
-  current: Credential,
-  pending: Credential,
-  { remembered, onGuarded = () => {} }: ChangeOptions = {},
-): SetSecretContext {
-  const { event, store } = input;
-  return {
-    ...contextOf(input, current),
-    current,
-    pending,
-    async guard() {
-      const state = await store.describe();
-      const verdict = decide(state, event.token);
-      onGuarded();
-      if (verdict === 'proceed' && versionWith(state.stages, 'AWSCURRENT') !== current.versionId) throw labelMoved();
-      return verdict;
+    async (error) => {
+      if (error.code !== 'PASSWORD_NOT_ACCEPTED') return passesByItself(error);
+      // A password that was set on a primary is on its way to its replica.
+      mayLag ??= strategy.mayLag(pending, contextOf(input));
+      return await mayLag;
     },
-    async remembered() {
-      if (remembered === undefined || remembered.versionId === current.versionId) return undefined;
-      if (remembered.versionId === pending.versionId) return pending;
-      return await tryRead(store, remembered.source, { versionId: remembered.versionId });
-    },
-    async whereabouts() {
-      const { stages } = await store.describe();
-      const ids = [versionWith(stages, 'AWSCURRENT'), versionWith(stages, 'AWSPENDING')];
-      const others = ids.filter((id) => id !== undefined && ![event.token, current.versionId].includes(id));
-      const read = await Promise.all(others.map((versionId = '') => tryRead(store, 'current', { versionId })));
-      return { promoted: ids[0] === event.token, others: read.filter((version) => version !== undefined) };
-    },
-  };
+  );
+  recentLogins.add(event.secretArn, event.versionId, { source: 'pending', scram, proof: { comparedWith: undefined } });
 }

@@ -12,6 +12,7 @@
 
 import type { Deadline } from '../deadline.ts';
 import type { CredentialSource } from '../errors.ts';
+import type { IsWorthwhile } from './patience.ts';
 import type { Credential, Guard, RoleDatabase, RoleSession, SuperuserSecrets } from './ports.ts';
 
 export type StrategyName = 'single-user' | 'alternating-users';
@@ -23,9 +24,14 @@ export const UNLABELLED_TO_READ = 20;
 
 /** What the engine offers a strategy. */
 export interface StrategyContext extends RoleDatabase {
+  /**
+   * Tries again what passes by itself (or what `isWorthwhile` says), until the step's deadline less what must come after.
+   * Nobody's lock may be held meanwhile.
+   */
+  patiently<T>(work: () => Promise<T>, isWorthwhile?: IsWorthwhile): Promise<T>;
   readonly deadline: Deadline;
   /** Credentials that this very instance has logged in with a moment ago, and whether by SCRAM. */
-  readonly proven: {
+  readonly recentLogins: {
     get(credential: Credential): { readonly scram: boolean } | undefined;
     add(credential: Credential, login: { readonly scram: boolean }): void;
     remove(credential: Credential): void;
@@ -55,7 +61,7 @@ export interface SetSecretContext extends StrategyContext {
   /** Throws too where AWSCURRENT is no longer the version that was compared. */
   readonly guard: Guard;
   /** What this instance's createSecret has logged in with, where that was not AWSCURRENT. */
-  remembered(): Promise<Credential | undefined>;
+  latestLogin(): Promise<Credential | undefined>;
   /** For whoever is about to put a password back: who has moved on meanwhile. */
   whereabouts(): Promise<Whereabouts>;
 }
@@ -75,7 +81,7 @@ export interface Applied {
   /** Whether the pending login was made under the lock, which was held to the end: nobody need make it again. */
   readonly proven: boolean;
   /** What an operator should know though all went well. */
-  readonly notice?: string;
+  readonly notice?: string | undefined;
 }
 
 /** What differs between single user and alternating users. */

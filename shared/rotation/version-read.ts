@@ -1,23 +1,65 @@
 /** Versions of the secret as credentials, each read when it is asked for. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type CredentialSource, RotationError } from '../errors.ts';
+import type { Deadline } from '../deadline.ts';
+import { type CredentialSource, RotationError, type RotationErrorCode } from '../errors.ts';
 import { parseDatabaseSecret } from '../secret/database-secret.ts';
-import type { Credential, SecretDescription, SecretStore, StoredVersion, WhichVersion } from './ports.ts';
+import type { Sleep } from './patience.ts';
+import type { Credential, SecretDescription, SecretReader, StoredVersion, WhichVersion } from './ports.ts';
 import { type EarlierCredentials, UNLABELLED_TO_READ } from './strategy.ts';
-import { versionWith } from './version-stage.ts';
+import { decide, versionWith } from './version-stage.ts';
 
-export const CURRENT: WhichVersion = { stage: 'AWSCURRENT' };
+const CURRENT: WhichVersion = { stage: 'AWSCURRENT' };
 
 /** Of a rotation's own version. */
-export function pendingOf(token: string): WhichVersion {
-  return { versionId: token, stage: 'AWSPENDING' };
+export function pendingOf(versionId: string): WhichVersion {
+  return { versionId, stage: 'AWSPENDING' };
 }
 
-/** Pauses, in ms, before DescribeSecret and GetSecretValue are asked again because they disagree on AWSCURRENT. */
-const DISAGREEING = [50, 100, 200, 400];
+/** Pauses, in ms, before DescribeSecret and GetSecretValue are asked again because one of them is a moment behind. */
+export const DISAGREEING = [50, 100, 200, 400];
+/**
+ * How long to wait before each new look at a version that is not there yet, in ms. Right after createSecret a read of
+ * AWSPENDING has been seen to find nothing (aws/aws-sdk-js-v3 issue 7701).
+ */
+const NOT_VISIBLE_YET = [50, 100, 200, 400, 800];
 
-export async function readCurrent(store: SecretStore): Promise<Credential> {
+/** What it takes to read a rotation's versions, a moment later if need be. */
+export interface Reading {
+  readonly store: SecretReader;
+  readonly event: { readonly versionId: string };
+  readonly deadline: Deadline;
+  readonly sleep: Sleep;
+}
+
+export async function readCurrent(store: SecretReader): Promise<Credential> {
   return credential('current', await store.read(CURRENT));
+}
+
+/** What a DescribeSecret says that is a moment behind; and for good, where the rotation is not wanted any more. */
+const MAY_BE_BEHIND: readonly RotationErrorCode[] = ['ROTATION_NOT_ENABLED', 'VERSION_UNKNOWN', 'VERSION_NOT_PENDING'];
+
+export function mayBeBehind({ code }: RotationError): boolean {
+  return MAY_BE_BEHIND.includes(code);
+}
+
+/**
+ * The guard's verdict on what DescribeSecret has said, which is asked again a few times before it counts against the
+ * rotation.
+ */
+export async function verdictOn(
+  { store, event: { versionId }, sleep }: Reading,
+  first: SecretDescription,
+): Promise<SecretDescription | 'already-current'> {
+  let state = first;
+  for (const pause of DISAGREEING) {
+    try {
+      return decide(state, versionId) === 'proceed' ? state : 'already-current';
+    } catch (error) {
+      if (!(error instanceof RotationError && mayBeBehind(error))) throw error;
+    }
+    await sleep(pause);
+    state = await store.describe();
+  }
+  return decide(state, versionId) === 'proceed' ? state : 'already-current';
 }
 
 /**
@@ -25,27 +67,47 @@ export async function readCurrent(store: SecretStore): Promise<Credential> {
  * change, both are asked again, a few times.
  *
  * @param state what DescribeSecret has just said.
+ * @param first what a read has answered meanwhile.
  * @returns undefined where the two go on disagreeing.
  */
-export async function readDescribed(store: SecretStore, state: SecretDescription): Promise<Credential | undefined> {
+export async function readDescribed(
+  { store, sleep }: Reading,
+  state: SecretDescription,
+  first: Credential,
+): Promise<Credential | undefined> {
   let described = versionWith(state.stages, 'AWSCURRENT');
-  for (const pause of [...DISAGREEING, undefined]) {
-    const current = await readCurrent(store);
+  let current = first;
+  for (const pause of DISAGREEING) {
     if (current.versionId === described) return current;
-    if (pause === undefined) return undefined;
     await sleep(pause);
     described = versionWith((await store.describe()).stages, 'AWSCURRENT');
+    current = await readCurrent(store);
   }
-  return undefined;
+  return current.versionId === described ? current : undefined;
 }
 
-export async function readPending(store: SecretStore): Promise<Credential> {
-  return credential('pending', await store.readPending());
+/**
+ * The rotation's own version, waited for a moment where it is not visible yet.
+ *
+ * @param first the answer to a read that was sent before.
+ * @throws RotationError VERSION_NOT_PENDING where it has lost its label; SECRET_HAS_NO_VALUE
+ */
+export async function readPending(
+  { store, event: { versionId }, deadline, sleep }: Reading,
+  first: Promise<StoredVersion | undefined> = store.read(pendingOf(versionId)),
+): Promise<Credential> {
+  let version = await first;
+  for (const pause of NOT_VISIBLE_YET) {
+    if (version !== undefined || deadline.remaining() < pause) break;
+    await sleep(pause);
+    version = await store.read(pendingOf(versionId));
+  }
+  return credential('pending', version);
 }
 
 /** @returns undefined where there is no such version, or none that holds a login. */
 export async function tryRead(
-  store: SecretStore,
+  store: SecretReader,
   source: CredentialSource,
   which: WhichVersion,
 ): Promise<Credential | undefined> {
@@ -59,31 +121,31 @@ export async function tryRead(
 }
 
 /**
- * @param token of this rotation.
+ * @param versionId this rotation's own; undefined where there is none.
  * @param judgeOwn sees this rotation's own value before it is used.
  */
 export function earlierCredentials(
-  store: SecretStore,
-  token: string,
+  store: SecretReader,
+  versionId: string | undefined,
   judgeOwn: (own: Credential) => Promise<void>,
 ): EarlierCredentials {
   let denied = false;
   return {
     async *own() {
-      const own = await tryRead(store, 'pending', { versionId: token });
+      const own = versionId === undefined ? undefined : await tryRead(store, 'pending', { versionId });
       if (own === undefined) return;
       await judgeOwn(own);
       yield own;
     },
     async *previous() {
       const previous = await tryRead(store, 'previous', { stage: 'AWSPREVIOUS' });
-      if (previous !== undefined && previous.versionId !== token) yield previous;
+      if (previous !== undefined && previous.versionId !== versionId) yield previous;
     },
     async *unlabelled() {
       const found = await store.unlabelledVersions();
       ({ denied } = found);
-      for (const versionId of found.versionIds.slice(0, UNLABELLED_TO_READ)) {
-        const version = await tryRead(store, 'unlabelled', { versionId });
+      for (const id of found.versionIds.slice(0, UNLABELLED_TO_READ)) {
+        const version = await tryRead(store, 'unlabelled', { versionId: id });
         if (version !== undefined) yield version;
       }
     },

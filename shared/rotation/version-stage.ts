@@ -17,14 +17,14 @@ export interface RotationState {
  * @returns 'proceed', or 'already-current' when an earlier attempt finished and there is nothing left to do.
  * @throws RotationError ROTATION_NOT_ENABLED | VERSION_UNKNOWN | VERSION_NOT_PENDING | PENDING_RETIRED
  */
-export function decide(state: RotationState, token: string): 'proceed' | 'already-current' {
+export function decide(state: RotationState, versionId: string): 'proceed' | 'already-current' {
   if (state.rotationEnabled === false) {
     throw new RotationError('ROTATION_NOT_ENABLED', 'Rotation must be enabled for the secret, and it is not.', {
       remedy:
         'Turn rotation on: aws secretsmanager rotate-secret --secret-id {secretArn} --rotation-lambda-arn … --rotation-rules …',
     });
   }
-  const labels = stagesOf(state.stages, token);
+  const labels = stagesOf(state.stages, versionId);
   if (labels === undefined) {
     // DescribeSecret lists no version without a label, so one that has lost its label looks as if it had never been.
     throw new RotationError(

@@ -1,6 +1,7 @@
 /**
  * The cron() expressions of a rotation schedule, in UTC: `cron(0 Hours Day-of-month Month Day-of-week *)`.
- * Pure. What each field takes is in the service's user guide under "Rotation schedules"; EventBridge's W is not there.
+ * Pure. What each field takes is in the service's user guide under "Rotation schedules"; EventBridge's W is not there, and a
+ * step without a start is: `cron(0 /8 * * ? *)` is the guide's own example of every eight hours from midnight on.
  */
 export interface CronSchedule {
   /** Hours of the day, ascending. */
@@ -50,6 +51,8 @@ type DayMatcher = (day: Date) => boolean;
 function parseDayOfMonth(text: string): DayMatcher {
   return anyOf(text, (part) => {
     if (part === 'L') return (day) => day.getUTCDate() === lastDayOfMonth(day);
+    // The guide describes SUNL under this field; that it goes in the other one as well is its older wording.
+    if (/^[A-Z]+L$/.test(part)) return lastOfItsKind(part.slice(0, -1));
     const days = numbers(DAY_OF_MONTH, part);
     return (day) => days.has(day.getUTCDate());
   });
@@ -65,13 +68,16 @@ function parseDayOfWeek(text: string): DayMatcher {
     // A bare L is the week's last day.
     if (part === 'L') return (day) => isWeekday(day, 7);
     const last = /^(\w+)L$/.exec(part);
-    if (last?.[1]) {
-      const weekday = number(DAY_OF_WEEK, last[1]);
-      return (day) => isWeekday(day, weekday) && day.getUTCDate() + 7 > lastDayOfMonth(day);
-    }
+    if (last?.[1]) return lastOfItsKind(last[1]);
     const weekdays = numbers(DAY_OF_WEEK, part);
     return (day) => weekdays.has(day.getUTCDay() + 1);
   });
+}
+
+/** The last Sunday, Monday … of the month. */
+function lastOfItsKind(text: string): DayMatcher {
+  const weekday = number(DAY_OF_WEEK, text);
+  return (day) => isWeekday(day, weekday) && day.getUTCDate() + 7 > lastDayOfMonth(day);
 }
 
 function anyOf(text: string, parse: (part: string) => DayMatcher): DayMatcher {
@@ -83,15 +89,16 @@ const isWeekday = (day: Date, weekday: number) => day.getUTCDay() + 1 === weekda
 
 const lastDayOfMonth = (day: Date) => new Date(Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1, 0)).getUTCDate();
 
-/** `*`, `5`, `MON-FRI`, `8/8`, `0-12/4`, and lists of those. */
+/** `*`, `5`, `MON-FRI`, `8/8`, `0-12/4`, `/8` (as of the first), and lists of those. */
 function numbers(field: Field, text: string): Set<number> {
   const found = new Set<number>();
   for (const part of text.split(',')) {
-    const match = /^(?:(\*)|(\w+)(?:-(\w+))?)(?:\/(\d+))?$/.exec(part);
+    const match = /^(?:(\*|(?=\/))|(\w+)(?:-(\w+))?)(?:\/(\d+))?$/.exec(part);
     if (!match) throw invalid(field, text);
     const [, star, from, to, step] = match;
-    const first = star ? field.min : number(field, from ?? '');
-    const last = star || (step && !to) ? field.max : number(field, to ?? from ?? '');
+    const all = star !== undefined;
+    const first = all ? field.min : number(field, from ?? '');
+    const last = all || (step && !to) ? field.max : number(field, to ?? from ?? '');
     const by = step === undefined ? 1 : Number(step);
     if (by < 1 || last < first) throw invalid(field, text);
     for (let value = first; value <= last; value += by) found.add(value);

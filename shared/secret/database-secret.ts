@@ -1,7 +1,6 @@
 import { faultOfHost, isSameHost } from './host-name.ts';
 import { replaceMembers } from './json-text.ts';
 import { Password } from './password.ts';
-import { isSameJson } from './same-json.ts';
 import { type Members, malformed, optional, parseMembers, requiredText, writtenOtherwise } from './secret-members.ts';
 
 /** The engines whose secrets we rotate; AWS's names. */
@@ -10,6 +9,9 @@ export type Engine = (typeof ENGINES)[number];
 
 /** Keys that a secret may leave out, or give null. */
 const OPTIONAL_KEYS = ['port', 'dbname', 'ssl', 'masterarn', 'sslhostname'] as const;
+
+/** Keys that have a meaning of their own for a rotation. */
+export const OWN_KEYS: readonly string[] = ['engine', 'host', 'username', 'password', ...OPTIONAL_KEYS];
 
 /** One version's value, parsed. Keys and defaults are AWS's for PostgreSQL. */
 export interface DatabaseSecret {
@@ -36,8 +38,11 @@ export interface DatabaseSecret {
   readonly misspelt: readonly string[];
   /** The members besides user and password, as JSON has them. A function, so that nothing prints them by accident. */
   rest(): Members;
-  /** The same secret text with another user and password and everything else byte for byte as it was. */
-  withCredentials(username: string, password: Password): string;
+  /**
+   * The same secret text with another user and password and everything else byte for byte as it was.
+   * @param copies what other members say then, by key.
+   */
+  withCredentials(username: string, password: Password, copies?: ReadonlyMap<string, string>): string;
 }
 
 /**
@@ -61,22 +66,9 @@ export function parseDatabaseSecret(text: string | undefined): DatabaseSecret {
     superuserSecretArn: parseSuperuserSecretArn(members),
     misspelt: OPTIONAL_KEYS.flatMap((key) => writtenOtherwise(members, key) ?? []),
     rest: () => Object.fromEntries(Object.entries(members).filter(([key]) => key !== 'username' && key !== 'password')),
-    withCredentials: (username, password) =>
-      replaceMembers(
-        text,
-        new Map([
-          ['username', username],
-          ['password', password.reveal()],
-        ]),
-      ),
+    withCredentials: (username, password, copies = new Map()) =>
+      replaceMembers(text, new Map([...copies, ['username', username], ['password', password.reveal()]])),
   };
-}
-
-/** The keys, besides user and password, in which two secrets differ, however their JSON is written. */
-export function differences(a: DatabaseSecret, b: DatabaseSecret): readonly string[] {
-  const [left, right] = [a.rest(), b.rest()];
-  const keys = [...new Set([...Object.keys(left), ...Object.keys(right)])];
-  return keys.filter((key) => !isSameJson(left[key], right[key]));
 }
 
 /** Whether two secrets are for one server: same host, however its name is written, and port. */

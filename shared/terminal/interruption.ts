@@ -5,11 +5,12 @@ const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 const SIGPIPE_EXIT_CODE = 141;
 /** npm passes a Ctrl-C on that the terminal has sent to us as well: one key, two signals. */
 const SAME_KEY_MS = 1_000;
+const PARENT_MS = 500;
 
 /**
  * Runs a command: its exit code is what `work` returns, or 1 after an error, which is told in one line.
  *
- * Ctrl-C, SIGTERM, SIGHUP and a reader of our output that went away abort the signal that `work` gets. It then has to
+ * Ctrl-C, SIGTERM, SIGHUP, the death of the npm that started it and a reader of our output that went away abort the signal that `work` gets. It then has to
  * return soon, with everything cleaned up; a second Ctrl-C does not wait for that.
  */
 export async function runCommand(work: (signal: AbortSignal) => Promise<number>): Promise<never> {
@@ -26,6 +27,7 @@ export async function runCommand(work: (signal: AbortSignal) => Promise<number>)
     interruption.abort();
   };
   for (const [name, code] of Object.entries(EXIT_CODES)) process.on(name, () => interrupt(code));
+  if (process.env.npm_lifecycle_event !== undefined) onceOrphaned(() => interrupt(EXIT_CODES.SIGTERM));
   process.stdout.on('error', (error: NodeJS.ErrnoException) => interrupt(codeOfFailedWrite(error)));
 
   try {
@@ -38,6 +40,16 @@ export async function runCommand(work: (signal: AbortSignal) => Promise<number>)
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);
   }
+}
+
+/** npm that is killed tells nobody, and npm that gets SIGTERM passes it on to a shell: both are seen by the new parent. */
+function onceOrphaned(tell: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    tell();
+  }, PARENT_MS).unref();
 }
 
 /** A pipe takes 64 KiB at a time: what is not taken yet when the process exits is lost. */
@@ -54,13 +66,15 @@ function codeOfFailedWrite({ code = 'unknown' }: NodeJS.ErrnoException): number 
 
 /** Settles as `work` does, or rejects as soon as the signal is aborted; what `work` does then is nobody's concern. */
 export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+  });
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
   work.catch(() => undefined);
   try {
-    return await Promise.race([work, aborted.promise]);
+    return await Promise.race([work, aborted]);
   } finally {
     signal.removeEventListener('abort', abort);
   }

@@ -86,6 +86,20 @@ export function wrap(text: string, width: number): string[] {
   return [...broken, line];
 }
 
+/**
+ * A line for a terminal: what is too long goes on below, further to the right.
+ * @param width 0: nobody knows it, and the line stays as it is.
+ * @param hang how far the lines after the first are indented. Default: two further than the first.
+ */
+export function wrapHanging(line: string, width: number, hang?: number): string[] {
+  const [indent = ''] = /^ */.exec(line) ?? [];
+  const below = ' '.repeat(Math.min(hang ?? indent.length + 2, Math.floor(width / 2)));
+  if (width === 0 || textWidth(line) <= width) return [line];
+  const [first = '', ...others] = wrap(line.slice(indent.length), width - Math.max(indent.length, below.length));
+  // The first may be as long as the others are: only where it is indented less does that cost it some words.
+  return [indent + first, ...others.map((each) => below + each.trimStart())];
+}
+
 const SEGMENTER = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 /** As a reader counts them: a letter with its accents is one. */

@@ -48,10 +48,13 @@ export class RotationCommand implements AsyncDisposable {
   }
 
   /** On a terminal of its own, of util-linux's script. What it writes comes as stdout. */
-  onTerminal(args: readonly string[], { env = {}, sized = true }: CommandOptions & { sized?: boolean } = {}): Running {
+  onTerminal(
+    args: readonly string[],
+    { env = {}, sized = true, columns = 120 }: CommandOptions & { sized?: boolean; columns?: number } = {},
+  ): Running {
     const words = [process.execPath, ROTATION, ...this.#withLab(args)].map(quoted).join(' ');
     // Made without a terminal around it, the new one has no size.
-    const line = sized ? `stty cols 120 rows 40; exec ${words}` : words;
+    const line = sized ? `stty cols ${columns} rows 40; exec ${words}` : words;
     return this.#keep(
       spawn('script', ['-qec', line, '/dev/null'], { env: environment({ TERM: 'xterm-256color', ...env }) }),
     );

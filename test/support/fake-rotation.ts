@@ -56,6 +56,8 @@ export class FakeRotation {
   logins = new RecentLogins();
   /** The secret that "masterarn" names. */
   superuser = secretText({ username: 'admin', password: 'admin' });
+  superuserVersion = 1;
+  superuserIsRotating = false;
   /** How its new passwords begin: no two instances make the same. */
   makes = 'new';
   #made = 0;
@@ -67,6 +69,9 @@ export class FakeRotation {
     this.server = new FakeServer().role('app', 'old').role('admin', 'admin');
     this.servers = [this.server];
   }
+
+  /** Happens while a step pauses. */
+  meanwhile: () => Promise<void> | void = () => {};
 
   /** Another instance of the function, which remembers nothing. */
   anew(): this {
@@ -91,16 +96,25 @@ export class FakeRotation {
 
   async step(step: Step, token = TOKEN): Promise<StepReport> {
     return await runStep({
-      event: { step, secretId: ARN, token },
+      event: { step, secretArn: ARN, versionId: token },
       strategy: this.strategy,
       store: this.secrets.store(token),
       superusers: {
-        read: async () => ({ source: 'superuser', versionId: 'admin', secret: parseDatabaseSecret(this.superuser) }),
+        read: async () => {
+          const versionId = `admin-${this.superuserVersion}`;
+          return { source: 'superuser', versionId, secret: parseDatabaseSecret(this.superuser) };
+        },
+        isRotating: async () => this.superuserIsRotating,
       },
       database: this.database,
-      logins: this.logins,
+      recentLogins: this.logins,
       deadline: this.deadline,
       newPassword: () => new Password(`${this.makes}-${++this.#made}`),
+      // Time passes at once.
+      sleep: async (ms) => {
+        this.deadline.left -= ms;
+        await this.meanwhile();
+      },
     });
   }
 

@@ -21,6 +21,8 @@ export class FakeSecrets {
   before: (call: string) => Promise<void> | void = () => {};
   /** A version that GetSecretValue goes on answering for AWSCURRENT, for so many times. */
   stale: { readonly versionId: string; times: number } | undefined;
+  /** So many reads of AWSPENDING find nothing, though it is there. */
+  hidden = 0;
   readonly #versions: Version[] = [];
 
   /** A version, of which the newest is the last one. A label leaves the version that has it. */
@@ -61,19 +63,28 @@ export class FakeSecrets {
     return this.#find(id)?.text;
   }
 
+  /** Equal for states from which the same can come. */
+  fingerprint(): string {
+    const versions = this.#versions.map(({ id, text, labels }) => `${id} ${text} ${[...labels].sort()}`);
+    return `${this.rotationEnabled} ${this.stale?.times} ${versions.join(', ')}`;
+  }
+
+  /** The same secret as it is now, whatever becomes of this one. */
+  copy(): FakeSecrets {
+    const copy = new FakeSecrets();
+    copy.rotationEnabled = this.rotationEnabled;
+    for (const { id, text, labels } of this.#versions) copy.#versions.push({ id, text, labels: new Set(labels) });
+    return copy;
+  }
+
+  /** All values, of versions without a label too. */
+  texts(): string[] {
+    return this.#versions.flatMap(({ text }) => text ?? []);
+  }
+
   /** The port, for the rotation whose token it is. */
   store(token: string): SecretStore {
-    const ahead = new Map<string, Promise<StoredVersion | undefined>>();
     const keyOf = ({ versionId, stage }: WhichVersion) => [versionId, stage].filter(Boolean).join(' ');
-    const get = async (which: WhichVersion) => {
-      await this.#call(`GetSecretValue ${keyOf(which)}`);
-      return this.#get(which);
-    };
-    const read = (which: WhichVersion) => {
-      const sent = ahead.get(keyOf(which));
-      ahead.delete(keyOf(which));
-      return sent ?? get(which);
-    };
     return {
       describe: async () => {
         await this.#call('DescribeSecret');
@@ -81,12 +92,10 @@ export class FakeSecrets {
         const stages = Object.fromEntries(labelled.map(({ id, labels }) => [id, [...labels]]));
         return { rotationEnabled: this.rotationEnabled, stages, tags: {} };
       },
-      read,
-      readAhead: async (all) => {
-        for (const which of all) ahead.set(keyOf(which), get(which));
-        await Promise.allSettled(ahead.values());
+      read: async (which) => {
+        await this.#call(`GetSecretValue ${keyOf(which)}`);
+        return this.#get(which);
       },
-      readPending: () => read({ versionId: token, stage: 'AWSPENDING' }),
       putPending: async (text) => {
         await this.#call('PutSecretValue');
         if (this.#find(token)?.text !== undefined && this.textOf(token) !== text) return 'already-stored';
@@ -122,6 +131,7 @@ export class FakeSecrets {
     const id = current ? this.stale?.versionId : (versionId ?? this.with(stage ?? ''));
     const version = id === undefined ? undefined : this.#find(id);
     if (version === undefined || version.text === undefined) return undefined;
+    if (stage === 'AWSPENDING' && this.hidden-- > 0) return undefined;
     if (versionId !== undefined && stage !== undefined && !version.labels.has(stage)) {
       throw new RotationError('VERSION_NOT_PENDING', 'The version was needed with its label, and it has lost it.', {
         remedy: 'Start another rotation.',

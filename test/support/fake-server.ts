@@ -13,6 +13,7 @@ import type {
   TwinLink,
   UserFacts,
 } from '../../shared/rotation/ports.ts';
+import { FakeLocks, FakeRows } from './fake-locks.ts';
 
 export interface FakeRole {
   password: string;
@@ -41,6 +42,8 @@ const SCRAM: PasswordRequest = { method: 'scram-sha-256', salt: Buffer.alloc(0),
 
 /** Of one login. */
 interface Session {
+  /** Whose it is. */
+  readonly who: string;
   readonly username: string;
   /** When the password was looked up, by the server's own count of what has happened. */
   readonly began: number;
@@ -73,10 +76,11 @@ export class FakeServer {
   meets: (attempt: LoginAttempt) => Meeting | undefined = () => undefined;
   #logins = 0;
   #clock = 0;
-  readonly #sessions = new Map<symbol, Session>();
-  readonly #locks = new Map<string, { holder: symbol; readonly waiting: (() => void)[] }>();
-  readonly #rows = new Map<string, Promise<void>>();
-  readonly #broken = new Set<symbol>();
+  /** By whom it was made, and how many of theirs there were: the same, in whatever order things happen. */
+  readonly #salts = new Map<string, number>();
+  readonly #sessions = new Set<Session>();
+  readonly #locks = new FakeLocks<Session>();
+  readonly #rows = new FakeRows();
 
   constructor(host = 'db') {
     this.host = host;
@@ -84,7 +88,10 @@ export class FakeServer {
 
   /** A person's ALTER ROLE, which waits for whatever transaction has the role's row. */
   async setByHand(name: string, password: string): Promise<void> {
-    await this.#inTransaction(name, async () => this.#set(name, password));
+    await this.#inTransaction(name, 'somebody', async () => {
+      this.#set(name, password);
+      return 'commit';
+    });
   }
 
   role(name: string, password: string, facts: Partial<UserFacts> = {}): this {
@@ -103,15 +110,26 @@ export class FakeServer {
 
   /** The lock is taken away from whoever has it, as when the server ends that session. */
   breakLock(role: string): void {
-    for (const [key, { holder }] of this.#locks) {
-      if (!key.startsWith(lockOf(role, ''))) continue;
-      this.#broken.add(holder);
-      this.#unlock(key, holder);
+    for (const { key, holder } of this.#locks.heldUnder(lockOf(role, ''))) {
+      this.#locks.release(key, holder);
     }
   }
 
   isLocked(role: string): boolean {
-    return [...this.#locks.keys()].some((key) => key.startsWith(lockOf(role, '')));
+    return this.#locks.heldUnder(lockOf(role, '')).length > 0;
+  }
+
+  /** Equal for states from which the same can come. Of what happened when, only who logged in before whose commit counts. */
+  fingerprint(): string {
+    const roles = [...this.roles].map(([name, { password, salt }]) => `${name} ${password} ${salt}`);
+    const sessions = [...this.#sessions].map((own) => {
+      const older = [...this.#sessions].filter(
+        ({ username, began }) => username === own.username && began < own.committed,
+      );
+      return `${own.who} as ${own.username}${own.stale ? ' stale' : ''} > ${older.map(({ who }) => who).sort()}`;
+    });
+    const locks = this.#locks.fingerprint(({ who }) => who);
+    return [roles.sort().join(', '), sessions.sort().join(', '), locks, this.#rows.fingerprint()].join(' | ');
   }
 
   async happens(event: string): Promise<void> {
@@ -119,7 +137,12 @@ export class FakeServer {
     await this.before(event);
   }
 
-  async login<T>(credential: Credential, work: (roles: RoleSession) => Promise<T>): Promise<PasswordOutcome<T>> {
+  /** @param who of several actors logs in. */
+  async login<T>(
+    credential: Credential,
+    work: (roles: RoleSession) => Promise<T>,
+    who = '',
+  ): Promise<PasswordOutcome<T>> {
     const { username, password } = credential.secret;
     const number = ++this.#logins;
     await this.happens(`login ${credential.source}`);
@@ -137,14 +160,14 @@ export class FakeServer {
       if (request === undefined) throw meeting.withoutSession;
       return { accepted: 'without-session', error: meeting.withoutSession, request };
     }
-    const session = Symbol(credential.source);
     const began = ++this.#clock;
-    this.#sessions.set(session, { username, began, committed: began, stale: false });
+    const session: Session = { who, username, began, committed: began, stale: false };
+    this.#sessions.add(session);
     try {
       return { accepted: true, value: await work(this.#session(credential, session, request)) };
     } finally {
       this.#sessions.delete(session);
-      for (const key of this.#locks.keys()) this.#unlock(key, session);
+      this.#locks.releaseAll(session);
     }
   }
 
@@ -153,11 +176,13 @@ export class FakeServer {
     return { ...this.request, salt: this.roles.get(username)?.salt ?? Buffer.from('mock') };
   }
 
-  #newSalt(): Buffer {
-    return Buffer.from(`salt ${++this.#clock}`);
+  #newSalt(who = ''): Buffer {
+    const number = (this.#salts.get(who) ?? 0) + 1;
+    this.#salts.set(who, number);
+    return Buffer.from(`salt ${number} of ${who}`);
   }
 
-  #session(credential: Credential, session: symbol, request: PasswordRequest | undefined): RoleSession {
+  #session(credential: Credential, session: Session, request: PasswordRequest | undefined): RoleSession {
     const { username, dbname } = credential.secret;
     const lock = (role: string, event: 'lock' | 'await' = 'lock') => this.#lockRole(role, dbname, session, event);
     return {
@@ -173,6 +198,7 @@ export class FakeServer {
           return {
             ...PLAIN,
             actsAs: name,
+            twin: this.roles.has(`${name}_clone`) ? this.#link(`${name}_clone`) : null,
             scram: request?.method === 'scram-sha-256',
             ...this.roles.get(name)?.facts,
           };
@@ -184,18 +210,18 @@ export class FakeServer {
     };
   }
 
-  #ownRole(username: string, session: symbol, lock: RoleLock): OwnRole {
+  #ownRole(username: string, session: Session, lock: RoleLock): OwnRole {
     return {
       ...lock,
       prepare: async (to, { credential: origin, request }): Promise<OwnPasswordChange> => {
-        const salt = this.#newSalt();
-        const former = request?.method === 'scram-sha-256' ? request.salt : this.#newSalt();
+        const salt = this.#newSalt(session.who);
+        const former = request?.method === 'scram-sha-256' ? request.salt : this.#newSalt(session.who);
         return {
           computing: this.computing,
           isStored: async (asked) =>
             asked?.method !== 'scram-sha-256' || [salt, former].some((each) => asked.salt.equals(each)),
           apply: (guard) =>
-            this.#inTransaction(username, async () => {
+            this.#alone(username, session, async () => {
               await this.happens('hold');
               const verdict = await guard();
               if (verdict === 'already-current') return verdict;
@@ -205,49 +231,49 @@ export class FakeServer {
             }),
           wayBack:
             this.noWayBack === undefined
-              ? (look) =>
-                  this.#inTransaction(username, async () => {
-                    if (!(await look())) return;
+              ? async (look) =>
+                  void (await this.#inTransaction(username, session.who, async () => {
+                    if (!(await look())) return 'rollback';
                     await this.happens(`way back to ${origin.source}`);
                     this.#commit(session, username, origin.secret.password.reveal(), former);
-                  })
+                    return 'commit';
+                  }))
               : { none: this.noWayBack },
         };
       },
     };
   }
 
-  async #lockRole(role: string, dbname: string, session: symbol, event: 'lock' | 'await'): Promise<RoleLock> {
+  async #lockRole(role: string, dbname: string, session: Session, event: 'lock' | 'await'): Promise<RoleLock> {
     await this.happens(`${event} ${role}`);
     const key = lockOf(role, dbname);
-    const wasFree = await this.#lock(key, session);
+    const wasFree = await this.#locks.take(key, session);
     return {
-      fresh: wasFree && this.fresh && this.#sessions.get(session)?.stale !== true,
+      fresh: wasFree && this.fresh && !session.stale,
       release: async () => {
         await this.happens('release');
-        const own = this.#sessions.get(session);
-        for (const other of this.#sessions.values()) {
-          if (other.username === own?.username && other.began < own.committed) other.stale = true;
+        for (const other of this.#sessions) {
+          if (other.username === session.username && other.began < session.committed) other.stale = true;
         }
-        return this.#unlock(key, session);
+        return this.#locks.release(key, session);
       },
     };
   }
 
-  #lockedTwins(session: symbol, lock: RoleLock): LockedTwins {
+  #lockedTwins(session: Session, lock: RoleLock): LockedTwins {
     return {
       ...lock,
-      applyTwin: async ({ base: _, twin, username, password, proven }: TwinChange, guard) => {
+      applyTwin: async ({ base, twin, username, password, proven }: TwinChange, guard) => {
         await this.happens(`plan ${twin}`);
         const { membership, setToBase } = this.#link(twin);
         if (this.roles.has(twin) && !(membership === 'granted' && (setToBase || (await proven()))))
           throw failure('TWIN_NOT_LINKED', 'A twin was needed, and it is none.');
-        return await this.#inTransaction(username, async () => {
+        return await this.#alone(username, session, async () => {
           await this.happens('hold');
           const verdict = await guard();
           if (verdict === 'already-current') return { verdict };
           await this.happens('change');
-          if (!this.roles.has(twin)) this.role(twin, '', TWIN_FACTS);
+          if (!this.roles.has(twin)) this.role(twin, '', twinFacts(base));
           this.#commit(session, username, password.reveal());
           return { verdict: 'changed', computing: this.computing, actsAsItself: this.actsAsItself };
         });
@@ -256,60 +282,44 @@ export class FakeServer {
   }
 
   /** Transactions that hold a role's row follow one another, in the order in which they ask for it. */
-  async #inTransaction<T>(role: string, work: () => Promise<T>): Promise<T> {
+  async #inTransaction(role: string, who: string, work: () => Promise<'commit' | 'rollback'>): Promise<void> {
     // Its first message is on the way.
     await this.before('begin');
-    const before = this.#rows.get(role) ?? Promise.resolve();
-    const mine = before.then(work);
-    this.#rows.set(
-      role,
-      mine.then(
-        () => undefined,
-        () => undefined,
-      ),
-    );
-    return await mine;
+    await this.#rows.take(role, who);
+    let end: 'commit' | 'rollback' = 'rollback';
+    try {
+      end = await work();
+    } finally {
+      this.#rows.release(role, end);
+    }
+  }
+
+  /** The same for a change, which the server refuses to whoever has waited for another one (XX000). */
+  async #alone<T>(role: string, session: Session, work: () => Promise<T>): Promise<T> {
+    await this.before('begin');
+    const got = await this.#rows.take(role, session.who);
+    const { committed } = session;
+    try {
+      if (got === 'after a commit') throw failure('ROLE_BUSY');
+      return await work();
+    } finally {
+      this.#rows.release(role, session.committed === committed ? 'rollback' : 'commit');
+    }
   }
 
   #link(twin: string): TwinLink {
     return this.roles.get(twin)?.facts?.asTwin ?? NO_LINK;
   }
 
-  #commit(session: symbol, username: string, password: string, salt = this.#newSalt()): void {
+  #commit(session: Session, username: string, password: string, salt = this.#newSalt(session.who)): void {
     this.#set(username, password, salt);
-    const own = this.#sessions.get(session);
-    if (own !== undefined) own.committed = ++this.#clock;
+    session.committed = ++this.#clock;
   }
 
   #set(username: string, password: string, salt = this.#newSalt()): void {
     const role = this.roles.get(username);
     if (role === undefined) throw failure('ROLE_MISSING', 'The role must exist, and it does not.');
     Object.assign(role, { password, salt });
-  }
-
-  /** @returns whether it was free. */
-  async #lock(key: string, session: symbol): Promise<boolean> {
-    const lock = this.#locks.get(key);
-    if (lock === undefined) {
-      this.#locks.set(key, { holder: session, waiting: [] });
-      return true;
-    }
-    await new Promise<void>((resolve) => lock.waiting.push(resolve));
-    this.#locks.set(key, { holder: session, waiting: lock.waiting });
-    return false;
-  }
-
-  #unlock(key: string, session: symbol): boolean {
-    const lock = this.#locks.get(key);
-    if (lock?.holder !== session) return false;
-    this.#locks.delete(key);
-    const next = lock.waiting.shift();
-    if (next !== undefined) {
-      // Nobody else gets it in between.
-      this.#locks.set(key, lock);
-      next();
-    }
-    return !this.#broken.has(session);
   }
 }
 
@@ -330,7 +340,10 @@ const PLAIN: UserFacts = {
   asTwin: null,
   twin: null,
 };
-const TWIN_FACTS: Partial<UserFacts> = { actsAs: 'app', namesake: 'app', namesakeActsAs: 'app', asTwin: LINKED };
+const twinFacts = (base: string): Partial<UserFacts> => ({
+  ...{ actsAs: base, namesake: base, namesakeActsAs: base },
+  asTwin: LINKED,
+});
 
 /** Several servers, by host, as the engine's port. */
 export function databaseOf(...servers: readonly FakeServer[]): RoleDatabase {

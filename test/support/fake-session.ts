@@ -5,10 +5,10 @@ import { ManualDeadline } from './fake-rotation.ts';
 
 /** A statement, or COPY data, that a session was given. */
 export interface Sent {
-  readonly how: 'query' | 'begin' | 'proceed' | 'copyInto' | 'rollback';
+  readonly how: 'query' | 'begin' | 'proceed' | 'commit' | 'rollback';
   readonly text: string;
   /** What COPY read into its one row of one column. */
-  readonly data?: string;
+  readonly data?: string | undefined;
 }
 
 /** A session in memory: what it was given, and rows that a test says. */
@@ -29,7 +29,12 @@ export class FakeSession implements SqlSession {
 
   constructor({ username = 'app', password = 'old' }: { readonly username?: string; readonly password?: string } = {}) {
     this.login = {
-      ...{ host: 'db', port: 5432, database: 'shop', username, tls: 'verified', sslHostname: undefined },
+      host: 'db',
+      port: 5432,
+      database: 'shop',
+      username,
+      tls: 'verified',
+      sslHostname: undefined,
       password: new Password(password),
     };
   }
@@ -38,8 +43,8 @@ export class FakeSession implements SqlSession {
   begin = <Row extends object>(text: string) => this.#send<Row>({ how: 'begin', text });
   proceed = <Row extends object>(text: string) => this.#send<Row>({ how: 'proceed', text });
 
-  async copyInto(text: string, data: Buffer): Promise<void> {
-    await this.#send({ how: 'copyInto', text, data: copiedText(data) });
+  async commit(text: string, data?: Buffer): Promise<void> {
+    await this.#send({ how: 'commit', text, data: data && copiedText(data) });
   }
 
   async rollback(): Promise<void> {

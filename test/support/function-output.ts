@@ -1,4 +1,5 @@
 import type { SecretsLab } from '../../scripts/lab/secrets-lab.ts';
+import { parseLogLine } from '../../shared/lambda/step-line.ts';
 
 /** What a function's log says of a step: the members that shared/lambda/observer.ts gives its lines. */
 export interface LoggedStep {
@@ -24,8 +25,8 @@ export class FunctionOutput {
     lab.on((event) => {
       if (event.type !== 'log-line') return;
       this.#lines.push(event.line);
-      const line = parse(event.line);
-      if (line?.outcome !== undefined) this.#ends.push(line);
+      const line = parseLogLine(event.line);
+      if (line?.step?.outcome !== undefined) this.#ends.push(line.members);
     });
   }
 
@@ -52,10 +53,5 @@ export class FunctionOutput {
 }
 
 function parse(line: string): LoggedStep | undefined {
-  if (!line.startsWith('{')) return undefined;
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
+  return parseLogLine(line)?.members;
 }

@@ -15,7 +15,7 @@ import type { TestSecret } from './test-secret.ts';
 import { createLogin, twins } from './twins.ts';
 
 const run = promisify(execFile);
-const ADOPT_CLONE = fileURLToPath(new URL('../../scripts/adopt-clone.ts', import.meta.url));
+const ROTATION = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 export interface Stage {
   readonly account: TestAccount;
@@ -137,7 +137,7 @@ async function clone({ account, scope, database, named }: Stage): Promise<Act> {
       await rotate(app.secret);
       const { stdout } = await run(
         process.execPath,
-        [ADOPT_CLONE, '--base', app.base.name, '--clone', app.twin, '--apply'],
+        [ROTATION, 'adopt-clone', '--base', app.base.name, '--clone', app.twin, '--apply'],
         {
           env: {
             PATH: process.env.PATH,

@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { buildClient } from '../../scripts/build/client.ts';
+import { buildPackage } from '../../scripts/build/package.ts';
+import { pack } from '../../scripts/build/release.ts';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -15,14 +16,13 @@ export const PACKAGE = 'postgres-secret-rotation';
 
 /** Packs this package and unpacks it where npm would install it. @returns the installed package's folder. */
 export async function installClient(folder: string): Promise<string> {
-  await buildClient();
+  const laidOut = join(folder, 'package');
+  await buildPackage(laidOut);
   const installed = join(folder, 'node_modules', PACKAGE);
   await rm(installed, { recursive: true, force: true });
   await mkdir(installed, { recursive: true });
-  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
-  const { stdout } = await run('npm', pack, { cwd: ROOT });
-  const [packed] = Object.values<{ filename: string }>(JSON.parse(stdout));
-  const tarball = join(folder, packed?.filename ?? '');
+  const tarball = join(folder, await pack(laidOut, folder));
+  await rm(laidOut, { recursive: true });
   await run('tar', ['-xzf', tarball, '-C', installed, '--strip-components=1']);
   await rm(tarball);
   await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'application', type: 'module', private: true }));

@@ -12,17 +12,32 @@ export const samTranslatorIsHere = toolIsHere(
   'REQUIRE_SAMTRANSLATOR',
 );
 
-/** template.yaml as CloudFormation sees it, once for each set of parameters: one run of the transform for all. */
-export function samStacks<Name extends string>(sets: Readonly<Record<Name, Parameters>>): (name: Name) => Stack {
+/** A template as CloudFormation sees it, once for each set of parameters: one run of the transform for all. */
+export function samStacks<Name extends string>(
+  sets: Readonly<Record<Name, Parameters>>,
+  template = TEMPLATE,
+): (name: Name) => Stack {
   const names = Object.keys(sets) as Name[];
-  const templates = samTranslatorIsHere ? transform(names.map((name) => sets[name])) : [];
+  const templates = samTranslatorIsHere
+    ? transform(
+        template,
+        names.map((name) => sets[name]),
+      )
+    : [];
   return (name) => {
-    const template = templates[names.indexOf(name)];
-    if (template === undefined) throw new Error(`There is no stack ${name}.`);
-    return new Stack(template, sets[name]);
+    const transformed = templates[names.indexOf(name)];
+    if (transformed === undefined) throw new Error(`There is no stack ${name}.`);
+    return new Stack(transformed, sets[name]);
   };
 }
 
-function transform(parameters: readonly Parameters[]): Template[] {
-  return JSON.parse(run('python3', [SCRIPT], JSON.stringify({ template: TEMPLATE, parameters })));
+/** Any other template, as CloudFormation sees it. */
+export function transformed(path: string): Template {
+  const [template] = transform(path, [{}]);
+  if (template === undefined) throw new Error(`${path} was expected to be a template.`);
+  return template;
+}
+
+function transform(template: string, parameters: readonly Parameters[]): Template[] {
+  return JSON.parse(run('python3', [SCRIPT], JSON.stringify({ template, parameters })));
 }

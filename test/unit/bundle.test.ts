@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type BuiltFile, buildFunctions } from '../../scripts/build.ts';
+import type { BuiltFile } from '../../scripts/build/built-files.ts';
+import { buildCommand } from '../../scripts/build/command.ts';
+import { buildFunctions } from '../../scripts/build.ts';
 import { bundledPackages, LICENCES_FILE, licencesText, PERMISSIVE } from '../../scripts/licences.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -36,9 +38,11 @@ const ALLOWED = {
 
 let folder: string;
 let files: readonly BuiltFile[];
+let command: readonly BuiltFile[];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bundle-'));
-  files = await buildFunctions({ folder });
+  files = await buildFunctions({ folder: join(folder, 'functions') });
+  command = await buildCommand(join(folder, 'command'));
 }, 60_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -64,10 +68,10 @@ describe.each([
   });
 
   test('holds no line of the tests or of the lab', async () => {
-    const map: { sources: string[] } = JSON.parse(await readFile(join(folder, `${path}.map`), 'utf8'));
+    const map: { sources: string[] } = JSON.parse(await readFile(join(folder, 'functions', `${path}.map`), 'utf8'));
     const own = map.sources
       .filter((source) => !source.includes('node_modules/') && !/^[\w-]+:/.test(source))
-      .map((source) => resolve(join(folder, path, '..'), source).slice(root.length))
+      .map((source) => resolve(join(folder, 'functions', path, '..'), source).slice(root.length))
       .filter((source) => !source.endsWith('<stdin>'));
     const foreign = own.filter((source) => !/^(functions|shared|scripts\/build)\//.test(source));
     expect(foreign).toEqual([]);
@@ -82,7 +86,9 @@ test('every dependency is asked for at one exact version', async () => {
 });
 
 test('docs/licences.md lists what is bundled, all of it under permissive licences', async () => {
-  const packages = await bundledPackages(files);
+  const packages = await bundledPackages([...files, ...command]);
   expect(packages.filter(({ licence }) => !PERMISSIVE.includes(licence))).toEqual([]);
-  expect(await readFile(LICENCES_FILE, 'utf8'), 'npm run licences writes it anew').toBe(licencesText(packages));
+  expect(await readFile(LICENCES_FILE, 'utf8'), 'npm run licences writes it anew').toBe(
+    await licencesText({ functions: files, command }),
+  );
 });

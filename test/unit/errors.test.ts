@@ -83,13 +83,17 @@ describe('a remedy that names what is not known yet', () => {
   });
 
   it('gets each name, quoted for SQL, as soon as somebody knows it', () => {
-    expect(error.remedy).toBe(remedy.replace('{role}', () => `"a""b$&"`));
+    expect(error.remedy).toBe(
+      'GRANT CONNECT ON DATABASE DATABASE_NAME TO "a""b$&"; aws … --secret-id SECRET_ARN --version-id VERSION_ID',
+    );
     const { remedy: complete } = error.with({ database: 'shop', secretArn: 'arn:secret', versionId: 'v1' });
     expect(complete).toBe(`GRANT CONNECT ON DATABASE "shop" TO "a""b$&"; aws … --secret-id arn:secret --version-id v1`);
   });
 
-  it('is left as it is where nobody does', () => {
-    expect(new RotationError('UNEXPECTED', 'x', { remedy }).remedy).toBe(remedy);
+  it('names in capitals, as a manual does, what nobody knows', () => {
+    expect(new RotationError('UNEXPECTED', 'x', { remedy }).remedy).toBe(
+      'GRANT CONNECT ON DATABASE DATABASE_NAME TO ROLE_NAME; aws … --secret-id SECRET_ARN --version-id VERSION_ID',
+    );
   });
 });
 

@@ -14,6 +14,7 @@ export function readyLine(lab: Lab): string {
     strategy,
   }));
   return JSON.stringify({
+    pid: process.pid,
     endpoint,
     region,
     database: { kind, host, port, version, superuserSecret: superuser },
@@ -55,6 +56,7 @@ export function guide(lab: Lab): string {
   return `\n${sections.map((lines) => lines.join('\n')).join('\n\n')}\n\n`;
 }
 
+/** To paste into bash or zsh, which takes no comment with an apostrophe; it needs the AWS CLI, Node and psql. */
 function commands({ endpoint, region, database, functions, seed, ssl }: Lab): string[] {
   const aws = 'aws secretsmanager';
   const [first, second = seed.superuser] = seed.applications;
@@ -79,15 +81,17 @@ function commands({ endpoint, region, database, functions, seed, ssl }: Lab): st
       ? []
       : [
           '',
-          dim("# the operator's command"),
+          dim('# the command for operators'),
           `npm run rotation -- now ${first.secretName}`,
           `npm run rotation -- doctor ${second.secretName}`,
         ]),
     '',
     dim(`# log in with what ${second.secretName} holds now`),
     `secret=$(${get})`,
-    'PGPASSWORD=$(jq -r .password <<<"$secret") PGUSER=$(jq -r .username <<<"$secret") \\',
-    `  PGDATABASE=$(jq -r .dbname <<<"$secret")${sslmode} psql -h ${database.host} -p ${database.port}`,
+    // By a pipe, since any user of a machine sees command lines.
+    'field() { printf %s "$secret" | node -p "JSON.parse(fs.readFileSync(0)).$1"; }',
+    'PGPASSWORD=$(field password) PGUSER=$(field username) \\',
+    `  PGDATABASE=$(field dbname)${sslmode} psql -h ${database.host} -p ${database.port}`,
   ];
 }
 

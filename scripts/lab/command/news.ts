@@ -1,7 +1,7 @@
 /** The lab's events as lines for whoever watches it. */
-import { readLogLine } from '../../../shared/lambda/step-line.ts';
+import { parseLogLine } from '../../../shared/lambda/step-line.ts';
 import { bold, dim, duration, green, red, shortId, yellow } from '../../../shared/terminal/text.ts';
-import type { FunctionLogLine, LabEvent } from '../events.ts';
+import { type FunctionLogLine, type LabEvent, trailEvent } from '../events.ts';
 import { type StepNews, StepReporter } from '../step-news.ts';
 
 const STEP_WIDTH = 'finishSecret'.length;
@@ -19,23 +19,23 @@ export function labNews({ showDates }: LabNewsOptions): (event: LabEvent) => str
     const time = dim(timeOf(event.at, showDates));
     if (event.type === 'log-line') return logLine(event).map((line) => `${time}    ${line}`);
     const what = `${bold(event.secretName)} ${dim(shortId(event.versionId))}`;
+    const told = (words: string) => [`${time}  ${what}  ${words}  ${dim(trailEvent(event) ?? '')}`];
+    const run = event.kind === 'test' ? 'test' : 'rotation';
     switch (event.type) {
       case 'rotation-started': {
         const again = event.attempt > 1 ? `, attempt ${event.attempt}` : '';
-        return [
-          `${time}  ${what}  ${event.kind === 'test' ? 'test of the configuration' : 'rotation'} started${again}`,
-        ];
+        return told(`${event.kind === 'test' ? 'test of the configuration' : 'rotation'} started${again}`);
       }
       case 'step-started':
         return [];
       case 'step-ended':
         return news === undefined ? [] : stepLines(news).map((line) => `${time}    ${line}`);
       case 'rotation-succeeded':
-        return [`${time}  ${what}  ${green(event.kind === 'test' ? 'test succeeded' : 'rotation succeeded')}`];
+        return told(green(`${run} succeeded`));
       case 'rotation-failed':
-        return [`${time}  ${what}  ${red('rotation failed')}${event.willRetry ? ', will be tried again' : ''}`];
+        return told(`${red(`${run} failed`)}${event.willRetry ? ', will be tried again' : ''}`);
       case 'rotation-abandoned':
-        return [`${time}  ${what}  ${yellow('rotation given up')}: ${event.reason}`];
+        return told(`${yellow('rotation given up')}: ${event.reason}`);
       default: {
         const never: never = event;
         return never;
@@ -56,11 +56,9 @@ export function stepLines({ step, ms, words, failure }: StepNews): string[] {
 function logLine({ line: text, stream }: FunctionLogLine): string[] {
   // What Lambda itself writes, such as that a function timed out, is the step's failure.
   if (stream === 'platform') return [];
-  const line = readLogLine(text);
+  const line = parseLogLine(text);
   if (line === undefined) return [dim(text)];
-  const isMetric = text.includes('"_aws"');
-  const isStepLine = line.message?.startsWith('Rotation step ') ?? false;
-  if (isMetric || isStepLine) return [];
+  if (line.isMetric || line.step !== undefined) return [];
   return [dim(`${line.level ?? 'LOG'} ${line.message ?? text}`)];
 }
 

@@ -21,6 +21,10 @@ export function operationName({ method, headers }: ServiceRequest, target: strin
 
 export const unknownOperation = () => new ServiceError('UnknownOperationException', '');
 
+/** A call that AWS knows, perhaps, and the lab does not. @param service as in IAM's actions, such as "kms". */
+export const notServed = (service: string, operation: string) =>
+  new ServiceError('UnknownOperationException', `The lab does not serve ${service}:${operation}.`);
+
 /** @throws SerializationException */
 export function parseJson(body: string): unknown {
   try {

@@ -2,14 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type Service, ServiceError, type ServiceReply, serviceError } from './service.ts';
+import { type EndpointService, ServiceError, type ServiceReply, serviceError } from './service.ts';
 import { signedScope } from './signature.ts';
 
-export interface Services {
+export interface EndpointServices {
   /** By the service's name in the signature's scope. */
-  readonly known: Readonly<Record<string, Service>>;
+  readonly known: Readonly<Record<string, EndpointService>>;
   /** Refuses what is signed for none of them. */
-  readonly unsigned: Service;
+  readonly unsigned: EndpointService;
 }
 
 export interface Front {
@@ -22,8 +22,11 @@ const LOOPBACK = '127.0.0.1';
 const MAX_BODY_BYTES = 1_048_576;
 
 /** @param port 0: any free one. */
-export async function startFront(services: Services, port: number): Promise<Front> {
-  const server = createServer((request, response) => void serve(services, request, response));
+export async function startFront(services: EndpointServices, port: number): Promise<Front> {
+  const server = createServer((request, response) => {
+    // Whatever goes wrong on the way out is this connection's affair, and never the lab's.
+    serve(services, request, response).catch(() => request.socket.destroy());
+  });
   // Longer than clients keep an idle connection, so that none is closed under a request.
   server.keepAliveTimeout = 120_000;
   server.listen(port, LOOPBACK);
@@ -41,7 +44,7 @@ export async function startFront(services: Services, port: number): Promise<Fron
   };
 }
 
-async function serve(services: Services, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(services: EndpointServices, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const reply = await answer(services, incoming);
   if (reply === undefined) {
     incoming.socket.destroy();
@@ -52,11 +55,13 @@ async function serve(services: Services, incoming: IncomingMessage, response: Se
 }
 
 /** Never throws: whatever a client sends, the lab goes on. */
-async function answer({ known, unsigned }: Services, incoming: IncomingMessage): Promise<ServiceReply | undefined> {
+async function answer(
+  { known, unsigned }: EndpointServices,
+  incoming: IncomingMessage,
+): Promise<ServiceReply | undefined> {
   const { method = '', url = '', headers } = incoming;
   const scope = signedScope(headers.authorization);
-  const signedFor = scope && Object.hasOwn(known, scope.service) ? known[scope.service] : undefined;
-  const service = signedFor ?? unsigned;
+  const service = signedService(known, scope?.service) ?? unsigned;
   const requestId = randomUUID();
   try {
     const body = await readText(incoming);
@@ -64,6 +69,11 @@ async function answer({ known, unsigned }: Services, incoming: IncomingMessage):
   } catch (error) {
     return service.refusal(serviceError(error), { requestId });
   }
+}
+
+/** Its own members only: `constructor` is no service. */
+function signedService(known: EndpointServices['known'], name: string | undefined): EndpointService | undefined {
+  return name !== undefined && Object.hasOwn(known, name) ? known[name] : undefined;
 }
 
 async function readText(request: IncomingMessage): Promise<string> {

@@ -17,7 +17,7 @@ export interface ServiceReply {
   readonly body: string;
 }
 
-export interface Service {
+export interface EndpointService {
   /**
    * Answers one request.
    * @returns undefined where the connection is to be cut.

@@ -11,6 +11,7 @@ export function describe(secret: Secret): Answer {
   return {
     ARN: secret.arn,
     Name: content.name,
+    Type: content.partner,
     Description: content.description,
     KmsKeyId: secret.kmsKeyId,
     ...describeRotation(content),
@@ -31,6 +32,8 @@ function describeRotation({ rotation, lastRotated }: SecretContent): Answer {
     RotationEnabled: rotation.enabled,
     RotationLambdaARN: rotation.functionArn,
     RotationRules: describeRules(rotation, lastRotated),
+    ExternalSecretRotationMetadata: rotation.external?.metadata,
+    ExternalSecretRotationRoleArn: rotation.external?.roleArn,
     NextRotationDate: rotation.window && epochSeconds(nextRotationDate(rotation.window)),
   };
 }
@@ -58,13 +61,16 @@ const tagList = (tags: ReadonlyMap<string, string>) => [...tags].map(([Key, Valu
 
 export const identify = (secret: Secret) => ({ ARN: secret.arn, Name: secret.content.name });
 
-/** Only where the secret is, or was, replicated. */
-export function replicationStatus(secret: Secret): Answer[] | undefined {
+/**
+ * Only where the secret is, or was, replicated.
+ * @param begun regions that this very call replicates to: its answer does not know yet how that ends (CLI reference,
+ *   replicate-secret-to-regions).
+ */
+export function replicationStatus(secret: Secret, begun: readonly string[] = []): Answer[] | undefined {
   if (secret.primaryRegion !== secret.region) return undefined;
-  return [...secret.replicas].map(([Region, replica]) => ({
-    Region,
-    KmsKeyId: replica.kmsKeyId ?? 'alias/aws/secretsmanager',
-    Status: replica.status,
-    StatusMessage: replica.message,
-  }));
+  return [...secret.replicas].map(([Region, { kmsKeyId = 'alias/aws/secretsmanager', status, message }]) =>
+    begun.includes(Region)
+      ? { Region, KmsKeyId: kmsKeyId, Status: 'InProgress' }
+      : { Region, KmsKeyId: kmsKeyId, Status: status, StatusMessage: message },
+  );
 }

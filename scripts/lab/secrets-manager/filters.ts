@@ -35,19 +35,24 @@ function matches(secret: Secret, key: FilterKey, value: string): boolean {
 
 function matchesText(secret: Secret, key: FilterKey, text: string): boolean {
   if (key === 'all') return matchesAnywhere(secret, text);
-  if (key === 'description') {
-    const wanted = text.toLowerCase();
-    return attributes(secret, key).some((attribute) => attribute.toLowerCase().startsWith(wanted));
-  }
+  if (key === 'description') return beginWords(text, attributes(secret, key).flatMap(words));
   return attributes(secret, key).some((attribute) => attribute.startsWith(text));
 }
 
-/** Every word of the text begins some word of some attribute, whatever its case. */
+/** In any attribute, whose words end at humps and digits too: "Beta" finds prod/AppBeta/x (recorded from the service). */
 function matchesAnywhere(secret: Secret, text: string): boolean {
   const searched = KEYS.filter((key) => key !== 'all').flatMap((key) => attributes(secret, key));
-  const found = searched.flatMap((attribute) => [attribute.toLowerCase(), ...words(attribute)]);
-  return words(text).every((word) => found.some((candidate) => candidate.startsWith(word)));
+  return beginWords(
+    text,
+    searched.flatMap((each) => [each.toLowerCase(), ...words(each), ...words(humps(each))]),
+  );
 }
+
+/** Whether every word of the text begins some word that there is: "a secret" finds "an secret" (recorded from the service). */
+const beginWords = (text: string, found: readonly string[]) =>
+  words(text).every((word) => found.some((candidate) => candidate.startsWith(word)));
+
+const humps = (text: string) => text.replace(/(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])/g, ' ');
 
 const words = (text: string) =>
   text

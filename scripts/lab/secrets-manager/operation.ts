@@ -1,6 +1,8 @@
 /** What an operation of the service is given to work with, and what it answers. */
 import type { Faults } from '../faults.ts';
+import type { FunctionRegistry } from '../functions/function-registry.ts';
 import type { Input } from '../http/input.ts';
+import type { AccountResources } from '../resources.ts';
 import type { Rotations } from './rotation.ts';
 import type { SecretsState } from './state.ts';
 
@@ -10,6 +12,8 @@ export interface OperationCall {
   readonly state: SecretsState;
   readonly rotations: Rotations;
   readonly faults: Faults;
+  readonly resources: AccountResources;
+  readonly functions: FunctionRegistry;
 }
 
 /** Members that are undefined are left out of the answer; dates are answered as seconds since 1970. */

@@ -11,19 +11,20 @@ const DEFAULT_LENGTH = 32;
 const MAX_LENGTH = 4096;
 
 export const getRandomPassword: Operation = (input) => {
-  const length = input.integer('PasswordLength') ?? DEFAULT_LENGTH;
-  if (length < 1 || length > MAX_LENGTH) {
-    throw invalidParameter(`PasswordLength must be between 1 and ${MAX_LENGTH}, found ${length}.`);
-  }
+  const length = input.integer('PasswordLength', { min: 1, max: MAX_LENGTH }) ?? DEFAULT_LENGTH;
   const types = characterTypes(input);
-  if (types.length === 0) throw invalidParameter('At least one character type must be left to choose from.');
   const required = (input.flag('RequireEachIncludedType') ?? true) ? types : [];
+  if (types.join('') === '') throw invalidParameter('No characters are left that the password could be made of.');
+  if (required.includes('')) {
+    throw invalidParameter('ExcludeCharacters leaves no character of a type that the password must have.');
+  }
   if (required.length > length) {
-    throw invalidParameter('PasswordLength must be at least the number of character types that are required.');
+    throw invalidParameter('Password length is too short based on the required types.');
   }
   return { RandomPassword: password(length, types, required) };
 };
 
+/** The characters that each type which is not excluded has left. */
 function characterTypes(input: Input): string[] {
   const excluded = new Set(input.text('ExcludeCharacters', { max: 4096 }) ?? '');
   const included: [string, boolean | undefined][] = [
@@ -35,8 +36,7 @@ function characterTypes(input: Input): string[] {
   ];
   return included
     .filter(([, isExcluded]) => !isExcluded)
-    .map(([characters]) => [...characters].filter((character) => !excluded.has(character)).join(''))
-    .filter((characters) => characters !== '');
+    .map(([characters]) => [...characters].filter((character) => !excluded.has(character)).join(''));
 }
 
 function password(length: number, types: readonly string[], required: readonly string[]): string {

@@ -22,6 +22,9 @@ export interface Run {
   ended: Promise<void>;
 }
 
+/** What is told of a run. */
+export type ToldRun = Pick<Run, 'secret' | 'versionId' | 'kind' | 'attempt'>;
+
 interface Surroundings {
   functions: RotationFunctions;
   events: LabEvents;
@@ -62,7 +65,7 @@ type WithoutRotation<T> = T extends { secretArn: string }
   ? Omit<T, 'secretArn' | 'secretName' | 'versionId' | 'kind' | 'attempt'>
   : never;
 
-export function tell(events: LabEvents, run: Run, what: WithoutRotation<NewLabEvent>): void {
+export function tell(events: LabEvents, run: ToldRun, what: WithoutRotation<NewLabEvent>): void {
   const { secret, versionId, kind, attempt } = run;
   events.emit({ ...what, secretArn: secret.arn, secretName: secret.content.name, versionId, kind, attempt });
 }

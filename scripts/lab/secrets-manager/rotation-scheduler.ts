@@ -17,9 +17,13 @@ export class RotationScheduler {
     this.#due = listener;
   }
 
-  /** Works out the secret's next window and waits for it. */
-  plan(secret: Secret): void {
-    const window = this.#next(secret);
+  /**
+   * Works out the secret's next window and waits for it.
+   * @param stillDue the window that was planned when the rules changed without a rotation. Rules in days and rate() do
+   *   not call it off, cron() does: "the previously scheduled rotation might still occur" (API reference, RotateSecret).
+   */
+  plan(secret: Secret, stillDue?: RotationWindow): void {
+    const window = this.#earlier(secret, stillDue) ?? this.#next(secret);
     if (secret.content.rotation) secret.content.rotation.window = window;
     this.#wait(secret, window);
   }
@@ -38,6 +42,12 @@ export class RotationScheduler {
     this.#closed = true;
     for (const alarm of this.#alarms.values()) alarm.cancel();
     this.#alarms.clear();
+  }
+
+  #earlier(secret: Secret, planned: RotationWindow | undefined): RotationWindow | undefined {
+    const next = this.#next(secret);
+    if (!planned || !next || planned.start <= this.#clock.now() || planned.start >= next.start) return undefined;
+    return parseSchedule(secret.content.rotation?.rules ?? {})?.kind === 'cron' ? undefined : planned;
   }
 
   #next({ content }: Secret): RotationWindow | undefined {

@@ -6,15 +6,17 @@ import { type FunctionError, type LabEvents, STEPS } from '../events.ts';
 import { ServiceError } from '../http/service.ts';
 import { invalidRequest, tokenInUse } from './errors.ts';
 import { attach, CURRENT, PENDING, type Version, versionAt, versionById } from './labels.ts';
-import { type RotationFunctions, type Run, runSteps, tell } from './rotation-run.ts';
+import { asFunctionError, LABEL_TAKEN, notFinished, reasonToAbandon } from './rotation-ends.ts';
+import { type RotationFunctions, type Run, runSteps, type ToldRun, tell } from './rotation-run.ts';
 import type { RotationScheduler } from './rotation-scheduler.ts';
-import type { Secret, SecretContent } from './secret.ts';
+import { type ExternalRotation, refuseBeyondQuota, type Secret, type SecretContent } from './secret.ts';
 
 export interface RotationRequest {
   token: string;
   functionArn: string | undefined;
   rules: RotationRules | undefined;
   immediately: boolean;
+  external: ExternalRotation | undefined;
 }
 
 export interface RotationSettings {
@@ -54,7 +56,8 @@ export class Rotations {
     const existing = versionById(content.versions, request.token);
     if (existing && existing === current) return;
     if (existing && existing !== pending) throw tokenInUse(request.token, secret.arn);
-    this.#configure(secret, functionArn, request.rules);
+    if (!existing) refuseBeyondQuota(content.versions, this.#parts.now());
+    this.#configure(secret, functionArn, request);
     if (request.immediately) this.#startRotation(secret, request.token);
     else this.#startTest(secret, request.token, current);
   }
@@ -72,6 +75,13 @@ export class Rotations {
   /** The value changed by hand, which counts as a rotation for a schedule in days. */
   valueChanged(secret: Secret): void {
     if (!this.#runs.has(secret.content)) this.#parts.scheduler.plan(secret);
+  }
+
+  /** AWSPENDING was taken off a version by hand. A rotation that is under way finds it out, and tells it itself. */
+  pendingTaken(secret: Secret, versionId: string): void {
+    if (!secret.content.rotation?.enabled || this.#runs.has(secret.content)) return;
+    const given = { secret, versionId, kind: 'rotation', attempt: 1 } as const;
+    tell(this.#parts.events, given, { type: 'rotation-abandoned', reason: LABEL_TAKEN });
   }
 
   /** The secret is being deleted. */
@@ -111,21 +121,35 @@ export class Rotations {
     return functionArn;
   }
 
-  #configure(secret: Secret, functionArn: string, rules: RotationRules | undefined): void {
+  #configure(secret: Secret, functionArn: string, { rules, immediately, external }: RotationRequest): void {
     const { rotation } = secret.content;
+    // Cancelled rotations have no window.
+    const stillDue = immediately ? undefined : rotation?.window;
     const now = this.#parts.now();
     secret.content.rotation = {
       enabled: true,
       functionArn,
       rules: rules ?? rotation?.rules,
+      external: external ?? rotation?.external,
       configuredAt: rules || !rotation ? now : rotation.configuredAt,
       window: undefined,
     };
     secret.content.lastChanged = now;
-    this.#parts.scheduler.plan(secret);
+    this.#parts.scheduler.plan(secret, stillDue);
   }
 
   #rotateOnSchedule(secret: Secret): void {
+    try {
+      this.#rotateIfFree(secret);
+    } catch (error) {
+      // Nobody asked: what RotateSecret would answer, such as that there are too many labels, is the rotation's failure.
+      const failed = { secret, versionId: randomUUID(), kind: 'rotation', attempt: 1 } as const;
+      this.#tellFailure(failed, asFunctionError(error), false);
+      this.#parts.scheduler.planAfterFailure(secret);
+    }
+  }
+
+  #rotateIfFree(secret: Secret): void {
     const { versions, rotation } = secret.content;
     const running = this.#runs.get(secret.content);
     if (running !== undefined || !rotation?.enabled) {
@@ -162,6 +186,7 @@ export class Rotations {
   }
 
   #register(content: SecretContent, id: string, value: Version['value']): Version {
+    refuseBeyondQuota(content.versions, this.#parts.now());
     const version: Version = { id, value, stages: new Set(), createdAt: this.#parts.now() };
     content.versions = [...content.versions, version];
     attach(content.versions, version, [PENDING]);
@@ -175,31 +200,35 @@ export class Rotations {
     // A turn of the event loop later, so that RotateSecret has answered.
     run.ended = delay(0)
       .then(() => body(run))
+      // Nobody waits for it: a bug of ours is told as the rotation's failure, and the lab goes on.
+      .catch((error: unknown) => this.#tellFailure(run, asFunctionError(error), false))
       .finally(() => this.#runs.delete(secret.content));
   }
 
   async #untilSuccess(run: Run): Promise<void> {
     const { settings, scheduler, events } = this.#parts;
     const attempts = settings.retries + 1;
-    for (; run.attempt <= attempts; run.attempt++) {
-      if (run.attempt > 1) await pause(settings.retryDelayMs, run.abort.signal);
+    for (; ; run.attempt++) {
       const reason = reasonToAbandon(run);
       if (reason) {
         tell(events, run, { type: 'rotation-abandoned', reason });
         return;
       }
+      if (run.attempt > attempts) break;
       const failure = (await runSteps(run, STEPS, this.#parts)) ?? notFinished(run);
       if (!failure) {
         this.#complete(run.secret);
         tell(events, run, { type: 'rotation-succeeded' });
         return;
       }
-      this.#tellFailure(run, failure, run.attempt < attempts && !run.abort.signal.aborted);
+      const ended = run.attempt === attempts || reasonToAbandon(run) !== undefined;
+      this.#tellFailure(run, failure, !ended);
+      if (!ended) await pause(settings.retryDelayMs, run.abort.signal);
     }
     scheduler.planAfterFailure(run.secret);
   }
 
-  #tellFailure(run: Run, error: FunctionError, willRetry: boolean): void {
+  #tellFailure(run: ToldRun, error: FunctionError, willRetry: boolean): void {
     tell(this.#parts.events, run, { type: 'rotation-failed', willRetry, error });
   }
 
@@ -212,19 +241,6 @@ export class Rotations {
     content.valueChangedAt = now;
     this.#parts.scheduler.plan(secret);
   }
-}
-
-function reasonToAbandon({ secret, versionId, abort }: Run): string | undefined {
-  if (abort.signal.aborted) return 'The rotation was cancelled.';
-  const version = versionById(secret.content.versions, versionId);
-  const isLabelled = version?.stages.has(PENDING) || version?.stages.has(CURRENT);
-  return isLabelled ? undefined : 'AWSPENDING was taken off the version.';
-}
-
-/** The service goes by the label, not by what the function answered. */
-function notFinished({ secret, versionId }: Run): FunctionError | undefined {
-  if (versionAt(secret.content.versions, CURRENT)?.id === versionId) return undefined;
-  return { errorType: 'NotFinished', errorMessage: 'finishSecret succeeded without moving AWSCURRENT to the version.' };
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

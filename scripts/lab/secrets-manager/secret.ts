@@ -1,6 +1,6 @@
 /** A secret as the service keeps it. No I/O; dates come in from the caller. */
 import type { RotationRules, RotationWindow } from '../../../shared/schedule/schedule.ts';
-import { invalidParameter, invalidRequest, markedForDeletion, tokenInUse } from './errors.ts';
+import { invalidParameter, invalidRequest, limitExceeded, markedForDeletion, tokenInUse } from './errors.ts';
 import { attach, CURRENT, promoteNewValue, type Version, versionById } from './labels.ts';
 import { type SecretValue, sameValue } from './validate.ts';
 
@@ -8,6 +8,7 @@ export interface RotationConfig {
   enabled: boolean;
   functionArn: string;
   rules: RotationRules | undefined;
+  external: ExternalRotation | undefined;
   /** When the rules were set. */
   configuredAt: Date;
   /** The next one, or the last one for as long as its rotation has not succeeded. */
@@ -19,6 +20,8 @@ export interface SecretContent {
   readonly name: string;
   readonly createdAt: Date;
   description: string | undefined;
+  /** The Type of a managed external secret. */
+  partner: string | undefined;
   /** Absent until the first tag; empty after the last untag. */
   tags: Map<string, string> | undefined;
   policy: string | undefined;
@@ -31,6 +34,12 @@ export interface SecretContent {
   deletionDate: Date | undefined;
   owningService: string | undefined;
   rotation: RotationConfig | undefined;
+}
+
+/** Of a managed external secret: told by RotateSecret, shown by DescribeSecret, and used by nobody in the lab. */
+export interface ExternalRotation {
+  readonly metadata: readonly { readonly Key: string; readonly Value: string }[] | undefined;
+  readonly roleArn: string | undefined;
 }
 
 export interface Replication {
@@ -52,7 +61,8 @@ export interface Secret {
 }
 
 const DAY_MS = 86_400_000;
-const KEPT_VERSIONS = 100;
+/** Quota of versions (AWS General Reference, "Secrets Manager quotas"). */
+const MAX_VERSIONS = 100;
 
 export function newContent(name: string, now: Date): SecretContent {
   return {
@@ -62,6 +72,7 @@ export function newContent(name: string, now: Date): SecretContent {
     valueChangedAt: now,
     versions: [],
     description: undefined,
+    partner: undefined,
     tags: undefined,
     policy: undefined,
     lastRotated: undefined,
@@ -119,6 +130,7 @@ export function putValue(secret: Secret, { token, value, stages }: NewValue, now
     if (!sameValue(existing.value, value)) throw tokenInUse(token, secret.arn);
     return existing;
   }
+  if (!existing) refuseBeyondQuota(content.versions, now);
   const version = existing ?? { id: token, value, stages: new Set<string>(), createdAt: now };
   const isFirst = content.versions.length === 0;
   const versions = existing ? content.versions : [...content.versions, version];
@@ -134,13 +146,21 @@ export function putValue(secret: Secret, { token, value, stages }: NewValue, now
 
 /** Versions without a label go once there are more than 100, but never within a day of being made. */
 function prune(versions: Version[], now: Date): Version[] {
-  let excess = versions.length - KEPT_VERSIONS;
+  let excess = versions.length - MAX_VERSIONS;
   return versions.filter((version) => {
-    const old = now.getTime() - version.createdAt.getTime() > DAY_MS;
-    if (excess <= 0 || version.stages.size > 0 || !old) return true;
+    if (excess <= 0 || !mayGo(version, now)) return true;
     excess--;
     return false;
   });
+}
+
+const mayGo = ({ stages, createdAt }: Version, now: Date) =>
+  stages.size === 0 && now.getTime() - createdAt.getTime() > DAY_MS;
+
+/** @throws LimitExceededException where no version may go for a new one. */
+export function refuseBeyondQuota(versions: readonly Version[], now: Date): void {
+  if (versions.filter((version) => !mayGo(version, now)).length < MAX_VERSIONS) return;
+  throw limitExceeded(`A secret can have at most ${MAX_VERSIONS} versions, and none of the last 24 hours is removed.`);
 }
 
 export function recordRead(secret: Secret, version: Version, now: Date): void {

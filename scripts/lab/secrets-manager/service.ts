@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FaultTarget } from '../faults.ts';
 import { jsonReply, operationName, parseJson, unknownOperation } from '../http/aws-json.ts';
 import { Input } from '../http/input.ts';
-import { type Service, ServiceError, type ServiceRequest, serviceError } from '../http/service.ts';
+import { type EndpointService, ServiceError, type ServiceRequest, serviceError } from '../http/service.ts';
+import { signedScope } from '../http/signature.ts';
 import type { RequestLog, RequestSummary } from '../requests.ts';
 import type { Answer, OperationCall } from './operation.ts';
 import { operations } from './operations/table.ts';
@@ -15,7 +16,7 @@ export interface SecretsManagerParts extends Omit<OperationCall, 'region' | 'now
 
 const TARGET = 'secretsmanager';
 
-export function secretsManager(parts: SecretsManagerParts): Service {
+export function secretsManager(parts: SecretsManagerParts): EndpointService {
   return {
     async reply(request) {
       const body = parseJson(request.body);
@@ -37,8 +38,12 @@ export function secretsManager(parts: SecretsManagerParts): Service {
 }
 
 /** What the endpoint, which is Secrets Manager's first of all, says to requests that are signed for no service of the lab. */
-export const unsigned: Service = {
+export const unsigned: EndpointService = {
   reply(request) {
+    const { authorization } = request.headers;
+    const scope = typeof authorization === 'string' ? signedScope(authorization) : undefined;
+    if (scope && !isForUs(request))
+      throw new ServiceError('UnknownOperationException', `The lab does not serve ${scope.service}.`);
     parseJson(request.body);
     operationName(request, TARGET);
     if (!request.headers.authorization) {
@@ -51,6 +56,8 @@ export const unsigned: Service = {
   },
   refusal,
 };
+
+const isForUs = ({ headers }: ServiceRequest) => String(headers['x-amz-target'] ?? '').startsWith(`${TARGET}.`);
 
 /** @returns undefined where a fault cut the connection. */
 async function perform(
@@ -90,6 +97,24 @@ function summarise(operation: string, body: unknown, { region, headers }: Servic
   };
 }
 
+/** The errors of the service's model, and one more, spell it with a capital; those of the framework under it do not. */
+const MODELLED: ReadonlySet<string> = new Set([
+  'AccessDeniedException',
+  'DecryptionFailure',
+  'EncryptionFailure',
+  'InternalServiceError',
+  'InvalidNextTokenException',
+  'InvalidParameterException',
+  'InvalidRequestException',
+  'LimitExceededException',
+  'MalformedPolicyDocumentException',
+  'PreconditionNotMetException',
+  'PublicPolicyException',
+  'ResourceExistsException',
+  'ResourceNotFoundException',
+]);
+
 function refusal({ type, message, status }: ServiceError, { requestId }: Pick<ServiceRequest, 'requestId'>) {
-  return jsonReply(requestId, status, { __type: type, ...(message && { Message: message }) });
+  const words = message === '' ? {} : { [MODELLED.has(type) ? 'Message' : 'message']: message };
+  return jsonReply(requestId, status, { __type: type, ...words });
 }

@@ -1,7 +1,7 @@
 /** What the services besides Secrets Manager have in common: what they know of the account, and who may ask. */
 import { ACCOUNT_ID } from '../account.ts';
 import type { FunctionRegistry } from '../functions/function-registry.ts';
-import { type Service, ServiceError } from '../http/service.ts';
+import { type EndpointService, ServiceError } from '../http/service.ts';
 import type { AccountResources } from '../resources.ts';
 import type { LogStore } from './log-store.ts';
 
@@ -11,7 +11,7 @@ export interface Account {
   readonly logs: LogStore;
 }
 
-export type AccountService = (account: Account) => Service;
+export type AccountService = (account: Account) => EndpointService;
 
 export const CALLER = `arn:aws:iam::${ACCOUNT_ID}:user/lab`;
 

@@ -1,5 +1,5 @@
 /** Services that speak AWS JSON 1.1: CloudWatch Logs and KMS. */
-import { jsonReply, operationName, parseJson, unknownOperation } from '../http/aws-json.ts';
+import { jsonReply, notServed, operationName, parseJson } from '../http/aws-json.ts';
 import { Input } from '../http/input.ts';
 import { type Account, type AccountService, authorize } from './account.ts';
 
@@ -18,7 +18,7 @@ export function jsonService(
     reply(request) {
       const name = operationName(request, target);
       const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
-      if (operation === undefined) throw unknownOperation();
+      if (operation === undefined) throw notServed(prefix, name);
       authorize(account, `${prefix}:${name}`);
       const answer = operation(new Input(parseJson(request.body)), account, request.region);
       return jsonReply(request.requestId, 200, answer);

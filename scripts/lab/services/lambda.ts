@@ -20,10 +20,11 @@ export const lambda: AccountService = (account) => ({
     const [path = '', query] = url.split('?');
     const [, id, what = ''] = PATH.exec(path) ?? [];
     const known = ANSWERS[what];
-    if (method !== 'GET' || id === undefined || known === undefined || query) {
-      throw new ServiceError('UnknownOperationException', 'The lab does not know this call of Lambda.', 404);
+    const { Qualifier, ...others } = Object.fromEntries(new URLSearchParams(query));
+    if (method !== 'GET' || id === undefined || known === undefined || Object.keys(others).length > 0) {
+      throw new ServiceError('UnknownOperationException', `The lab does not serve ${method} ${path} of Lambda.`, 404);
     }
-    const found = find(account, region, decodeURIComponent(id));
+    const found = find(account, region, decoded(id), Qualifier);
     authorize(account, known.action, found.arn);
     return send(200, requestId, known.answer(found));
   },
@@ -34,12 +35,34 @@ export const lambda: AccountService = (account) => ({
   },
 });
 
-/** By name or ARN, in the region of the call. */
-function find({ functions }: Account, region: string, id: string): DescribedFunction {
-  const arn = id.startsWith('arn:') ? id : `arn:aws:lambda:${region}:${ACCOUNT_ID}:function:${id}`;
-  const found = arn.split(':')[3] === region ? functions.describe(arn) : undefined;
+/** @throws ServiceError where a `%` begins no escape. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new ServiceError('InvalidParameterValueException', 'The path of the request has a malformed escape.');
+  }
+}
+
+/** A name, a partial ARN or an ARN, and what follows it (API reference, GetFunction). */
+const FUNCTION_ID =
+  /^(?:arn:aws:lambda:(?<region>[a-z0-9-]+):)?(?:(?<account>\d{12}):)?(?:function:)?(?<name>[\w-]+)(?::(?<qualifier>[\w$-]+))?$/;
+
+/** In the region of the call. The lab's functions have no versions or aliases: `$LATEST` is all there is. */
+function find({ functions }: Account, region: string, id: string, qualifier?: string): DescribedFunction {
+  const groups = FUNCTION_ID.exec(id)?.groups;
+  if (groups === undefined) {
+    throw new ServiceError(
+      'ValidationException',
+      `1 validation error detected: Value '${id}' at 'functionName' failed to satisfy constraint: Member must satisfy regular expression pattern: ${FUNCTION_ID.source}`,
+    );
+  }
+  const wanted = qualifier ?? groups.qualifier ?? '$LATEST';
+  const arn = `arn:aws:lambda:${groups.region ?? region}:${groups.account ?? ACCOUNT_ID}:function:${groups.name}`;
+  const found = (groups.region ?? region) === region && wanted === '$LATEST' ? functions.describe(arn) : undefined;
   if (found !== undefined) return found;
-  throw new ServiceError('ResourceNotFoundException', `Function not found: ${arn}`, 404);
+  const shown = wanted === '$LATEST' ? arn : `${arn}:${wanted}`;
+  throw new ServiceError('ResourceNotFoundException', `Function not found: ${shown}`, 404);
 }
 
 function showFunction(found: DescribedFunction): object {

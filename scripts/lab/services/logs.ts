@@ -53,17 +53,34 @@ function readToken(token: string): number {
   return index;
 }
 
-/** `{ $.a = "x" && $.b = "y" }` on lines that are JSON. Any other pattern is refused rather than half understood. */
+type Test = (found: unknown) => boolean;
+
+/**
+ * `{ $.a = "x" && $.b != y && $.c = * }` on lines that are JSON: quotes are optional around a word, an asterisk in a value
+ * is any text (CloudWatch Logs user guide, "Filter pattern syntax"). Any other pattern is refused rather than half understood.
+ */
 function compile(pattern: string): (message: string) => boolean {
   if (pattern === '') return () => true;
-  const body = /^\{(.*)\}$/.exec(pattern)?.[1];
-  const terms = body?.split('&&').map((term) => /^\s*\(?\s*\$\.(\w+) = "([^"\\]*)"\s*\)?\s*$/.exec(term));
-  if (!terms?.every((term) => term !== null)) throw invalid(`Invalid filter pattern: ${pattern}`);
-  const wanted = terms.map((term): [string, string] => [term[1] ?? '', term[2] ?? '']);
+  const body = /^\s*\{(.*)\}\s*$/.exec(pattern)?.[1];
+  const terms = body?.split('&&').map((term) => TERM.exec(term)?.groups);
+  if (!terms?.every((term) => term !== undefined)) throw invalid(`Invalid filter pattern: ${pattern}`);
+  const wanted = terms.map(({ key = '', operator, quoted, word = '' }): [string, Test] => {
+    const equal = textTest(quoted ?? word);
+    return [key, operator === '=' ? equal : (found) => found !== undefined && !equal(found)];
+  });
   return (message) => {
     const members = parse(message);
-    return members !== undefined && wanted.every(([key, value]) => Reflect.get(members, key) === value);
+    return members !== undefined && wanted.every(([key, passes]) => passes(Reflect.get(members, key)));
   };
+}
+
+const TERM = /^\s*\(?\s*\$\.(?<key>\w+)\s*(?<operator>!?=)\s*(?:"(?<quoted>[^"\\]*)"|(?<word>[\w*.-]+))\s*\)?\s*$/;
+
+/** Texts and numbers; a member that is not there is equal to nothing. */
+function textTest(wanted: string): Test {
+  const parts = wanted.split('*').map((part) => part.replace(/[\\^$.|+()[\]{}?]/g, '\\$&'));
+  const expression = new RegExp(`^${parts.join('.*')}$`, 's');
+  return (found) => (typeof found === 'string' || typeof found === 'number') && expression.test(String(found));
 }
 
 function parse(message: string): object | undefined {

@@ -65,7 +65,7 @@ export function queryService(
       const action = form.get('Action') ?? '';
       const operation = Object.hasOwn(operations, action) ? operations[action] : undefined;
       if (request.method !== 'POST' || operation === undefined || form.get('Version') !== version) {
-        throw new ServiceError('InvalidAction', `The action ${action} is not valid for this web service.`);
+        throw new ServiceError('InvalidAction', `The lab does not serve ${prefix}:${action}.`);
       }
       authorize(account, `${prefix}:${action}`);
       const parameters = new QueryParameters(form);

@@ -32,7 +32,8 @@ const PAGE = 5;
 
 function page<T>(found: readonly T[], parameters: QueryParameters) {
   const start = Number(parameters.text('Marker') ?? 0);
-  if (!Number.isInteger(start)) throw new ServiceError('InvalidParameterValue', 'The Marker is not valid.');
+  if (!Number.isInteger(start) || start < 0)
+    throw new ServiceError('InvalidParameterValue', 'The Marker is not valid.');
   const end = start + PAGE;
   return { items: found.slice(start, end), Marker: end < found.length ? String(end) : undefined };
 }

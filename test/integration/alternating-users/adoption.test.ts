@@ -186,7 +186,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   });
 });
 
-describe('npm run adopt-clone', () => {
+describe('rotation adopt-clone', () => {
   test('without --apply it shows the SQL for every database and changes nothing', async () => {
     const server = await sharedServer();
     await using scope = roleScope(server);
@@ -251,15 +251,15 @@ describe('npm run adopt-clone', () => {
 
     const refused = adoptClone(server, '--base', app.base.name, '--clone', app.twin, '--apply');
 
-    await expect(refused).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining(said) });
+    await expect(refused).rejects.toMatchObject({ code: 4, stderr: expect.stringContaining(said) });
   });
 
   test('explains itself', async () => {
     const help = (await adoptClone(await sharedServer(), '--help')).join('\n');
     expect(help).toContain('--apply');
     await expect(adoptClone(await sharedServer())).rejects.toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('--base is needed'),
+      code: 2,
+      stderr: expect.stringContaining("required option '--base <name>'"),
     });
     await expect(adoptClone(await sharedServer(), '--base', 'nobody-of-that-name')).rejects.toMatchObject({
       stderr: expect.stringContaining('must exist'),

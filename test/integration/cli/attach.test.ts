@@ -212,7 +212,10 @@ it.skipIf(!hasTerminal)('shows the change and asks on a terminal; the answer dec
 
   const agreed = command.onTerminal(['attach', here.secret.arn]);
   await agreed.says('Stack of the functions:');
-  agreed.type('my-rotation\r');
+  // Those that there are, of which the cursor is on the first.
+  expect(agreed.text).not.toContain('❯ other');
+  await agreed.says('❯ my-rotation');
+  agreed.type('\r');
   await agreed.says(/Attach test-\S+\?/);
   agreed.type('y\r');
   expect((await agreed.ended()).exitCode).toBe(0);

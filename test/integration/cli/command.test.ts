@@ -9,7 +9,7 @@ import { RotationCommand } from '../../support/command.ts';
 
 const file = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const LAUNCHER = file('bin/rotation.mjs');
-const SUBCOMMANDS = ['create', 'attach', 'now', 'status', 'doctor'];
+const SUBCOMMANDS = ['create', 'attach', 'now', 'status', 'doctor', 'adopt-clone'];
 
 let lab: SecretsLab;
 let command: RotationCommand;

@@ -23,6 +23,7 @@ it('stores the JSON that rotation functions read, proven by a login, with key, t
   await using scope = roleScope(server);
   const role = await scope.createAppRole();
   const name = freshName('create/shop');
+  account.lab.resources.keys.push({ id: 'shop', aliases: ['alias/shop'] });
   const { exitCode, stdout } = await command.run(
     [
       ...['create', name, ...plain(), '--username', role.name, '--dbname', role.database, '--password-stdin'],
@@ -100,7 +101,7 @@ it('stores nothing where the server can not be reached, and stores unproven with
     password: 'never-to-be-seen',
     dbname: 'postgres',
   });
-  expect((await command.run([...args, '--no-login'], { stdin: 'never-to-be-seen' })).exitCode).toBe(1);
+  expect((await command.run([...args, '--no-login'], { stdin: 'never-to-be-seen' })).exitCode).toBe(4);
   expect(command.written).not.toContain('never-to-be-seen');
 });
 

@@ -18,13 +18,13 @@ const run = promisify(execFile);
 
 /** What the examples are written for: some 400 MB, so only test:soak installs them, or finds them where it is told. */
 const LIBRARIES = {
-  '@prisma/adapter-pg': '7.10.1',
-  '@prisma/client': '7.10.1',
+  '@prisma/adapter-pg': '7.10.0',
+  '@prisma/client': '7.10.0',
   'drizzle-orm': '0.45.4',
   knex: '3.3.0',
   kysely: '0.29.9',
   postgres: '3.4.9',
-  prisma: '7.10.1',
+  prisma: '7.10.0',
   sequelize: '6.37.8',
   typeorm: '1.1.1',
 } as const;

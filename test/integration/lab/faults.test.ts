@@ -49,7 +49,7 @@ describe('a fault', () => {
     lab.faults.throttle();
     const { status, body } = await sendRaw(lab, 'DescribeSecret', { SecretId });
     expect(status).toBe(400);
-    expect(body).toEqual({ __type: 'ThrottlingException', Message: 'Rate exceeded' });
+    expect(body).toEqual({ __type: 'ThrottlingException', message: 'Rate exceeded' });
   });
 
   it('fails with HTTP 500 by default, or with any error', async () => {

@@ -104,6 +104,8 @@ describe('ListSecrets', () => {
     ],
     ['words of anything', [{ Key: 'all', Values: ['shop payments'] }], ['prod/app-db']],
     ['words of anything, each of which must be found', [{ Key: 'all', Values: ['shop finance'] }], []],
+    ['words that begin words of a description', [{ Key: 'description', Values: ['sho ma'] }], ['prod/app-db']],
+    ['not what is inside of a word', [{ Key: 'description', Values: ['hop'] }], []],
     ['words of the name', [{ Key: 'all', Values: ['DB'] }], ['prod/app-db', 'Dev/app-db']],
   ])('finds %s', async (_, Filters, expected) => {
     expect(await names({ Filters })).toEqual(expected);

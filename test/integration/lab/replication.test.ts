@@ -23,6 +23,7 @@ let home: SecretsManagerClient;
 let away: SecretsManagerClient;
 beforeAll(async () => {
   lab = await startSecretsManager();
+  lab.resources.keys.push({ id: 'away', aliases: ['alias/away'], region: AWAY });
   home = clientOf(lab, 'us-east-1');
   away = clientOf(lab, 'eu-west-1');
 });
@@ -46,9 +47,13 @@ async function replicated() {
   return { SecretId: Name, ARN, ReplicationStatus };
 }
 
+const statusOf = async (SecretId: string) =>
+  (await home.send(new DescribeSecretCommand({ SecretId }))).ReplicationStatus;
+
 it('gives the replica the ARN, value, labels and tags of its primary, and every later change', async () => {
   const { SecretId, ARN, ReplicationStatus } = await replicated();
-  expect(ReplicationStatus).toMatchObject([{ Region: AWAY, Status: 'InSync' }]);
+  expect(ReplicationStatus).toEqual([{ Region: AWAY, KmsKeyId: 'alias/aws/secretsmanager', Status: 'InProgress' }]);
+  expect(await statusOf(SecretId)).toMatchObject([{ Region: AWAY, Status: 'InSync' }]);
   const replica = await away.send(new DescribeSecretCommand({ SecretId }));
   expect(replica).toMatchObject({ ARN: ARN.replace('us-east-1', AWAY), PrimaryRegion: 'us-east-1' });
 
@@ -126,10 +131,21 @@ it('fails in a region that has a secret of the name, unless it may overwrite it'
         ForceOverwriteReplicaSecret,
       }),
     );
-  expect((await replicate(false)).ReplicationStatus).toMatchObject([{ Region: AWAY, Status: 'Failed' }]);
+  expect((await replicate(false)).ReplicationStatus).toMatchObject([{ Region: AWAY, Status: 'InProgress' }]);
+  expect(await statusOf(SecretId)).toMatchObject([
+    { Region: AWAY, Status: 'Failed', StatusMessage: 'Secret with this name already exists in this region' },
+  ]);
   expect((await away.send(new GetSecretValueCommand({ SecretId }))).SecretString).toBe('theirs');
-  expect((await replicate(true)).ReplicationStatus).toMatchObject([{ Region: AWAY, Status: 'InSync' }]);
+  await replicate(true);
+  expect(await statusOf(SecretId)).toMatchObject([{ Region: AWAY, Status: 'InSync' }]);
   expect((await away.send(new GetSecretValueCommand({ SecretId }))).SecretString).toBe('ours');
+});
+
+it('fails in a region that has not the key', async () => {
+  const { SecretId } = await replicated();
+  const AddReplicaRegions = [{ Region: 'eu-west-2', KmsKeyId: 'alias/away' }];
+  await home.send(new ReplicateSecretToRegionsCommand({ SecretId, AddReplicaRegions }));
+  expect(await statusOf(SecretId)).toMatchObject([{ Status: 'InSync' }, { Region: 'eu-west-2', Status: 'Failed' }]);
 });
 
 it('refuses its own region, one named twice, and one that has no replica', async () => {
@@ -144,6 +160,7 @@ it('refuses its own region, one named twice, and one that has no replica', async
   });
   expect((await refusal(to('eu-west-2', 'eu-west-2'))).name).toBe('InvalidParameterException');
   expect((await refusal(to('Mars'))).name).toBe('ValidationException');
+  expect((await refusal(to('eu-mars-1'))).name).toBe('InvalidParameterException');
   const remove = home.send(new RemoveRegionsFromReplicationCommand({ SecretId, RemoveReplicaRegions: ['eu-west-2'] }));
   expect((await refusal(remove)).name).toBe('InvalidParameterException');
 });

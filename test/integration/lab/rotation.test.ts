@@ -16,7 +16,7 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Clock, startClock } from '../../../scripts/lab/clock.ts';
-import type { LabEvent } from '../../../scripts/lab/events.ts';
+import { type LabEvent, trailEvent } from '../../../scripts/lab/events.ts';
 import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
 import { clientOf, eventually, freshName, newToken, refusal } from '../../support/secrets-lab-client.ts';
 
@@ -93,6 +93,25 @@ async function startAccount(clock?: Clock) {
   }
 
   return { lab, client, secret, close, [Symbol.asyncDispose]: close };
+}
+
+/** A clock that stands still, and whose alarms go off when told. */
+function alarmClock() {
+  const now = new Date();
+  const alarms = new Set<() => void>();
+  const clock: Clock = {
+    now: () => now,
+    callAt(_, callback) {
+      alarms.add(callback);
+      return { cancel: () => alarms.delete(callback) };
+    },
+  };
+  return {
+    clock,
+    ring: () => {
+      for (const alarm of [...alarms]) alarm();
+    },
+  };
 }
 
 const ALL_STEPS = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'];
@@ -427,5 +446,78 @@ describe('a schedule', () => {
     await settled();
     expect(new Set(news().map((event) => event.versionId))).toEqual(new Set([version]));
     expect((await stages())?.[version]).toEqual(['AWSPENDING']);
+  });
+
+  it('is told when AWS would refuse the rotation, and the lab goes on', async () => {
+    const { clock, ring } = alarmClock();
+    await using account = await startAccount(clock);
+    const { Name, v1, rotate, settled, news, read } = await account.secret();
+    await rotate({ RotationRules: { ScheduleExpression: 'rate(4 hours)' }, RotateImmediately: false });
+    await settled();
+    for (let label = 1; label <= 19; label++) {
+      const labelled = { SecretId: Name, VersionStage: `L${label}`, MoveToVersionId: v1 };
+      await account.client.send(new UpdateSecretVersionStageCommand(labelled));
+    }
+    ring();
+    expect(news().at(-1)).toMatchObject({
+      type: 'rotation-failed',
+      kind: 'rotation',
+      error: { errorType: 'LimitExceededException' },
+    });
+    expect((await read()).SecretString).toBe('v1');
+  });
+
+  it('in days or rate() does not call off the window planned before, where nothing is rotated at once', async () => {
+    const { rotate, settled, describe: show } = await shared.secret();
+    await rotate({ RotationRules: { ScheduleExpression: 'rate(2 days)' } });
+    await settled();
+    const planned = (await show()).NextRotationDate;
+    const later = { RotateImmediately: false };
+    await rotate({ ...later, RotationRules: { ScheduleExpression: 'rate(90 days)' } });
+    await settled();
+    expect((await show()).NextRotationDate).toEqual(planned);
+    await rotate({ ...later, RotationRules: { AutomaticallyAfterDays: 60 } });
+    await settled();
+    expect((await show()).NextRotationDate).toEqual(planned);
+    await rotate({ ...later, RotationRules: { ScheduleExpression: 'cron(0 0 1 JAN ? *)' } });
+    await settled();
+    const firstOfJanuary = (await show()).NextRotationDate;
+    expect(firstOfJanuary?.toISOString().slice(5, 10)).toBe('01-01');
+    await rotate({ RotationRules: { AutomaticallyAfterDays: 900 } });
+    await settled();
+    expect((await show()).NextRotationDate?.getTime()).toBeGreaterThan(firstOfJanuary?.getTime() ?? 0);
+  });
+});
+
+describe('what CloudTrail would record', () => {
+  const recorded = (events: readonly LabEvent[]) => events.flatMap((event) => trailEvent(event) ?? []);
+
+  it('of a rotation, its retries and its test', async () => {
+    const { rotate, settled, news } = await shared.secret();
+    await rotate({ RotateImmediately: false });
+    await settled();
+    await rotate();
+    await settled();
+    expect(recorded(news())).toEqual([
+      'TestRotationStarted',
+      'TestRotationSucceeded',
+      'RotationStarted',
+      'RotationSucceeded',
+    ]);
+    const failing = await shared.secret({ BEHAVIOUR_testSecret: 'fail' });
+    await failing.rotate({ RotateImmediately: false });
+    await failing.settled();
+    expect(recorded(failing.news())).toEqual(['TestRotationStarted', 'TestRotationFailed']);
+  });
+
+  it('where AWSPENDING is taken off while nothing runs: RotationAbandoned, once', async () => {
+    const { Name, rotate, settled, news } = await shared.secret({ BEHAVIOUR_setSecret: 'fail' });
+    const version = await rotate();
+    await settled();
+    const off = { SecretId: Name, VersionStage: 'AWSPENDING', RemoveFromVersionId: version };
+    await shared.client.send(new UpdateSecretVersionStageCommand(off));
+    const [started, failed] = ['RotationStarted', 'RotationFailed'];
+    const attempts = [started, failed, started, failed, started, failed];
+    expect(recorded(news())).toEqual([...attempts, 'RotationAbandoned']);
   });
 });

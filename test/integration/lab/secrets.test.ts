@@ -14,6 +14,7 @@ import {
   TagResourceCommand,
   UntagResourceCommand,
   UpdateSecretCommand,
+  ValidateResourcePolicyCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startClock } from '../../../scripts/lab/clock.ts';
@@ -24,6 +25,7 @@ let lab: SecretsLab;
 let client: SecretsManagerClient;
 beforeAll(async () => {
   lab = await startSecretsManager();
+  lab.resources.keys.push({ id: 'k', aliases: ['alias/k'] });
   client = clientOf(lab);
 });
 afterAll(async () => {
@@ -194,6 +196,46 @@ describe('UpdateSecret', () => {
     });
   });
 
+  it.each([
+    ['key', 'no-such-key', 'Invalid keyId'],
+    ['ARN', 'arn:aws:kms:us-east-1:123456789012:key/no-such-key', 'Invalid keyId'],
+    ["name without the alias's prefix", 'k-alias', 'Invalid keyId'],
+    ['alias', 'alias/none', 'Alias arn:aws:kms:us-east-1:123456789012:alias/none is not found.'],
+  ])('and CreateSecret refuse a %s that does not exist', async (_, KmsKeyId, reason) => {
+    const refused = {
+      name: 'InvalidParameterException',
+      message: `The operation failed because of an invalid KMS key: ${reason}`,
+    };
+    const { Name } = await createSecret();
+    expect(await refusal(client.send(new UpdateSecretCommand({ SecretId: Name, KmsKeyId })))).toEqual(refused);
+    const create = client.send(new CreateSecretCommand({ Name: freshName(), SecretString: 'x', KmsKeyId }));
+    expect(await refusal(create)).toEqual(refused);
+  });
+
+  it("takes the account's own key of Secrets Manager, by its alias", async () => {
+    const { Name } = await createSecret();
+    await client.send(new UpdateSecretCommand({ SecretId: Name, KmsKeyId: 'alias/aws/secretsmanager' }));
+    expect((await describeSecret(Name)).KmsKeyId).toBe('alias/aws/secretsmanager');
+  });
+
+  it('an empty Description takes the description away, and makes none', async () => {
+    const Name = freshName();
+    await client.send(new CreateSecretCommand({ Name, Description: '' }));
+    expect(await describeSecret(Name)).not.toHaveProperty('Description');
+    await client.send(new UpdateSecretCommand({ SecretId: Name, Description: 'd' }));
+    expect((await describeSecret(Name)).Description).toBe('d');
+    await client.send(new UpdateSecretCommand({ SecretId: Name, Description: '' }));
+    expect(await describeSecret(Name)).not.toHaveProperty('Description');
+  });
+
+  it('knows the Type of a managed external secret', async () => {
+    const Name = freshName();
+    await client.send(new CreateSecretCommand({ Name, Type: 'SomePartner' }));
+    expect((await describeSecret(Name)).Type).toBe('SomePartner');
+    await client.send(new UpdateSecretCommand({ SecretId: Name, Type: 'OtherPartner' }));
+    expect((await describeSecret(Name)).Type).toBe('OtherPartner');
+  });
+
   it('goes back to the default key with an empty KmsKeyId', async () => {
     const { Name } = await createSecret();
     await client.send(new UpdateSecretCommand({ SecretId: Name, KmsKeyId: 'alias/k' }));
@@ -352,6 +394,9 @@ describe('resource policies', () => {
       Version: '2012-10-17',
       Statement: [{ Effect: 'Allow', Principal, Action: 'secretsmanager:GetSecretValue', Resource: '*', ...more }],
     });
+  const BROAD_ACCESS = "You can't attach a resource-based policy that allows broad access to the secret.";
+  const validate = (ResourcePolicy: string, SecretId?: string) =>
+    client.send(new ValidateResourcePolicyCommand({ ResourcePolicy, SecretId }));
   const put = (SecretId: string, ResourcePolicy: string, BlockPublicPolicy = false) =>
     client.send(new PutResourcePolicyCommand({ SecretId, ResourcePolicy, BlockPublicPolicy }));
 
@@ -365,14 +410,78 @@ describe('resource policies', () => {
     expect((await get()).ResourcePolicy).toBeUndefined();
   });
 
-  it.each(['{', '[]', '{}', '{"Statement":[{"Effect":"Maybe"}]}'])('refuses %s as malformed', async (policy) => {
+  const statement = (more: object) => ({
+    Effect: 'Allow',
+    Principal: { AWS: '123456789012' },
+    Action: 'secretsmanager:GetSecretValue',
+    Resource: '*',
+    ...more,
+  });
+  const policyOf = (more: object, ...others: object[]) =>
+    JSON.stringify({ Version: '2012-10-17', Statement: [statement(more), ...others] });
+
+  it.each<[string, string]>([
+    ['no JSON', '{'],
+    ['a list', '[]'],
+    ['no statement', '{}'],
+    ['an empty list of statements', '{"Statement":[]}'],
+    ['another version', JSON.stringify({ Version: '2019-10-19', Statement: [statement({})] })],
+    ['an unknown element', JSON.stringify({ Version: '2012-10-17', Statement: [statement({})], Comment: 'x' })],
+    ['an unknown element in a statement', policyOf({ Reason: 'x' })],
+    ['another effect', policyOf({ Effect: 'AllowSomething' })],
+    ['no principal', policyOf({ Principal: undefined })],
+    ['both principals', policyOf({ NotPrincipal: '*' })],
+    ['an unknown kind of principal', policyOf({ Principal: { Role: 'x' } })],
+    ['no action', policyOf({ Action: undefined })],
+    ["another service's action", policyOf({ Action: ['secretsmanager:GetSecretValue', 's3:GetObject'] })],
+    ['no resource', policyOf({ Resource: undefined })],
+    ['a condition that is no map', policyOf({ Condition: 'x' })],
+    ['a Sid twice', policyOf({ Sid: 'A' }, statement({ Sid: 'A' }))],
+  ])('refuse %s', async (_, policy) => {
     const { Name } = await createSecret();
-    expect((await refusal(put(Name, policy))).name).toBe('MalformedPolicyDocumentException');
+    const refused = { name: 'MalformedPolicyDocumentException', message: 'This policy has invalid syntax.' };
+    expect(await refusal(put(Name, policy))).toEqual(refused);
+    expect(await refusal(validate(policy))).toEqual(refused);
+  });
+
+  it.each([
+    ['an unsupported', { AWS: 'arn:aws:iam::123456789012:role/nobody' }],
+    ['an unsupported', { AWS: ['arn:aws:iam::111122223333:role/theirs', 'AIDAABCDEFGHIJKLMNOPQ'] }],
+    ['an invalid service', { Service: 'nothing.example.com' }],
+  ])('refuse %s principal', async (kind, Principal) => {
+    const { Name } = await createSecret();
+    expect(await refusal(put(Name, policyOf({ Principal })))).toEqual({
+      name: 'MalformedPolicyDocumentException',
+      message: `This resource policy contains ${kind} principal`,
+    });
+  });
+
+  it('know the roles of this account', async () => {
+    const { Name } = await createSecret();
+    const arn = 'arn:aws:iam::123456789012:role/reader';
+    lab.resources.roles.set(arn, { arn, policies: [] });
+    await put(Name, policyOf({ Principal: { AWS: [arn, 'arn:aws:iam::111122223333:role/theirs'] } }));
+  });
+
+  it('are validated without being attached, for a secret or for none', async () => {
+    const { Name } = await createSecret();
+    const passed = { PolicyValidationPassed: true, ValidationErrors: [] };
+    expect(await validate(policyOf({}))).toMatchObject(passed);
+    expect(await validate(policyOf({}), Name)).toMatchObject(passed);
+    expect(await validate(allow('*'))).toMatchObject({
+      PolicyValidationPassed: false,
+      ValidationErrors: [{ ErrorMessage: BROAD_ACCESS }],
+    });
+    expect((await client.send(new GetResourcePolicyCommand({ SecretId: Name }))).ResourcePolicy).toBeUndefined();
+    expect((await refusal(validate(policyOf({}), 'missing'))).name).toBe('ResourceNotFoundException');
   });
 
   it('refuses a public one only where public ones are blocked', async () => {
     const { Name } = await createSecret();
-    expect((await refusal(put(Name, allow('*'), true))).name).toBe('PublicPolicyException');
+    expect(await refusal(put(Name, allow('*'), true))).toEqual({
+      name: 'PublicPolicyException',
+      message: BROAD_ACCESS,
+    });
     await put(Name, allow('*', { Condition: { StringEquals: { 'aws:PrincipalOrgID': 'o-1' } } }), true);
     await put(Name, allow('*'));
   });
@@ -401,11 +510,30 @@ describe('GetRandomPassword', () => {
   });
 
   it.each([
-    { PasswordLength: 0 },
-    { PasswordLength: 4097 },
-    { PasswordLength: 3 },
-    { ExcludeLowercase: true, ExcludeUppercase: true, ExcludeNumbers: true, ExcludePunctuation: true },
-  ])('refuses %j', async (input) => {
-    expect((await refusal(generate(input))).name).toBe('InvalidParameterException');
+    [4097, "'4097'", 'less than or equal to 4096'],
+    [0, "'0'", 'greater than or equal to 1'],
+  ])("refuses a length of %i in the framework's words", async (PasswordLength, shown, needed) => {
+    expect(await refusal(generate({ PasswordLength }))).toEqual({
+      name: 'ValidationException',
+      message: `1 validation error detected: Value ${shown} at 'passwordLength' failed to satisfy constraint: Member must have value ${needed}`,
+    });
+  });
+
+  it.each<[string, GetRandomPasswordCommandInput, string]>([
+    ['too short for its types', { PasswordLength: 3 }, 'Password length is too short based on the required types.'],
+    [
+      'of which nothing is left',
+      { ExcludeLowercase: true, ExcludeUppercase: true, ExcludeNumbers: true, ExcludePunctuation: true },
+      'No characters are left',
+    ],
+    ['of which a required type is left without characters', { ExcludeCharacters: '0123456789' }, 'of a type that'],
+  ])('refuses one that is %s', async (_, input, words) => {
+    const refused = await refusal(generate(input));
+    expect(refused).toEqual({ name: 'InvalidParameterException', message: expect.stringContaining(words) });
+  });
+
+  it('leaves a type without characters out where no type is required', async () => {
+    const input = { ExcludeCharacters: '0123456789', RequireEachIncludedType: false, PasswordLength: 2 };
+    expect(await generate(input)).toMatch(/^[^0-9]{2}$/);
   });
 });

@@ -37,7 +37,7 @@ describe('the wire', () => {
   });
 
   it.each([
-    ['an operation it does not know', 'ValidateResourcePolicy', {}, {}],
+    ['an operation it does not know', 'RotateEverything', {}, {}],
     ['the name of an object property', 'constructor', {}, {}],
     ['no target', 'ListSecrets', {}, { 'x-amz-target': undefined }],
     ['another service as target', 'ListSecrets', {}, { 'x-amz-target': 'ssm.GetParameter' }],
@@ -52,7 +52,7 @@ describe('the wire', () => {
     const unsigned = await sendRaw(lab, 'ListSecrets', {}, { authorization: undefined });
     expect(unsigned.body).toEqual({
       __type: 'MissingAuthenticationTokenException',
-      Message: 'Missing Authentication Token',
+      message: 'Missing Authentication Token',
     });
     const basic = await sendRaw(lab, 'ListSecrets', {}, { authorization: 'Basic dGVzdA==' });
     expect(basic.body.__type).toBe('IncompleteSignatureException');
@@ -89,7 +89,8 @@ describe('the wire', () => {
   it('names a required member that is missing', async () => {
     const { body } = await sendRaw(lab, 'DescribeSecret', {});
     expect(body.__type).toBe('ValidationException');
-    expect(body.Message).toContain("'secretId'");
+    expect(body.message).toContain("'secretId'");
+    expect(body).not.toHaveProperty('Message');
   });
 
   it('takes the region from the signature: secrets of one are not found in another', async () => {

@@ -5,7 +5,6 @@ import type { Context } from 'aws-lambda';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
-import { superuserSecrets } from '../../../shared/aws/superuser-secret.ts';
 import { postgresTwins } from '../../../shared/database/twins.ts';
 import { RotationError, type RotationErrorCode } from '../../../shared/errors.ts';
 import { readConfig } from '../../../shared/lambda/config.ts';
@@ -17,6 +16,7 @@ import { generatePassword } from '../../../shared/secret/password-policy.ts';
 import { SilentServer } from '../../support/network.ts';
 import { followLog, roleScope, startTestServer } from '../../support/postgres.ts';
 import { sqlShape } from '../../support/sql-shape.ts';
+import { superusers } from '../../support/superusers.ts';
 import { membersFor, TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
 import { twins } from '../../support/twins.ts';
@@ -48,7 +48,7 @@ beforeAll(async () => {
   vi.stubEnv('POWERTOOLS_METRICS_DISABLED', 'true');
   handlers = {
     'single-user': rotationHandler(singleUser),
-    'alternating-users': rotationHandler(alternatingUsers, { superusers: superuserSecrets, twins: postgresTwins }),
+    'alternating-users': rotationHandler(alternatingUsers, { superusers, twins: postgresTwins }),
   };
   listenToConnections();
 });

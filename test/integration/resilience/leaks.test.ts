@@ -6,7 +6,6 @@ import { inspect } from 'node:util';
 import type { Context } from 'aws-lambda';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
-import { superuserSecrets } from '../../../shared/aws/superuser-secret.ts';
 import { postgresTwins } from '../../../shared/database/twins.ts';
 import { rotationHandler } from '../../../shared/lambda/handler.ts';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
@@ -15,6 +14,7 @@ import { singleUser } from '../../../shared/rotation/single-user.ts';
 import { GreedyServer } from '../../support/greedy-server.ts';
 import { LeakWatch, secretsIn, watchLeaks } from '../../support/leaks.ts';
 import { followLog, roleScope, startTestServer } from '../../support/postgres.ts';
+import { superusers } from '../../support/superusers.ts';
 import { membersFor, TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
 import { twins } from '../../support/twins.ts';
@@ -217,7 +217,7 @@ describe('error objects', () => {
       state: '28000',
       message: `no entry with ${password}`,
     }));
-    const handler = rotationHandler(strategy, { superusers: superuserSecrets, twins: postgresTwins });
+    const handler = rotationHandler(strategy, { superusers, twins: postgresTwins });
     const context = { getRemainingTimeInMillis: () => 20_000 } as Context;
     const choice = { strategy: 'single-user' } as const;
     const login = { name: `nobody-${randomUUID()}`, password: newPassword(), database: 'postgres' };

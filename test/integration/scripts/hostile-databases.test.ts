@@ -12,7 +12,7 @@ import { caughtIn, setTraps, type Traps } from '../../support/trapped-database.t
 import { outermostVersions } from '../../support/twins.ts';
 
 const run = promisify(execFile);
-const ADOPT_CLONE = fileURLToPath(new URL('../../../scripts/adopt-clone.ts', import.meta.url));
+const ROTATION = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
 const APPLICATION = { role: 'lab_shop', table: 'lab_orders', secretName: 'lab/shop', strategy: 'single-user' } as const;
 
 const PUT_FIRST: Traps = { in: 'a schema put first' };
@@ -39,7 +39,7 @@ function urlOf({ host, port, superuser: { username, password } }: PostgresServer
 async function adoptClone(server: PostgresServer, database: string, ...options: string[]): Promise<string> {
   const { username, password } = server.superuser;
   const login = { PGHOST: server.host, PGPORT: `${server.port}`, PGUSER: username, PGPASSWORD: password };
-  const { stdout } = await run(process.execPath, [ADOPT_CLONE, ...options], {
+  const { stdout } = await run(process.execPath, [ROTATION, 'adopt-clone', ...options], {
     env: { PATH: process.env.PATH, PGSSLMODE: 'disable', PGDATABASE: database, ...login, ...OTHER_VARIABLES },
   });
   return stdout;
@@ -130,7 +130,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   });
 });
 
-describe('npm run adopt-clone', () => {
+describe('rotation adopt-clone', () => {
   test('a line break in the name of an object does not end the comment that shows it', async () => {
     const server = await sharedServer();
     await using scope = roleScope(server);
@@ -159,7 +159,7 @@ describe('npm run adopt-clone', () => {
 
     const refused = adoptClone(server, latin, '--base', base, '--clone', `${base}_clone`);
 
-    await expect(refused).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('must be in UTF8') });
+    await expect(refused).rejects.toMatchObject({ code: 4, stderr: expect.stringContaining('must be in UTF8') });
     expect(await adoptClone(server, 'postgres', '--base', base, '--clone', `${base}_clone`)).toContain(
       'REASSIGN OWNED',
     );

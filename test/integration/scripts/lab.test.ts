@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { promisify } from 'node:util';
 import {
   GetSecretValueCommand,
   ListSecretsCommand,
@@ -9,6 +11,7 @@ import {
 import { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../../scripts/lab/database/server.ts';
+import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { clientOf, eventually } from '../../support/secrets-lab-client.ts';
 import { ProjectCommand, passwordsIn } from './project-command.ts';
 
@@ -17,6 +20,7 @@ const SINGLE_USER = 'arn:aws:lambda:us-east-1:123456789012:function:postgres-rot
 const ALTERNATING_USERS = 'arn:aws:lambda:us-east-1:123456789012:function:postgres-rotation-alternating-users';
 
 interface Ready {
+  readonly pid: number;
   readonly endpoint: string;
   readonly database: { readonly host: string; readonly port: number };
   readonly functions: Readonly<Record<string, string>>;
@@ -132,6 +136,42 @@ describe('npm run lab', () => {
     expect(lab.stdout).not.toContain(login.password);
   });
 
+  it('leaves nothing behind when it is killed, by the pid that its line tells', async () => {
+    await using lab = await ProjectCommand.start(LAB, ['--json']);
+    const { pid } = await ready(lab);
+    expect(pid).toBe(lab.child.pid);
+    process.kill(pid, 'SIGKILL');
+    await lab.ended();
+    // Disposal waits for the temporary folder and the process group to be empty.
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)('ends when the npm that started it gets %s', async (signal) => {
+    await using lab = await ProjectCommand.startByNpm('lab', ['--json']);
+    const { pid } = await ready(lab);
+    expect(pid).not.toBe(lab.child.pid);
+    lab.child.kill(signal);
+    await waitFor('the lab to end', () => !isRunning(pid) || undefined);
+  });
+
+  it('prints what bash and zsh take, and needs no tool that README does not name', async () => {
+    await using lab = await ProjectCommand.start(LAB);
+    const guide = await lab.printed('Ctrl-C ends the lab');
+    const pasted = guide.split('In another terminal')[1] ?? '';
+    const comments = pasted.split('\n').filter((line) => line.trim().startsWith('#'));
+    expect(comments.length).toBeGreaterThan(1);
+    expect(comments.filter((line) => /['"`]/.test(line))).toEqual([]);
+    expect(pasted).not.toContain('jq');
+
+    // As pasted, with a secret in hand.
+    const [, field = ''] = /^ *(field\(\) .*)$/m.exec(pasted) ?? [];
+    const script = `${field}\nsecret='{"username":"me","password":"a \\\\ $b"}'\nfield username; field password`;
+    for (const shell of ['bash', 'sh']) {
+      const { stdout } = await promisify(execFile)(shell, ['-c', script], { env: { PATH: process.env.PATH } });
+      expect(stdout).toBe('me\na \\ $b\n');
+    }
+    expect(await lab.interrupt()).toBe(130);
+  });
+
   it('--time-scale lets a schedule be watched', async () => {
     await using lab = await ProjectCommand.start(LAB, ['--time-scale', '7200']);
     await lab.printed(/lab\/billing [0-9a-f]{8} {2}rotation succeeded/);
@@ -233,6 +273,15 @@ describe("on somebody else's server", () => {
     expect(await labRoles(server)).toEqual(['lab_billing_clone']);
   });
 });
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const urlOf = ({ host, port, superuser: { username } }: PostgresServer) => `postgres://${username}@${host}:${port}`;
 

@@ -19,10 +19,22 @@ export class ProjectCommand extends RunningCommand<Child> implements AsyncDispos
 
   /** @param script such as 'scripts/demo.ts'. */
   static async start(script: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
+    return await ProjectCommand.#spawn(process.execPath, [script, ...args], env);
+  }
+
+  /** @param script one of package.json's, such as 'lab'. */
+  static async startByNpm(script: string, args: readonly string[] = []) {
+    return await ProjectCommand.#spawn('npm', ['run', '--silent', script, '--', ...args], {
+      // npm's own, which it would leave in the temporary folder.
+      NODE_DISABLE_COMPILE_CACHE: '1',
+    });
+  }
+
+  static async #spawn(program: string, args: readonly string[], env: NodeJS.ProcessEnv) {
     const folder = await mkdtemp(join(tmpdir(), 'command-'));
     // Like the system's own: root's PostgreSQL runs as another user.
     await chmod(folder, 0o1777);
-    const child = spawn(process.execPath, [script, ...args], {
+    const child = spawn(program, args, {
       cwd: ROOT,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: folder, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -232,7 +232,7 @@ describe('the role has no session to spare', () => {
   });
 
   test('sessions that others hold end setSecret before anything is changed', async () => {
-    await using held = await ways.arrange({ attributes: 'CONNECTION LIMIT 1' });
+    await using held = await ways.arrange({ attributes: 'CONNECTION LIMIT 1', timeoutMs: 12_000 });
     const { server, role, secret } = held.here;
     const token = await secret.begin();
     await held.a('createSecret', token);

@@ -257,7 +257,7 @@ test('a call that the deadline ends is a time-out, and not an unreachable servic
   await using silent = await SilentServer.start();
   const client = clientOf({ endpoint: `http://${silent.host}:${silent.port}` });
   const deadline = new SignalBeforeClock(60_000);
-  const store = secretStore(client, { secretId: 'app', token: randomUUID() }, deadline);
+  const store = secretStore(client, { secretArn: 'app', versionId: randomUUID() }, deadline);
 
   const error = await store.describe().catch((thrown: unknown) => thrown);
 

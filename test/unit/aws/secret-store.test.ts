@@ -38,7 +38,7 @@ async function arrange(by: SecretsManagerClient = client) {
     secretId,
     token,
     asked,
-    store: secretStore(by, { secretId, token }, new Deadline(20_000)),
+    store: secretStore(by, { secretArn: secretId, versionId: token }, new Deadline(20_000)),
     put: async (SecretString: string, VersionStages?: string[], ClientRequestToken: string = randomUUID()) => {
       await client.send(
         new PutSecretValueCommand({ SecretId: secretId, SecretString, VersionStages, ClientRequestToken }),
@@ -59,7 +59,6 @@ describe('a version by id and label', () => {
     const { store, put, token } = await arrange();
     await put('v1', ['AWSPENDING'], token);
     expect(await store.read(pending(token))).toEqual({ versionId: token, text: 'v1' });
-    expect(await store.readPending()).toEqual({ versionId: token, text: 'v1' });
   });
 
   it('is VERSION_NOT_PENDING where it has lost its label, and its value can be read by id all the same', async () => {
@@ -67,8 +66,7 @@ describe('a version by id and label', () => {
     await put('v1', ['AWSPENDING'], token);
     await unlabel(token);
     await expect(store.read(pending(token))).rejects.toMatchObject({ code: 'VERSION_NOT_PENDING' });
-    await expect(store.readPending()).rejects.toMatchObject({ code: 'VERSION_NOT_PENDING' });
-    expect(asked('GetSecretValue')).toHaveLength(2);
+    expect(asked('GetSecretValue')).toHaveLength(1);
     expect(await store.read({ versionId: token })).toEqual({ versionId: token, text: 'v1' });
   });
 
@@ -76,7 +74,7 @@ describe('a version by id and label', () => {
     const { store, put, token } = await arrange();
     await put('v1', ['AWSPENDING'], token);
     const other = await put('v2', ['AWSPENDING']);
-    await expect(store.readPending()).rejects.toMatchObject({ code: 'VERSION_NOT_PENDING' });
+    await expect(store.read(pending(token))).rejects.toMatchObject({ code: 'VERSION_NOT_PENDING' });
     expect(await store.read({ stage: 'AWSPENDING' })).toEqual({ versionId: other, text: 'v2' });
   });
 
@@ -89,35 +87,15 @@ describe('a version by id and label', () => {
     const { store, put, token, secretId } = await arrange();
     await put('v1', ['AWSPENDING'], token);
     await client.send(new DeleteSecretCommand({ SecretId: secretId, RecoveryWindowInDays: 7 }));
-    await expect(store.readPending()).rejects.toMatchObject({ code: 'SECRET_IN_WRONG_STATE' });
+    await expect(store.read(pending(token))).rejects.toMatchObject({ code: 'SECRET_IN_WRONG_STATE' });
   });
 
-  it('is waited for where it is not visible yet', async () => {
-    const { store, put, token, secretId, asked } = await arrange();
-    lab.faults.hideNewVersions({ reads: 2, secret: secretId });
+  it('is undefined where it is not visible yet', async () => {
+    const { store, put, token, secretId } = await arrange();
+    lab.faults.hideNewVersions({ reads: 1, secret: secretId });
     await put('v1', ['AWSPENDING'], token);
-    expect(await store.readPending()).toEqual({ versionId: token, text: 'v1' });
-    expect(asked('GetSecretValue').map(({ status }) => status)).toEqual([400, 400, 200]);
-  });
-
-  it('is sent ahead once, and is not what was sent ahead for the id or the label alone', async () => {
-    const { store, put, token, asked } = await arrange();
-    await put('v1', ['AWSPENDING'], token);
-    await store.readAhead([pending(token)]);
-    await store.readPending();
-    expect(asked('GetSecretValue')).toHaveLength(1);
-    await store.readAhead([pending(token)]);
-    await store.read({ versionId: token });
-    await store.read({ stage: 'AWSPENDING' });
-    expect(asked('GetSecretValue')).toHaveLength(4);
-  });
-
-  it('fails when its answer is wanted, and not ahead', async () => {
-    const { store, put, token, unlabel } = await arrange();
-    await put('v1', ['AWSPENDING'], token);
-    await unlabel(token);
-    await store.readAhead([pending(token)]);
-    await expect(store.readPending()).rejects.toMatchObject({ code: 'VERSION_NOT_PENDING' });
+    expect(await store.read(pending(token))).toBeUndefined();
+    expect(await store.read(pending(token))).toEqual({ versionId: token, text: 'v1' });
   });
 });
 

@@ -1,6 +1,12 @@
-import { CreateSecretCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import {
+  CreateSecretCommand,
+  PutSecretValueCommand,
+  type SecretsManagerClient,
+  UpdateSecretVersionStageCommand,
+} from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
+import type { RdsServers } from '../../../shared/aws/rds-servers.ts';
 import { superuserSecrets } from '../../../shared/aws/superuser-secret.ts';
 import { Deadline } from '../../../shared/deadline.ts';
 import type { Credential } from '../../../shared/rotation/ports.ts';
@@ -8,6 +14,9 @@ import { parseDatabaseSecret } from '../../../shared/secret/database-secret.ts';
 import { clientOf, freshName } from '../../support/secrets-lab-client.ts';
 
 const LOGIN = { engine: 'postgres', host: 'db.example.com', username: 'app', password: 'p' };
+
+const unasked = () => Promise.reject(new TypeError('RDS has nothing to do with it'));
+const NO_RDS: RdsServers = { serverOf: unasked, isReplica: unasked };
 
 let lab: SecretsLab;
 let client: SecretsManagerClient;
@@ -23,12 +32,13 @@ afterAll(async () => {
 const store = async (value: object) =>
   (await client.send(new CreateSecretCommand({ Name: freshName(), SecretString: JSON.stringify(value) }))).ARN;
 
-/** Reads the superuser secret that the current one names by these members. */
-function read(members: object) {
+/** A version that names its superuser secret by these members. */
+function naming(members: object): Credential {
   const secret = parseDatabaseSecret(JSON.stringify({ ...LOGIN, ...members }));
-  const current: Credential = { source: 'current', versionId: 'v1', secret };
-  return superuserSecrets(client, new Deadline(20_000)).read(current);
+  return { source: 'current', versionId: 'v1', secret };
 }
+
+const read = (members: object) => superuserSecrets(client, new Deadline(20_000), NO_RDS).read(naming(members));
 
 it('is found where white space surrounds its ARN', async () => {
   const masterarn = await store({ ...LOGIN, username: 'admin' });
@@ -60,4 +70,27 @@ it('is not taken for one that RDS manages where its host is only in another case
     message: expect.stringContaining('found "Host"'),
     facts: { key: 'host', credential: 'superuser' },
   });
+});
+
+it('is being rotated as long as a version is AWSPENDING and not current, and is not where that may not be asked', async () => {
+  const text = JSON.stringify({ ...LOGIN, username: 'admin' });
+  const SecretId = await store({ ...LOGIN, username: 'admin' });
+  const isRotating = () =>
+    superuserSecrets(client, new Deadline(20_000), NO_RDS).isRotating(naming({ masterarn: SecretId }));
+  expect(await isRotating()).toBe(false);
+
+  const put = new PutSecretValueCommand({ SecretId, SecretString: text, VersionStages: ['AWSPENDING'] });
+  const { VersionId: made } = await client.send(put);
+  expect(await isRotating()).toBe(true);
+  const type = 'AccessDeniedException';
+  const fault = { operation: 'DescribeSecret', secret: SecretId ?? '', type, message: 'Not for you' } as const;
+  const denied = lab.faults.fail(fault);
+  expect(await isRotating()).toBe(false);
+  expect(denied.hits).toBe(1);
+
+  const before = await read({ masterarn: SecretId });
+  const move = { VersionStage: 'AWSCURRENT', MoveToVersionId: made, RemoveFromVersionId: before.versionId };
+  await client.send(new UpdateSecretVersionStageCommand({ SecretId, ...move }));
+  // The service leaves AWSPENDING on the version that is current now.
+  expect(await isRotating()).toBe(false);
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Simulation } from '../../../cli/doctor/aws-facts.ts';
 import { judgeFunction, judgePermission } from '../../../cli/doctor/function-checks.ts';
 import { judgeNetwork } from '../../../cli/doctor/network-checks.ts';
 import { type Group, type NetworkFacts, rulesOf, waysOut } from '../../../cli/doctor/network-facts.ts';
@@ -54,6 +55,7 @@ const labels = (minutes: number | undefined, more: Partial<LabelFacts> = {}, has
       ? undefined
       : { versionId: 'two', since: new Date(NOW.getTime() - minutes * 60_000), hasValue },
   failure: undefined,
+  nextRotation: undefined,
   ...more,
 });
 const failure = { step: 'createSecret', code: 'SECRET_ACCESS_DENIED', message: 'm', remedy: 'Allow it.' } as const;
@@ -75,7 +77,7 @@ describe('the runtime', () => {
   it.each([
     ['nodejs24.x', 'ok'],
     ['nodejs26.x', 'ok'],
-    ['nodejs22.x', 'broken'],
+    ['nodejs22.x', 'ok'],
     ['nodejs20.x', 'broken'],
     ['python3.12', 'warning'],
     [undefined, 'warning'],
@@ -99,6 +101,7 @@ describe('the environment', () => {
     ['PASSWORD_HASHING', 'none'],
     ['TLS_FALLBACK', 'maybe'],
     ['ALLOW_POOLER', 'maybe'],
+    ['CONNECTION_STRING_KEYS', 'password'],
     ['ALTERNATING_SET_ROLE', 'maybe'],
     ['PASSWORD_LENGTH', 'long'],
     ['EXCLUDE_NUMBERS', 'maybe'],
@@ -164,10 +167,19 @@ describe('the role', () => {
   it('is unknown, not ok, where IAM gives no answer', () => {
     const error = new CommandError('AccessDenied', 'iam:… was needed, but no.', { exitCode: 1 });
     expect(judgeRole('role policy', calls, { error })).toMatchObject({ state: 'unknown' });
-    expect(judgeRole('role policy', calls, { value: [] }).state).toBe('ok');
-    expect(judgeRole('role policy', calls, { value: ['b'] })).toMatchObject({
-      state: 'broken',
-      message: expect.stringContaining('b'),
+    expect(judgeRole('role policy', calls, { value: { forbidden: [], notAllowed: [], missing: [] } }).state).toBe('ok');
+  });
+
+  it.each<[string, Partial<Simulation>, string | undefined, string, RegExp]>([
+    ['nothing allows', { notAllowed: ['b'] }, undefined, 'broken', /may not call b$/],
+    ['another policy may allow', { notAllowed: ['b'] }, "the secret's policy", 'unknown', /secret's policy may$/],
+    ['a policy forbids', { forbidden: ['a'], notAllowed: ['b'] }, 'the key policy', 'broken', /may not call a, b$/],
+    ['IAM would need to know more for', { notAllowed: ['b'], missing: ['aws:x'] }, undefined, 'unknown', /aws:x/],
+  ])('where it is a call that %s', (_, simulated, elsewhere, state, message) => {
+    const value = { forbidden: [], notAllowed: [], missing: [], ...simulated };
+    expect(judgeRole('role policy', calls, { value }, elsewhere)).toMatchObject({
+      state,
+      message: expect.stringMatching(message),
     });
   });
 });

@@ -128,7 +128,11 @@ describe('an error of AWS', () => {
 
   it.each([
     [named('Error', 'Region is missing'), /no region is set/, /--region/],
-    [named('CredentialsProviderError', 'Could not load'), /no credentials/, /--profile/],
+    [
+      named('Error', 'unable to verify the first certificate', { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }),
+      /certificate of AWS is not trusted/,
+      /AWS_CA_BUNDLE/,
+    ],
     [named('ExpiredTokenException', 'The token expired'), /The token expired\./, /sso login/],
     [named('AccessDeniedException', 'User: x is not authorized.'), /not authorized\.$/, /^Allow secretsmanager:X/],
     [

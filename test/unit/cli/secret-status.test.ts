@@ -12,6 +12,7 @@ const well: StatusFacts = {
     lastRotated: minutesAgo(600),
     nextRotation: new Date('2026-03-20T00:00:00Z'),
   },
+  stages: { v: ['AWSPENDING'] },
   ...{ deleted: undefined, pending: undefined, failure: undefined, notice: undefined, replicas: [] },
 };
 const pending = (minutes: number) => ({ versionId: 'v', since: minutesAgo(minutes), hasValue: true });
@@ -34,6 +35,11 @@ describe('the condition of a secret', () => {
     [
       'is stuck when its window has passed too',
       { pending: pending(90), failure, nextRotation: minutesAgo(5) },
+      'stuck',
+    ],
+    [
+      'is stuck when AWSPENDING is on a retired password',
+      { pending: pending(1), stages: { v: ['AWSPENDING', 'AWSPREVIOUS'] } },
       'stuck',
     ],
     ['is cancelled', { enabled: false }, 'cancelled'],

@@ -17,6 +17,7 @@ const labels = (minutes: number | undefined, more: Partial<LabelFacts> = {}, has
       ? undefined
       : { versionId: 'two', since: new Date(NOW.getTime() - minutes * 60_000), hasValue },
   failure: undefined,
+  nextRotation: undefined,
   ...more,
 });
 const failure = { step: 'createSecret', code: 'SECRET_ACCESS_DENIED', message: 'm', remedy: 'Allow it.' } as const;

@@ -60,7 +60,7 @@ async function prepare({ server, request, former = 'old', to = 'new', pooled = f
 
 /** What was stored last: as COPY data, or in the statement. */
 function stored({ sent }: FakeSession): string | undefined {
-  const last = sent.findLast(({ how, text }) => how === 'copyInto' || / PASSWORD\s+E?'/.test(text));
+  const last = sent.findLast(({ how, text }) => how === 'commit' || / PASSWORD\s+E?'/.test(text));
   return last?.data ?? /PASSWORD\s+E?'([^']+)'/.exec(last?.text ?? '')?.[1];
 }
 
@@ -135,7 +135,7 @@ describe('the way back', () => {
 
   it('takes the row before the password, in a transaction of its own, and waits for no guard', async () => {
     const { session } = await wayBack({ request: SCRAM });
-    expect(session.sent.map(({ how }) => how)).toEqual(['begin', 'copyInto']);
+    expect(session.sent.map(({ how }) => how)).toEqual(['begin', 'commit']);
     expect(session.sent[0]?.text).toMatch(/SET LOCAL ROLE NONE;\s+ALTER ROLE SESSION_USER PASSWORD NULL;$/);
   });
 
@@ -254,7 +254,7 @@ describe('the change', () => {
 
   it('holds the row, asks the guard, and only then sends the verifier, as COPY data', async () => {
     const { session, order, verdict } = await apply({ request: SCRAM });
-    expect([order, verdict]).toEqual([['hold', 'guard', 'copyInto'], 'changed']);
+    expect([order, verdict]).toEqual([['hold', 'guard', 'commit'], 'changed']);
     expect(await driverLogsIn('new', stored(session) ?? '')).toBe(true);
     for (const { text } of session.sent) expect(text).not.toMatch(/SCRAM-SHA-256\$|'new'|'old'/);
   });

@@ -92,10 +92,10 @@ describe('a role that is opened', () => {
     expect((await refusal(open({ opening: { locked: false }, busy: [] }))).message).toBe('The role is busy.');
   });
 
-  it('rolls back before it asks who has it', async () => {
+  it('asks who has it, in a transaction of its own', async () => {
     const session = new FakeSession();
     await refusal(open({ session, opening: { locked: false }, busy: [{ pid: 99, user: null, database: null }] }));
-    expect(session.sent.map(({ how }) => how)).toEqual(['query', 'query', 'rollback', 'query']);
+    expect(session.sent.map(({ how }) => how)).toEqual(['query', 'query', 'query']);
   });
 
   it.each([

@@ -13,6 +13,7 @@ describe('an empty environment', () => {
       alternatingSetRole: true,
       allowPooler: false,
       passwordPolicy: DEFAULT_POLICY,
+      connectionStringKeys: [],
       passwordHashing: 'client',
       tlsFallback: false,
       caFiles: [{ path: '/var/runtime/ca-cert.pem', optional: true }],
@@ -33,6 +34,14 @@ describe('the environment', () => {
   it("reads the SDK's own AWS_MAX_ATTEMPTS, which the SDK would take for none where it is no number", () => {
     expect(readConfig({ AWS_MAX_ATTEMPTS: '2' }).maxAttempts).toBe(2);
     expect(() => readConfig({ AWS_MAX_ATTEMPTS: 'many' })).toThrow('AWS_MAX_ATTEMPTS');
+  });
+
+  it('lists the keys whose copies of the login are rewritten', () => {
+    const keysOf = (text: string) => readConfig({ CONNECTION_STRING_KEYS: text }).connectionStringKeys;
+    expect(keysOf('DATABASE_URL, jdbcUrl,DATABASE_URL')).toEqual(['DATABASE_URL', 'jdbcUrl']);
+    expect(keysOf('')).toEqual([]);
+    for (const wrong of ['DATABASE_URL,', ',', 'password', 'DATABASE_URL,host'])
+      expect(() => keysOf(wrong), wrong).toThrow('CONNECTION_STRING_KEYS');
   });
 
   it('chooses who hashes passwords', () => {

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RotationError } from '../../../shared/errors.ts';
 import { stepObserver } from '../../../shared/lambda/observer.ts';
-import { readLogLine, wordsFor } from '../../../shared/lambda/step-line.ts';
+import { parseLogLine, type StepLine, wordsFor } from '../../../shared/lambda/step-line.ts';
 import type { RotationEvent, Step } from '../../../shared/rotation/event.ts';
 import type { StepReport } from '../../../shared/rotation/steps.ts';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
@@ -23,16 +23,35 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const eventOf = (step: Step): RotationEvent => ({ step, secretId: 'arn:secret', token: 'v1' });
+const eventOf = (step: Step): RotationEvent => ({ step, secretArn: 'arn:secret', versionId: 'v1' });
 
 /** What is read of the line that ends a step. */
-function written(): Readonly<Record<string, string>> {
-  const ends = lines.map(readLogLine).filter((line) => line?.outcome !== undefined);
+function written(): StepLine | undefined {
+  const ends = lines.map((line) => parseLogLine(line)?.step).filter((step) => step?.outcome !== undefined);
   expect(ends).toHaveLength(1);
-  return ends[0] ?? {};
+  return ends[0];
 }
 
 describe('the line that ends a step', () => {
+  it('says how long the step has waited, and for what', () => {
+    const waited = { ms: 1_234, for: ['DATABASE_UNREACHABLE', 'DATABASE_UNAVAILABLE'] } as const;
+    stepObserver('single-user').succeeded(eventOf('setSecret'), { outcome: 'done', waited }, 2_000);
+    expect(lines.map((line) => JSON.parse(line)).find(({ outcome }) => outcome !== undefined)).toMatchObject({
+      waited_ms: 1_234,
+      waited_for: 'DATABASE_UNREACHABLE, DATABASE_UNAVAILABLE',
+    });
+  });
+
+  it('says so where it failed after that, in words too', () => {
+    const error = new RotationError('DATABASE_FULL', 'A session was needed, and there was none.', { remedy: 'Wait.' });
+    stepObserver('single-user').failed(error.afterWaiting(19_960, ['DATABASE_FULL']), 20_000);
+    expect(lines.map((line) => JSON.parse(line)).find(({ outcome }) => outcome !== undefined)).toMatchObject({
+      error_message: 'A session was needed, and there was none, after 20.0 s of waiting (DATABASE_FULL).',
+      waited_ms: 19_960,
+      waited_for: 'DATABASE_FULL',
+    });
+  });
+
   it.each<[StrategyName, Step, StepReport, string]>([
     ['single-user', 'createSecret', { outcome: 'done' }, 'made a new password, stored it as AWSPENDING'],
     [
@@ -82,10 +101,16 @@ describe('the line that ends a step', () => {
 
 describe('a line that is none of ours', () => {
   it.each(['START RequestId: 1', '{"cut off', ''])('is none: %j', (line) => {
-    expect(readLogLine(line)).toBeUndefined();
+    expect(parseLogLine(line)).toBeUndefined();
   });
 
-  it('keeps texts only', () => {
-    expect(readLogLine('{"level":"INFO","n":1,"o":{}}')).toEqual({ level: 'INFO' });
+  it('has its level and message, whatever else is in it', () => {
+    const line = parseLogLine('{"level":"INFO","message":7,"n":1}');
+    expect(line).toMatchObject({ level: 'INFO', message: undefined, isMetric: false, step: undefined });
+  });
+
+  it('may be a metric, whose dimensions are no step', () => {
+    const metric = '{"_aws":{},"strategy":"single-user","step":"setSecret","version_id":"v1"}';
+    expect(parseLogLine(metric)).toMatchObject({ isMetric: true, step: undefined });
   });
 });

@@ -19,7 +19,7 @@ function refusal(input: unknown): RotationError {
 
 describe('an event of Secrets Manager', () => {
   it.each(STEPS)('is read for %s', (step) => {
-    expect(parseEvent({ ...EVENT, Step: step })).toEqual({ step, secretId: ARN, token: TOKEN });
+    expect(parseEvent({ ...EVENT, Step: step })).toEqual({ step, secretArn: ARN, versionId: TOKEN });
   });
 
   it('keeps its RotationToken where it has one', () => {
@@ -31,11 +31,11 @@ describe('an event of Secrets Manager', () => {
   });
 
   it('may carry fields that we do not know yet', () => {
-    expect(parseEvent({ ...EVENT, Attempt: 3 })).toEqual({ step: 'createSecret', secretId: ARN, token: TOKEN });
+    expect(parseEvent({ ...EVENT, Attempt: 3 })).toEqual({ step: 'createSecret', secretArn: ARN, versionId: TOKEN });
   });
 
   it.each([32, 64])('may have a token of %i characters', (length) => {
-    expect(parseEvent({ ...EVENT, ClientRequestToken: 'a'.repeat(length) }).token).toHaveLength(length);
+    expect(parseEvent({ ...EVENT, ClientRequestToken: 'a'.repeat(length) }).versionId).toHaveLength(length);
   });
 });
 

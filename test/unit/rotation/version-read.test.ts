@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Credential } from '../../../shared/rotation/ports.ts';
+import { Deadline } from '../../../shared/deadline.ts';
+import type { Credential, SecretReader } from '../../../shared/rotation/ports.ts';
 import { candidates, onServerOf, type Source } from '../../../shared/rotation/recovery.ts';
 import {
   earlierCredentials,
+  type Reading,
   readCurrent,
   readDescribed,
   readPending,
@@ -18,6 +20,14 @@ const secrets = () => new FakeSecrets().put(V1, secretText(), 'AWSCURRENT').put(
 const earlierOf = (from: FakeSecrets, judge: (own: Credential) => Promise<void> = async () => {}) =>
   earlierCredentials(from.store(TOKEN), TOKEN, judge);
 
+/** Pauses are over at once. */
+const reading = (store: SecretReader): Reading => ({
+  store,
+  event: { versionId: TOKEN },
+  deadline: new Deadline(20_000),
+  sleep: () => Promise.resolve(),
+});
+
 async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
   for await (const item of items) found.push(item);
@@ -32,13 +42,32 @@ describe('a version that must be there', () => {
       facts: { credential: 'current' },
       remedy: expect.stringContaining('put-secret-value'),
     });
-    expect(await refusal(readPending(empty.store(TOKEN)))).toMatchObject({
+    expect(await refusal(readPending(reading(empty.store(TOKEN))))).toMatchObject({
       code: 'SECRET_MALFORMED',
       facts: { credential: 'pending' },
     });
-    expect((await refusal(readPending(secrets().store(TOKEN)))).with({ secretArn: ARN }).remedy).toContain(
+    expect((await refusal(readPending(reading(secrets().store(TOKEN))))).with({ secretArn: ARN }).remedy).toContain(
       `rotate-secret --secret-id ${ARN}`,
     );
+  });
+
+  it('is waited for a moment where it is not visible yet, and read no more than it needs', async () => {
+    const from = secrets().put(TOKEN, secretText({ password: 'new' }));
+    from.hidden = 2;
+    const store = from.store(TOKEN);
+    expect(await readPending(reading(store))).toMatchObject({ versionId: TOKEN });
+    expect(from.calls).toHaveLength(3);
+    const ahead = Promise.resolve({ versionId: TOKEN, text: secretText() });
+    await readPending(reading(store), ahead);
+    expect(from.calls).toHaveLength(3);
+  });
+
+  it('is refused where it has lost its label', async () => {
+    const from = secrets().put(TOKEN, secretText());
+    from.label('AWSPENDING');
+    expect(await refusal(readPending(reading(from.store(TOKEN))))).toMatchObject({
+      code: 'VERSION_NOT_PENDING',
+    });
   });
 
   it('that need not be there is none where it can not be used, and other failures are failures', async () => {
@@ -61,7 +90,10 @@ describe('AWSCURRENT as DescribeSecret says', () => {
     const store = from.store(TOKEN);
     const state = await store.describe();
     from.stale = { versionId: V1, times };
-    expect(await readDescribed(store, state)).toMatchObject({ versionId: V2, source: 'current' });
+    expect(await readDescribed(reading(store), state, await readCurrent(store))).toMatchObject({
+      versionId: V2,
+      source: 'current',
+    });
     expect(from.calls.filter((call) => call === 'DescribeSecret')).toHaveLength(1 + times);
   });
 
@@ -69,14 +101,15 @@ describe('AWSCURRENT as DescribeSecret says', () => {
     const from = secrets().put(V2, secretText(), 'AWSCURRENT');
     const store = from.store(TOKEN);
     from.stale = { versionId: V1, times: 1_000 };
-    expect(await readDescribed(store, await store.describe())).toBeUndefined();
+    expect(await readDescribed(reading(store), await store.describe(), await readCurrent(store))).toBeUndefined();
     expect(from.calls.length).toBeLessThan(12);
   });
 
   it('is found where it was DescribeSecret that was late', async () => {
     const from = secrets().put(V2, secretText(), 'AWSCURRENT');
     const state = { rotationEnabled: true, tags: {}, stages: { [V1]: ['AWSCURRENT'] } };
-    expect(await readDescribed(from.store(TOKEN), state)).toMatchObject({ versionId: V2 });
+    const store = from.store(TOKEN);
+    expect(await readDescribed(reading(store), state, await readCurrent(store))).toMatchObject({ versionId: V2 });
   });
 });
 

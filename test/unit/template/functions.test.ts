@@ -12,6 +12,7 @@ const OPTIONS: Readonly<Record<string, readonly [variable: string, value: string
   SecretsManagerEndpoint: ['SECRETS_MANAGER_ENDPOINT', 'https://vpce-1.secretsmanager.eu-west-1.vpce.amazonaws.com'],
   AwsMaxAttempts: ['AWS_MAX_ATTEMPTS', '9'],
   DatabaseCaFile: ['DB_CA_FILE', '/opt/ca.pem'],
+  ConnectionStringKeys: ['CONNECTION_STRING_KEYS', 'DATABASE_URL,jdbcUrl'],
   PasswordLength: ['PASSWORD_LENGTH', '48'],
   ExcludeCharacters: ['EXCLUDE_CHARACTERS', '/@" \'\\'],
   ExcludeUppercase: ['EXCLUDE_UPPERCASE', 'true'],

@@ -16,6 +16,7 @@ const stacks = samStacks({
   plain: {},
   mailed: { AlarmEmail: 'ops@example.com' },
   told: { AlarmTopicArn: TOPIC },
+  successes: { SuccessTopicArn: TOPIC },
   full: { ...VPC, ...ALTERNATING, KmsKeyArns: KEY, AlarmEmail: 'ops@example.com' },
 });
 const templateText = readFileSync(new URL('../../../template.yaml', import.meta.url), 'utf8');
@@ -293,5 +294,15 @@ describe.skipIf(!samTranslatorIsHere)('outputs', () => {
       expect(command).toContain(`--rotation-lambda-arn ${stack.arn(id)} `);
       expect(command).toMatch(/ --no-rotate-immediately$/);
     }
+  });
+});
+
+describe.skipIf(!samTranslatorIsHere)('successful rotations', () => {
+  it('are told to the topic that is given, and to nobody otherwise', () => {
+    expect(stacks('successes').resource('RotationSucceededRule').properties).toMatchObject({
+      EventPattern: { detail: { eventName: ['RotationSucceeded'] } },
+      Targets: [{ Id: 'Topic', Arn: TOPIC }],
+    });
+    expect(() => stacks('plain').resource('RotationSucceededRule')).toThrow();
   });
 });

@@ -1,5 +1,6 @@
 import type { Input } from '../../http/input.ts';
 import { identify, replicationStatus, describe as showSecret, versionsToStages } from '../description.ts';
+import { checkedKey } from '../encryption-key.ts';
 import { exists, invalidParameter, invalidRequest, secretNotFound } from '../errors.ts';
 import type { Answer, Operation, OperationCall, OperationTable } from '../operation.ts';
 import { epochSeconds } from '../operation.ts';
@@ -19,14 +20,18 @@ import { readTags } from '../tags.ts';
 import { requiredToken, type SecretValue, sameValue, secretId, secretName, secretValue } from '../validate.ts';
 
 const DAY_MS = 86_400_000;
+/** Of a managed external secret; the model gives no limits of its own. */
+const PARTNER = { min: 1, max: 256 };
 const DEFAULT_RECOVERY_DAYS = 30;
 
 const createSecret: Operation = (input, call) => {
   const token = requiredToken(input);
   const name = secretName(input);
   const value = secretValue(input);
-  const description = input.text('Description', { max: 2048 });
+  // An empty one is none (recorded from the service).
+  const description = input.text('Description', { max: 2048 }) || undefined;
   const kmsKeyId = keyId(input);
+  const partner = input.text('Type', PARTNER);
   const tags = readTags(input);
   const regions = parseReplicaRegions(input, call.region);
   const existing = call.state.find(call.region, name);
@@ -35,16 +40,17 @@ const createSecret: Operation = (input, call) => {
   const secret: Secret = {
     arn: newArn(call.region, name),
     region: call.region,
-    content: { ...newContent(name, call.now), description, tags: tags && new Map(tags) },
-    kmsKeyId,
+    content: { ...newContent(name, call.now), description, partner, tags: tags && new Map(tags) },
+    kmsKeyId: kmsKeyId && checkedKey(call.resources, call.region, kmsKeyId),
     lastAccessed: undefined,
     primaryRegion: undefined,
     replicas: new Map(),
   };
   const version = value && write(secret, token, value, call);
   call.state.add(secret);
-  if (regions.length > 0) replicate(call.state, secret, regions, input.flag('ForceOverwriteReplicaSecret') ?? false);
-  return { ...identify(secret), VersionId: version, ReplicationStatus: replicationStatus(secret) };
+  const overwrite = input.flag('ForceOverwriteReplicaSecret') ?? false;
+  const begun = regions.length > 0 ? replicate(call, secret, regions, overwrite) : undefined;
+  return { ...identify(secret), VersionId: version, ReplicationStatus: replicationStatus(secret, begun) };
 };
 
 /** The same request again, as when an answer was lost, is answered as the first was. */
@@ -77,15 +83,19 @@ const updateSecret: Operation = (input, call) => {
   const id = secretId(input);
   const value = secretValue(input);
   const description = input.text('Description', { max: 2048 });
+  const kmsKeyId = keyId(input);
+  const partner = input.text('Type', PARTNER);
   const secret = call.state.get(call.region, id);
   refuseIfDeleted(secret);
   // A replica's encryption key is its own.
   if (value || description !== undefined) refuseOnReplica(secret);
   if (value) refuseIfManaged(secret);
+  const checked = kmsKeyId && checkedKey(call.resources, call.region, kmsKeyId);
   const version = value && write(secret, token, value, call);
   if (version) call.rotations.valueChanged(secret);
-  if (description !== undefined) secret.content.description = description;
-  if (input.has('KmsKeyId')) secret.kmsKeyId = keyId(input);
+  if (description !== undefined) secret.content.description = description || undefined;
+  if (partner !== undefined) secret.content.partner = partner;
+  if (input.has('KmsKeyId')) secret.kmsKeyId = checked;
   if (!isReplica(secret)) secret.content.lastChanged = call.now;
   return { ...identify(secret), VersionId: version };
 };

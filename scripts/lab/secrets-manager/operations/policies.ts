@@ -1,53 +1,44 @@
+import type { Input } from '../../http/input.ts';
 import { ServiceError } from '../../http/service.ts';
+import { CALLER } from '../../services/account.ts';
 import { identify } from '../description.ts';
-import type { Operation, OperationTable } from '../operation.ts';
+import type { Operation, OperationCall, OperationTable } from '../operation.ts';
+import { isPublic, parsePolicy } from '../resource-policy.ts';
 import { refuseChange, refuseIfDeleted } from '../secret.ts';
 import { secretId } from '../validate.ts';
 
+const policyText = (input: Input) => input.requiredText('ResourcePolicy', { min: 1, max: 20_480 });
+
+/** As the user guide words it ("Attach a permissions policy to a secret"). */
+const BROAD_ACCESS = "You can't attach a resource-based policy that allows broad access to the secret.";
+
 const putResourcePolicy: Operation = (input, call) => {
   const id = secretId(input);
-  const policy = input.requiredText('ResourcePolicy', { min: 1, max: 20_480 });
-  const statements = parseStatements(policy);
-  if (input.flag('BlockPublicPolicy') && statements.some(isPublic)) {
-    throw new ServiceError('PublicPolicyException', 'The resource policy grants broad access to the secret.');
-  }
+  const policy = policyText(input);
   const secret = call.state.get(call.region, id);
   refuseChange(secret);
+  const statements = parsePolicy(policy, existsIn(call));
+  if (input.flag('BlockPublicPolicy') && isPublic(statements)) {
+    throw new ServiceError('PublicPolicyException', BROAD_ACCESS);
+  }
   secret.content.policy = policy;
   secret.content.lastChanged = call.now;
   return identify(secret);
 };
 
-type Statement = Record<string, unknown>;
+/** The same checks without a secret, or for one; nothing is changed. */
+const validateResourcePolicy: Operation = (input, call) => {
+  const policy = policyText(input);
+  if (input.has('SecretId')) refuseIfDeleted(call.state.get(call.region, secretId(input)));
+  const isBroad = isPublic(parsePolicy(policy, existsIn(call)));
+  const ValidationErrors = isBroad ? [{ CheckName: 'PUBLIC_POLICY', ErrorMessage: BROAD_ACCESS }] : [];
+  return { PolicyValidationPassed: !isBroad, ValidationErrors };
+};
 
-function parseStatements(policy: string): Statement[] {
-  let document: unknown;
-  try {
-    document = JSON.parse(policy);
-  } catch {
-    throw malformed('This resource policy contains invalid Json.');
-  }
-  if (!isStatement(document)) throw malformed('A resource policy must be a JSON object.');
-  const statements = [document.Statement].flat();
-  for (const statement of statements) {
-    if (!isStatement(statement)) throw malformed('A resource policy must have a Statement.');
-    if (statement.Effect !== 'Allow' && statement.Effect !== 'Deny')
-      throw malformed('A statement must have an Effect.');
-    if (!statement.Principal && !statement.NotPrincipal) throw malformed('A statement must have a Principal.');
-    if (!statement.Action && !statement.NotAction) throw malformed('A statement must have an Action.');
-  }
-  return statements.filter(isStatement);
-}
-
-const isStatement = (value: unknown): value is Statement =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-function isPublic({ Effect, Principal, Condition }: Statement): boolean {
-  const principals = isStatement(Principal) ? [Principal.AWS].flat() : [Principal];
-  return Effect === 'Allow' && principals.includes('*') && Condition === undefined;
-}
-
-const malformed = (message: string) => new ServiceError('MalformedPolicyDocumentException', message);
+const existsIn =
+  ({ resources, functions }: OperationCall) =>
+  (arn: string) =>
+    arn === CALLER || resources.roles.has(arn) || functions.defaultRole(arn) !== undefined;
 
 const getResourcePolicy: Operation = (input, call) => {
   const secret = call.state.get(call.region, secretId(input));
@@ -67,4 +58,5 @@ export const policies: OperationTable = {
   PutResourcePolicy: putResourcePolicy,
   GetResourcePolicy: getResourcePolicy,
   DeleteResourcePolicy: deleteResourcePolicy,
+  ValidateResourcePolicy: validateResourcePolicy,
 };

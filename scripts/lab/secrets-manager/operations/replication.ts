@@ -11,8 +11,8 @@ const replicateSecretToRegions: Operation = (input, call) => {
   if (regions.length === 0) throw invalidParameter('You must provide AddReplicaRegions.');
   const secret = call.state.get(call.region, id);
   refuseChange(secret);
-  replicate(call.state, secret, regions, input.flag('ForceOverwriteReplicaSecret') ?? false);
-  return { ARN: secret.arn, ReplicationStatus: replicationStatus(secret) };
+  const begun = replicate(call, secret, regions, input.flag('ForceOverwriteReplicaSecret') ?? false);
+  return { ARN: secret.arn, ReplicationStatus: replicationStatus(secret, begun) };
 };
 
 const removeRegionsFromReplication: Operation = (input, call) => {

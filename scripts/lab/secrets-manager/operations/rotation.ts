@@ -3,7 +3,7 @@ import type { Input } from '../../http/input.ts';
 import { identify } from '../description.ts';
 import { invalidParameter, invalidRequest } from '../errors.ts';
 import type { Operation, OperationTable } from '../operation.ts';
-import { refuseChange } from '../secret.ts';
+import { type ExternalRotation, refuseChange } from '../secret.ts';
 import { requiredToken, secretId } from '../validate.ts';
 
 const rotateSecret: Operation = (input, call) => {
@@ -12,11 +12,21 @@ const rotateSecret: Operation = (input, call) => {
   const functionArn = input.text('RotationLambdaARN', { max: 2048 }) || undefined;
   const rules = readRules(input.structure('RotationRules'));
   const immediately = input.flag('RotateImmediately') ?? true;
+  const external = readExternal(input);
   const secret = call.state.get(call.region, id);
   refuseChange(secret);
-  call.rotations.rotate(secret, { token, functionArn, rules, immediately });
+  call.rotations.rotate(secret, { token, functionArn, rules, immediately, external });
   return { ...identify(secret), VersionId: token };
 };
+
+function readExternal(input: Input): ExternalRotation | undefined {
+  const metadata = input.structures('ExternalSecretRotationMetadata')?.map((item) => ({
+    Key: item.requiredText('Key', { min: 1, max: 256 }),
+    Value: item.requiredText('Value', { min: 1, max: 2048 }),
+  }));
+  const roleArn = input.text('ExternalSecretRotationRoleArn', { min: 20, max: 2048 });
+  return metadata || roleArn ? { metadata, roleArn } : undefined;
+}
 
 function readRules(input: Input | undefined): RotationRules | undefined {
   if (!input) return undefined;

@@ -1,5 +1,5 @@
 import { identify } from '../description.ts';
-import { moveStage, sortedStages } from '../labels.ts';
+import { CURRENT, moveStage, PENDING, sortedStages, versionAt } from '../labels.ts';
 import { epochSeconds, type Operation, type OperationTable } from '../operation.ts';
 import { page } from '../paging.ts';
 import { refuseChange, refuseIfManaged } from '../secret.ts';
@@ -35,7 +35,13 @@ const updateSecretVersionStage: Operation = (input, call) => {
   const secret = call.state.get(call.region, id);
   refuseChange(secret);
   refuseIfManaged(secret);
-  moveStage(secret.content.versions, move);
+  const { versions } = secret.content;
+  const pending = versionAt(versions, PENDING);
+  moveStage(versions, move);
+  // Under way, and then given up: not where AWSPENDING was left on the version that is current.
+  if (pending && pending !== versionAt(versions, CURRENT) && versionAt(versions, PENDING) === undefined) {
+    call.rotations.pendingTaken(secret, pending.id);
+  }
   secret.content.lastChanged = call.now;
   return identify(secret);
 };

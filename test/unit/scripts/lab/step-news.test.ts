@@ -28,7 +28,7 @@ it.each([
   ['single-user', 'done', 'previous', 'logged in with AWSPREVIOUS, set the new password'],
   ['single-user', 'done', 'unlabelled', 'logged in with a version that has lost its label, set the new password'],
   ['single-user', 'already-done', 'pending', 'an earlier attempt has set the password: the server accepts it'],
-  ['alternating-users', 'done', 'superuser', "as the superuser, set the other login's password"],
+  ['alternating-users', 'done', 'superuser', "as the administrator, set the other login's password"],
   ['single-user', 'already-current', undefined, 'nothing left to do: the version is AWSCURRENT'],
 ])('tells what setSecret did: %s, %s with %s', (strategy, outcome, credential, words) => {
   expect(told('setSecret', { strategy, outcome, credential })?.words).toBe(words);

@@ -1,5 +1,6 @@
 import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
 import { pinnedQuery } from '../../shared/database/pinned.ts';
+import { refused } from '../failures.ts';
 
 /** The two logins of a secret whose second one AWS's function made. */
 export interface Clone {
@@ -27,7 +28,7 @@ export type Connect = (database?: string) => Promise<Client>;
  * Each database may be somebody else's, who chooses what names mean in it and in which encoding they are compared: no
  * statement is run but in a pinned transaction.
  *
- * @throws Error where the two roles are not the two logins of a secret.
+ * @throws CommandError where the two roles are not the two logins of a secret.
  */
 export async function planHandovers(connect: Connect, roles: Clone): Promise<Handover[]> {
   const databases = await withClient(connect(), async (client) => {
@@ -63,7 +64,8 @@ async function checkEncoding(client: Client, { base, clone }: Clone): Promise<vo
     `SELECT current_database() AS database, current_setting('server_encoding') AS encoding`,
   );
   if (row?.encoding === 'UTF8') return;
-  throw new Error(
+  throw refused(
+    'ROLE_NAME_ENCODING',
     `The database ${row?.database} must be in UTF8 for roles whose names are not ASCII, and is in ${row?.encoding}: where it is the one that PGDATABASE names, name another; else hand its objects over by hand.`,
   );
 }
@@ -85,16 +87,20 @@ async function checkRoles(client: Client, { base, clone, named }: Clone): Promis
     [base, row?.base],
     [clone, row?.clone],
   ] as const) {
-    if (exists !== true) throw new Error(`The role ${escapeIdentifier(name)} must exist, and it does not.`);
+    if (exists !== true)
+      throw refused('NO_SUCH_ROLE', `The role ${escapeIdentifier(name)} must exist, and it does not.`);
   }
-  if (row?.superuser !== false) throw new Error('Neither of the two roles may be a superuser, and one is.');
+  if (row?.superuser !== false)
+    throw refused('ROLE_IS_SUPERUSER', 'Neither of the two roles may be a superuser, and one is.');
   if (!row.member) {
-    throw new Error(
+    throw refused(
+      'TWIN_NOT_LINKED',
       `${escapeIdentifier(clone)} must be a member of ${escapeIdentifier(base)}, as AWS's function makes it, and by its own grant alone it is not: it may be somebody else's role.`,
     );
   }
   if (!row.set && !named) {
-    throw new Error(
+    throw refused(
+      'TWIN_NOT_LINKED',
       `${escapeIdentifier(clone)} is a member of ${escapeIdentifier(base)}, which whoever may create roles can bring about for anybody's login: where it is the second login, say so with --clone.`,
     );
   }

@@ -1,4 +1,5 @@
 import type { ClientOptions } from '../../shared/database/client-options.ts';
+import { usage } from '../failures.ts';
 
 /** The variables that PostgreSQL's own programs know, as far as adopt-clone does: no other one has a say. */
 export type Environment = Readonly<
@@ -8,11 +9,11 @@ export type Environment = Readonly<
 /**
  * Where and as whom the environment says to log in.
  *
- * @throws Error naming the variable that is missing or makes no sense.
+ * @throws CommandError naming the variable that is missing or makes no sense.
  */
 export function connectionFrom(environment: Environment): ClientOptions {
   const { PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE } = environment;
-  if (!PGUSER) throw new Error('PGUSER is needed: the administrator who hands the objects over.');
+  if (!PGUSER) throw usage('PGUSER is needed: the administrator who hands the objects over.');
   return {
     host: PGHOST || 'localhost',
     port: portOf(PGPORT || '5432'),
@@ -27,7 +28,7 @@ export function connectionFrom(environment: Environment): ClientOptions {
 function portOf(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port >= 1 && port <= 65_535) return port;
-  throw new Error(`PGPORT must be a number from 1 to 65535, and is "${text}".`);
+  throw usage(`PGPORT must be a number from 1 to 65535, and is "${text}".`);
 }
 
 /** What would do with less than a verified certificate gets one all the same, unless the word asks for no more. */
@@ -43,6 +44,6 @@ function tlsOf(mode: string): ClientOptions['ssl'] {
     case 'verify-full':
       return true;
     default:
-      throw new Error(`PGSSLMODE must be verify-full (TLS, verified), no-verify or disable, and is "${mode}".`);
+      throw usage(`PGSSLMODE must be verify-full (TLS, verified), no-verify or disable, and is "${mode}".`);
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { connectionFrom } from '../../../../scripts/adopt-clone/connection.ts';
+import { connectionFrom } from '../../../../cli/adopt-clone/connection.ts';
 
 test('is what the environment says', () => {
   const environment = {

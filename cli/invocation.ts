@@ -1,0 +1,17 @@
+/** How this command is called, for commands that are to be pasted. */
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Whether a text names a command to paste, such as "rotation doctor prod/shop". */
+export function mentionsCommand(text: string): boolean {
+  return /\brotation (?:attach|create|doctor|now|rollback|status) /.test(text);
+}
+
+/** @returns what stands for `rotation` in a shell; undefined where it is that word. */
+export function wayToCall({ PATH = '', npm_lifecycle_event: script }: NodeJS.ProcessEnv): string | undefined {
+  if (script === 'rotation') return '`npm run rotation --`';
+  if (PATH.split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, 'rotation')))) return undefined;
+  const bin = fileURLToPath(new URL('../bin/rotation.mjs', import.meta.url));
+  return existsSync(bin) ? `\`${bin}\`` : undefined;
+}

@@ -1,0 +1,95 @@
+/**
+ * Lays out what is published to npm: the command and the client built, the functions as ZIP archives, the plain template.
+ * Everything is bundled; package.json is made of this project's, which itself is private.
+ */
+import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildFunctions } from '../build.ts';
+import { filesOf, zip } from './archive.ts';
+import type { BuiltFile } from './built-files.ts';
+import { buildClient } from './client.ts';
+import { buildCommand } from './command.ts';
+import { plainTemplate } from './plain-template.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export const TEMPLATE = 'cloudformation.yaml';
+
+/** What applications bring for the client: the versions that it works with. Nothing else needs to be installed. */
+const PEERS = { '@aws-sdk/client-secrets-manager': '^3.521.0', pg: '^8.11.0' } as const;
+
+/** What the package is made of. */
+export interface BuiltPackage {
+  readonly version: string;
+  /** Of the functions and the command; the client is this project's only. */
+  readonly built: Readonly<Record<'functions' | 'command', readonly BuiltFile[]>>;
+}
+
+/** @param folder to lay it out in, which is emptied. */
+export async function buildPackage(folder: string): Promise<BuiltPackage> {
+  await rm(folder, { recursive: true, force: true });
+  const at = (path: string) => join(folder, path);
+  await mkdir(at('docs'), { recursive: true });
+  const description = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  const functions = await buildFunctions({ folder: at('functions') });
+  const names = await readdir(at('functions'));
+  for (const name of names) {
+    // Without source maps, which would only say where this project stood.
+    const files = await filesOf(join(at('functions'), name), (path) => path.endsWith('.mjs'));
+    await writeFile(at(`functions/${name}.zip`), zip(withoutMapNotes(files)));
+    await rm(join(at('functions'), name), { recursive: true });
+  }
+  const command = await buildCommand(at('cli'));
+  await buildClient(at('client'));
+  const template = await readFile(join(root, 'template.yaml'), 'utf8');
+  await writeFile(at(TEMPLATE), plainTemplate(template, description.version));
+  await copyTexts(folder);
+  await writeFile(at('package.json'), `${JSON.stringify(published(description), null, 2)}\n`);
+  return { version: description.version, built: { functions, command } };
+}
+
+function withoutMapNotes(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<string, Uint8Array> {
+  const plain = (bytes: Uint8Array) =>
+    Buffer.from(bytes)
+      .toString()
+      .replace(/\n?\/\/# sourceMappingURL=.*\n?$/, '\n');
+  return new Map(Array.from(files, ([path, bytes]) => [path, Buffer.from(plain(bytes))]));
+}
+
+/** What operators read; not what is for who works on the project. */
+async function copyTexts(folder: string): Promise<void> {
+  for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md']) {
+    await copyFile(join(root, name), join(folder, name));
+  }
+  const docs = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md'));
+  for (const name of docs) await copyFile(join(root, 'docs', name), join(folder, 'docs', name));
+}
+
+interface Description {
+  readonly name: string;
+  readonly version: string;
+  readonly description: string;
+  readonly keywords: readonly string[];
+  readonly license: string;
+  readonly engines: Readonly<Record<string, string>>;
+}
+
+function published({ name, version, description, keywords, license, engines }: Description): object {
+  return {
+    name,
+    version,
+    description,
+    keywords,
+    license,
+    type: 'module',
+    bin: { rotation: 'cli/rotation.mjs' },
+    exports: {
+      './client': { types: './client/index.d.ts', default: './client/index.js' },
+      './package.json': './package.json',
+    },
+    engines,
+    peerDependencies: PEERS,
+    peerDependenciesMeta: Object.fromEntries(Object.keys(PEERS).map((peer) => [peer, { optional: true }])),
+  };
+}

@@ -1,0 +1,62 @@
+/** Whether the two versions of a rotation belong together, and what is done for AWSCURRENT where they don't. */
+import { RotationError } from '../errors.ts';
+import { differences } from '../secret/copies.ts';
+import { labelMoved, pendingMismatch } from './credential-errors.ts';
+import type { Credential } from './ports.ts';
+import { isSamePassword } from './recovery.ts';
+import { contextOfChange, type StepWork } from './step-context.ts';
+import type { SetSecretContext } from './strategy.ts';
+import { tryRead } from './version-read.ts';
+import { versionWith } from './version-stage.ts';
+
+/**
+ * The pending version has to be what createSecret makes of the current one. Where it is not, somebody has edited one of
+ * the two: nobody's edit is undone, and AWSCURRENT is kept working.
+ *
+ * @throws RotationError PENDING_MISMATCH
+ */
+export async function needMadeOf(
+  input: StepWork,
+  current: Credential,
+  pending: Credential,
+  context: SetSecretContext = contextOfChange(input, current, pending),
+): Promise<void> {
+  let mismatch: RotationError | undefined;
+  try {
+    input.strategy.needPendingUser(current, pending);
+  } catch (error) {
+    if (!(error instanceof RotationError)) throw error;
+    mismatch = error;
+  }
+  const keys = differences(current.secret, pending.secret);
+  if (mismatch === undefined && keys.length === 0) return;
+  // What was read may be older than what is current: then it is read again, and compared anew.
+  const { stages } = await input.store.describe();
+  if (versionWith(stages, 'AWSCURRENT') !== current.versionId) throw labelMoved();
+  const needed =
+    mismatch === undefined
+      ? `what createSecret makes of the current one, which differs from it in ${keys.map((key) => `"${key}"`).join(', ')}`
+      : undefined;
+  const works = await input.strategy.keepCurrentWorking(context);
+  if (needed !== undefined) throw pendingMismatch(pending, needed, works);
+  throw mismatch;
+}
+
+/** createSecret may find a value of its own, from an earlier attempt, and must not use it where AWSCURRENT was edited since. */
+export function judgingOwn(input: StepWork, current: Credential) {
+  return async (own: Credential) => await needMadeOf(input, current, own);
+}
+
+/** An edit of the password alone is nothing that a comparison shows: this instance knows which version it compared. */
+export async function needUnedited(
+  input: StepWork,
+  current: Credential,
+  pending: Credential,
+  comparedWith: string | undefined,
+): Promise<void> {
+  if (comparedWith === undefined || comparedWith === current.versionId) return;
+  const compared = await tryRead(input.store, 'previous', { versionId: comparedWith });
+  if (compared !== undefined && isSamePassword(compared, current)) return;
+  const works = await input.strategy.keepCurrentWorking(contextOfChange(input, current, pending));
+  throw pendingMismatch(pending, 'made of the version that is AWSCURRENT now, whose password was edited', works);
+}

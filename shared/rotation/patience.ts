@@ -1,0 +1,101 @@
+/** What passes by itself, and how long a step waits for it. */
+import type { Deadline } from '../deadline.ts';
+import { RotationError, type RotationErrorCode } from '../errors.ts';
+
+/**
+ * What is over by itself in seconds, as a rule: a restart, a failover, a load balancer that changes its targets, a rush for
+ * connections, somebody else's change of the role. A wrong password is none of these, whatever its cause.
+ */
+const PASSES: ReadonlySet<RotationErrorCode> = new Set([
+  'DATABASE_UNREACHABLE',
+  'DATABASE_UNAVAILABLE',
+  'DATABASE_CONNECTION_LOST',
+  // Of a connect, which has a limit of its own: the name leads to a host that is gone. After any other, no time is left.
+  'DATABASE_TIMEOUT',
+  'DATABASE_FULL',
+  'ROLE_CONNECTION_LIMIT',
+  // A standby that is being promoted.
+  'DATABASE_READ_ONLY',
+  'ROLE_BUSY',
+]);
+/** Reasons that have to be one of these, where only some of a code's pass: of names, that the resolver did not answer. */
+const ONLY_BY_REASON: ReadonlyMap<RotationErrorCode, readonly string[]> = new Map([
+  ['DATABASE_HOST_NOT_FOUND', ['EAI_AGAIN']],
+]);
+/** Time-outs that the role or the database has set for itself: they come back. */
+const COMES_BACK: readonly string[] = ['25P03', '25P04', '57P05'];
+
+/** Whether what failed by this is worth being tried again, as long as it has changed nothing; pure. */
+export function passesByItself({ code, facts: { reason = '', cause } }: RotationError): boolean {
+  // Whether the new password is usable could not be seen: as soon as it can be, the change is looked at and gone on with.
+  if (code === 'PASSWORD_NOT_PUT_BACK') return cause !== undefined && PASSES.has(cause);
+  if (COMES_BACK.includes(reason)) return false;
+  return PASSES.has(code) || (ONLY_BY_REASON.get(code)?.includes(reason) ?? false);
+}
+
+/** First pause and longest one, in ms. */
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 2_000;
+
+/** Before another try, in ms: twice as long each time, and never in step with others; pure. @param random from 0 to 1 */
+export function pauseAfter(tries: number, random: number): number {
+  return Math.min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE) * (0.5 + random / 2);
+}
+
+/** What a step has waited for. */
+export interface Waited {
+  readonly ms: number;
+  readonly for: readonly RotationErrorCode[];
+}
+
+/** Resolves after so many ms. */
+export type Sleep = (ms: number) => Promise<unknown>;
+
+/** Whether a failure is worth another try. */
+export type IsWorthwhile = (error: RotationError) => boolean | Promise<boolean>;
+
+/** Of one step: tries again what passes by itself, until the deadline less what has to come after it. */
+export class Patience {
+  readonly #deadline: Deadline;
+  readonly #reserve: number;
+  readonly #sleep: Sleep;
+  readonly #codes = new Set<RotationErrorCode>();
+  #ms = 0;
+
+  /** @param reserve ms that another try has to leave. */
+  constructor(deadline: Deadline, reserve: number, sleep: Sleep) {
+    this.#deadline = deadline;
+    this.#reserve = reserve;
+    this.#sleep = sleep;
+  }
+
+  get waited(): Waited | undefined {
+    return this.#codes.size === 0 ? undefined : { ms: Math.round(this.#ms), for: [...this.#codes] };
+  }
+
+  /**
+   * Runs `work` until it succeeds, fails by something else, or no time is left. It must be such that trying again does no
+   * harm, however far it came.
+   */
+  readonly patiently = async <T>(work: () => Promise<T>, isWorthwhile: IsWorthwhile = passesByItself): Promise<T> => {
+    /** Says more than what its repetitions fail by. */
+    let first: RotationError | undefined;
+    for (let tries = 1; ; tries++) {
+      const began = performance.now();
+      const before = this.#ms;
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof RotationError)) throw error;
+        if (error.code === 'PASSWORD_NOT_PUT_BACK') first ??= error;
+        if (!(await isWorthwhile(error))) throw error;
+        const pause = pauseAfter(tries, Math.random());
+        if (this.#deadline.remaining() < this.#reserve + pause) throw first ?? error;
+        this.#codes.add(error.facts.cause ?? error.code);
+        await this.#sleep(pause);
+        // Of what `work` has waited itself nothing counts twice.
+        this.#ms = before + Math.max(pause, performance.now() - began);
+      }
+    }
+  };
+}

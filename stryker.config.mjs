@@ -1,0 +1,18 @@
+/** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
+export default {
+  testRunner: 'vitest',
+  vitest: { configFile: 'vitest.mutation.config.ts', related: false },
+  mutate: ['shared/rotation/*.ts', '!shared/rotation/ports.ts', 'shared/database/twin-plan.ts', 'shared/database/patience.ts'],
+  ignorePatterns: ['dist', 'docs', 'coverage', 'test-results', 'examples'],
+  coverageAnalysis: 'perTest',
+  concurrency: 2,
+  // A mutant that retries for ever is a dead one.
+  timeoutMS: 10_000,
+  reporters: ['clear-text', 'html', 'json', 'progress'],
+  htmlReporter: { fileName: 'test-results/mutation.html' },
+  jsonReporter: { fileName: 'test-results/mutation.json' },
+  clearTextReporter: { allowColor: false, reportTests: false, logTests: false },
+  thresholds: { high: 98, low: 95, break: 95 },
+  tempDirName: '.stryker-tmp',
+  allowEmpty: true,
+};

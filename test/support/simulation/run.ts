@@ -1,0 +1,40 @@
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import type { StrategyName } from '../../../shared/rotation/strategy.ts';
+import { type Coverage, explore } from './explore.ts';
+import type { Scenario } from './scenario.ts';
+import { scenarios } from './scenarios.ts';
+import { time } from './time.ts';
+
+/** `npm run test:soak` plays larger bounds. */
+const isSoak = process.env.SOAK_MINUTES !== undefined;
+
+/** Has clocks show simulated time, as `node:timers/promises` must, which a test file mocks itself. */
+export function simulateTime(): void {
+  vi.spyOn(performance, 'now').mockImplementation(time.now);
+  vi.spyOn(Date, 'now').mockImplementation(time.now);
+}
+
+/** Tests: every schedule of each scenario keeps every promise; says how many there were. */
+export function playEvery(strategy: StrategyName): void {
+  const covered: Coverage[] = [];
+  const all = scenarios(isSoak).filter((scenario) => scenario.strategy === strategy);
+  describe(`every interleaving of ${strategy} keeps every promise`, () => {
+    it.each(all.map((scenario): [string, Scenario] => [scenario.name, scenario]))(
+      '%s',
+      { timeout: isSoak ? 3_600_000 : 120_000 },
+      async (_, scenario) => {
+        const coverage = await explore(scenario);
+        covered.push(coverage);
+        expect(coverage.schedules).toBeGreaterThan(0n);
+      },
+    );
+    afterAll(() => {
+      const schedules = covered.reduce((sum, each) => sum + each.schedules, 0n);
+      const states = covered.reduce((sum, each) => sum + each.states, 0);
+      const plays = covered.reduce((sum, each) => sum + each.plays, 0);
+      process.stdout.write(
+        `Simulation of ${strategy}: ${covered.length} scenarios, ${schedules.toLocaleString('en')} schedules through ${states.toLocaleString('en')} distinct states, in ${plays.toLocaleString('en')} plays\n`,
+      );
+    });
+  });
+}

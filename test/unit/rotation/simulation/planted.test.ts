@@ -1,0 +1,147 @@
+import { describe, expect, it, vi } from 'vitest';
+import { FakeServer } from '../../../support/fake-server.ts';
+import { type ExploreOptions, explore, replay, Violation } from '../../../support/simulation/explore.ts';
+import { INVARIANTS, type Invariant } from '../../../support/simulation/invariants.ts';
+import * as plants from '../../../support/simulation/plants.ts';
+import { simulateTime } from '../../../support/simulation/run.ts';
+import { scenarios } from '../../../support/simulation/scenarios.ts';
+
+vi.mock('node:timers/promises', async () => ({
+  setTimeout: (await import('../../../support/simulation/time.ts')).time.sleep,
+}));
+simulateTime();
+
+function scenarioOf(name: string) {
+  const found = scenarios(false).find((scenario) => scenario.name === name);
+  if (found === undefined) throw new Error(`A scenario was needed that is called ${name}.`);
+  return found;
+}
+
+/** Looks for what breaks one promise, though others may be broken before. */
+async function violation(name: string, invariant: Invariant, options: ExploreOptions): Promise<Violation> {
+  const others = INVARIANTS.filter((each) => each !== invariant);
+  const scenario = { ...scenarioOf(name), exempt: { from: others, because: 'one promise is looked at' } };
+  const thrown = await explore(scenario, options).catch((error: unknown) => error);
+  if (thrown instanceof Violation) return thrown;
+  throw thrown instanceof Error ? thrown : new Error('A violation was expected, and there was none.');
+}
+
+const NARROW = 'single-user: one attempt that gets no further with the new password';
+const NARROW_BESIDE =
+  'single-user: setSecret and finishSecret beside a setSecret that gets no further with the new password';
+const LATE = 'single-user: a late setSecret of a rotation that was taken off, by another instance, beside a new one';
+
+const PLANTED: readonly (readonly [Invariant, string, string, ExploreOptions])[] = [
+  [
+    'every password that the database accepts is in a version of the secret',
+    'a password is set that was never stored',
+    'single-user: two attempts of setSecret',
+    { plant: plants.setsWhatNobodyStored },
+  ],
+  [
+    'the AWSCURRENT of alternating users logs in at every moment',
+    "the other twin's password is set",
+    'alternating-users: two attempts of setSecret',
+    { plant: plants.changesTheOtherTwin },
+  ],
+  [
+    'a step that fails leaves no password of its own behind',
+    'there is no way back',
+    NARROW,
+    { plant: plants.hasNoWayBack },
+  ],
+  [
+    "nobody's edit is undone",
+    'the label is moved from wherever it is',
+    'single-user: a person who edits a member of AWSCURRENT, beside a rotation',
+    { plant: plants.movesTheLabelFromWhereverItIs },
+  ],
+  [
+    'no password labelled AWSPREVIOUS returns',
+    'nobody looks whether the pending version is AWSPREVIOUS too',
+    'single-user: a rotation to the version that is AWSPREVIOUS, beside a late one',
+    { plant: plants.takesRetiredVersions },
+  ],
+  [
+    'a rotation that was replaced changes nothing any more',
+    'there is neither the lock nor the guard in the transaction',
+    LATE,
+    { plant: plants.all(plants.letsGoAtOnce, plants.asksNoGuard) },
+  ],
+  [
+    'what is promoted logs in',
+    'finishSecret takes it that somebody has tested',
+    'single-user: a rotation beside finishSecret',
+    { plant: plants.believesItHasTested },
+  ],
+  [
+    'nobody waits for ever',
+    'the proof wants the lock that its own session has',
+    'single-user: two attempts of setSecret',
+    { plant: plants.locksTwice },
+  ],
+  [
+    'every error is one of ours',
+    'something throws an error of its own',
+    'single-user: two attempts of createSecret',
+    { plant: plants.throwsSomethingElse },
+  ],
+  [
+    'at the end AWSCURRENT logs in',
+    'the former password is put back without the lock and without a look at who has moved on',
+    NARROW_BESIDE,
+    { plant: plants.all(plants.letsGoAtOnce, plants.looksAtNobody) },
+  ],
+  [
+    'at the end the next rotation succeeds',
+    'a twin is made by halves',
+    'alternating-users: two attempts of setSecret',
+    {
+      prepare: ({ server }) => {
+        server.role = (name, password) => FakeServer.prototype.role.call(server, name, password) as FakeServer;
+      },
+    },
+  ],
+];
+
+describe('a promise is seen to be broken', () => {
+  it.each(PLANTED)('%s: where %s', { timeout: 60_000 }, async (invariant, _, name, options) => {
+    const { breaches } = await violation(name, invariant, options);
+    expect(breaches.map((breach) => breach.invariant)).toContain(invariant);
+  });
+
+  it('of each kind that there is', () => {
+    expect(PLANTED.map(([invariant]) => invariant).sort()).toEqual([...INVARIANTS].sort());
+  });
+});
+
+describe('a state that was come to in two ways', () => {
+  it.each([
+    'single-user: two attempts of createSecret',
+    'single-user: a late finishSecret of a rotation that was replaced, by the instance that began it, beside a new one',
+  ])('is looked at once, and nothing is lost by it: %s', { timeout: 60_000 }, async (name) => {
+    // Without, there would be as many plays as schedules.
+    const scenario = { ...scenarioOf(name), faults: 0, lags: false };
+    const once = await explore(scenario);
+    const each = await explore(scenario, { visitsEach: true });
+    expect(each.plays).toBe(Number(once.schedules));
+    expect(each.plays).toBeGreaterThan(once.plays);
+    expect(new Set(each.endStates)).toEqual(new Set(once.endStates));
+  });
+});
+
+describe('a violation', () => {
+  it('prints its schedule as a list, and replays', async () => {
+    const options = { plant: plants.hasNoWayBack };
+    const found = await violation(NARROW, 'a step that fails leaves no password of its own behind', options);
+    expect(found.message).toMatch(/^ {3}1\. A: /m);
+    expect(found.message).toContain('A: sets the new password\n');
+    await expect(replay(scenarioOf(NARROW), found.schedule, options)).rejects.toThrow(Violation);
+    await expect(replay(scenarioOf(NARROW), found.schedule)).rejects.not.toThrow(Violation);
+  });
+
+  it('is replayed from the environment', { skip: process.env.SIMULATION === undefined }, async () => {
+    const [name, ...schedule]: string[] = JSON.parse(process.env.SIMULATION ?? '[]');
+    await replay(scenarioOf(name ?? ''), schedule);
+  });
+});

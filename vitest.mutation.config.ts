@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * What `npm run test:mutation` runs against each mutant: the unit tests of what is mutated, and the simulation, of which each
+ * mutant takes only the tests that come by it.
+ */
+export default defineConfig({
+  test: {
+    include: ['test/unit/rotation/**/*.test.ts', 'test/unit/database/twin-plan.test.ts'],
+    // Shows that planted faults are found: of mutants it says nothing.
+    exclude: ['test/unit/rotation/simulation/planted.test.ts'],
+  },
+});
