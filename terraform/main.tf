@@ -35,6 +35,7 @@ locals {
       AWS_MAX_ATTEMPTS           = try(tostring(var.aws_max_attempts), null)
       SECRETS_MANAGER_ENDPOINT   = var.secrets_manager_endpoint
       DB_CA_FILE                 = var.database_ca_file
+      CONNECTION_STRING_KEYS     = length(var.connection_string_keys) > 0 ? join(",", var.connection_string_keys) : null
       PASSWORD_LENGTH            = try(tostring(var.password_length), null)
       EXCLUDE_CHARACTERS         = var.exclude_characters
       EXCLUDE_UPPERCASE          = try(tostring(var.exclude_uppercase), null)

@@ -113,6 +113,30 @@ resource "aws_cloudwatch_event_target" "rotation_failed" {
   }
 }
 
+resource "aws_cloudwatch_event_rule" "rotation_succeeded" {
+  count = length(var.success_topic_arns) > 0 ? 1 : 0
+
+  name        = "${var.name}-rotation-succeeded"
+  description = "Tells of each rotation that Secrets Manager reports as successful (needs a CloudTrail trail)"
+  event_pattern = jsonencode({
+    source        = ["aws.secretsmanager"]
+    "detail-type" = ["AWS Service Event via CloudTrail"]
+    detail = {
+      eventSource = ["secretsmanager.amazonaws.com"]
+      eventName   = ["RotationSucceeded"]
+    }
+  })
+  tags = var.tags
+}
+
+resource "aws_cloudwatch_event_target" "rotation_succeeded" {
+  count = length(var.success_topic_arns)
+
+  rule      = aws_cloudwatch_event_rule.rotation_succeeded[0].name
+  target_id = "Topic${count.index}"
+  arn       = var.success_topic_arns[count.index]
+}
+
 # Not encrypted with alias/aws/sns, whose key policy would keep CloudWatch and EventBridge out. No message holds a secret.
 resource "aws_sns_topic" "alarms" {
   count = local.makes_topic ? 1 : 0

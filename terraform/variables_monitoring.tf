@@ -53,6 +53,17 @@ variable "alarm_email" {
   }
 }
 
+variable "success_topic_arns" {
+  description = "SNS topics to tell of each successful rotation, for what has to start anew then; their policies must let events.amazonaws.com publish. Empty: none."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.success_topic_arns : can(regex("^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$", arn))])
+    error_message = "success_topic_arns must be ARNs of standard SNS topics."
+  }
+}
+
 variable "create_alarms" {
   description = "Whether to make the six alarms."
   type        = bool

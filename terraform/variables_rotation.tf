@@ -97,6 +97,17 @@ variable "require_each_included_type" {
 
 # Database ------------------------------------------------------------------------------------------------------------
 
+variable "connection_string_keys" {
+  description = "Keys of the secrets, such as DATABASE_URL and jdbcUrl, in which user and password are rewritten with each rotation. Empty: none."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for key in var.connection_string_keys : can(regex("^[^,\\s]+$", key))])
+    error_message = "connection_string_keys must be keys without commas and spaces."
+  }
+}
+
 variable "password_hashing" {
   description = "client: the password never leaves the function in clear. server: for servers whose password checks must see it (passwordcheck, credcheck)."
   type        = string

@@ -93,3 +93,22 @@ run "leaves_a_vpc_with_its_permissions" {
     error_message = "The permissions were expected without the VPC."
   }
 }
+
+run "knows_other_partitions" {
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-cn", dns_suffix = "amazonaws.com.cn" }
+  }
+  override_data {
+    target = data.aws_region.current
+    values = { id = "cn-north-1" }
+  }
+  assert {
+    condition     = startswith(output.dashboard_url, "https://cn-north-1.console.amazonaws.cn/cloudwatch/")
+    error_message = "The console of China was expected."
+  }
+  assert {
+    condition     = strcontains(output.role_policies["single-user"], "arn:aws-cn:secretsmanager:cn-north-1:111122223333:secret:*")
+    error_message = "The partition of China was expected."
+  }
+}

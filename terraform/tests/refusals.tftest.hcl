@@ -48,6 +48,8 @@ run "refuses_values_that_make_no_sense" {
     log_kms_key_arn          = "alias/logs"
     alarm_topic_arns         = ["operators"]
     alarm_email              = "operators"
+    success_topic_arns       = ["restarts"]
+    connection_string_keys   = ["a,b"]
   }
   expect_failures = [
     var.name,
@@ -80,6 +82,8 @@ run "refuses_values_that_make_no_sense" {
     var.log_kms_key_arn,
     var.alarm_topic_arns,
     var.alarm_email,
+    var.success_topic_arns,
+    var.connection_string_keys,
   ]
 }
 

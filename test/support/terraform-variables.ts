@@ -16,6 +16,7 @@ export function variableOf(parameter: string): string {
   if (OF_A_SECRET[parameter] !== undefined) return 'secrets';
   // A list, because Terraform has to know how many there are before it knows the ARN of a topic that is yet to be made.
   if (parameter === 'AlarmTopicArn') return 'alarm_topic_arns';
+  if (parameter === 'SuccessTopicArn') return 'success_topic_arns';
   return parameter.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
 }
 
@@ -33,7 +34,7 @@ export function variablesFor(parameters: Parameters): ModuleInput {
 }
 
 function read(variable: string, value: string): Json {
-  if (/_(ids|arns)$/.test(variable)) return value.split(',');
+  if (/_(ids|arns|keys)$/.test(variable)) return value.split(',');
   if (value === 'true' || value === 'false') return value === 'true';
   return /^\d+$/.test(value) ? Number(value) : value;
 }

@@ -28,6 +28,7 @@ export const DEPLOYMENTS = {
     ExcludeNumbers: 'true',
     ExcludePunctuation: 'false',
     RequireEachIncludedType: 'false',
+    ConnectionStringKeys: 'DATABASE_URL,jdbcUrl',
     PasswordHashing: 'server',
     TlsFallback: 'allow',
     DatabaseCaFile: '/opt/ca.pem',
@@ -49,7 +50,12 @@ export const DEPLOYMENTS = {
     Duration: '3h',
     RotateImmediately: 'true',
   },
-  bare: { CreateAlarms: 'false', CreateDashboard: 'false', FunctionNamePrefix: 'SecretsManager-team' },
+  bare: {
+    SuccessTopicArn: 'arn:aws:sns:eu-west-1:111122223333:restarts',
+    CreateAlarms: 'false',
+    CreateDashboard: 'false',
+    FunctionNamePrefix: 'SecretsManager-team',
+  },
 } satisfies Readonly<Record<string, Parameters>>;
 
 const SUPERUSERS: Readonly<Record<RoleChoices['superusers'], Parameters>> = {

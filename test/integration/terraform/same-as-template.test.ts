@@ -132,19 +132,30 @@ describe.skipIf(!terraformIsHere)('the module', () => {
 
     it('tells the same topic of the same failures, in the same sentence', () => {
       const stack = stacks(name);
-      expect(use(name).types().includes('aws_cloudwatch_event_rule')).toBe(stack.has('RotationFailedRule'));
+      const rule = use(name).resources('aws_cloudwatch_event_rule')['rotation_failed 0'];
+      expect(rule !== undefined).toBe(stack.has('RotationFailedRule'));
       if (!stack.has('RotationFailedRule')) return;
       const wanted = asObject(renamed(stack.resource('RotationFailedRule').properties));
       const target = first(wanted.Targets);
       const { InputPathsMap, InputTemplate } = asObject(target.InputTransformer);
       const made = use(name).only('aws_cloudwatch_event_target');
       const transformer = first(made.input_transformer);
-      expect(parsed(use(name).only('aws_cloudwatch_event_rule').event_pattern)).toEqual(wanted.EventPattern);
+      expect(parsed(rule?.event_pattern)).toEqual(wanted.EventPattern);
       expect([made.arn, transformer.input_paths, transformer.input_template]).toEqual([
         target.Arn,
         InputPathsMap,
         InputTemplate,
       ]);
+    });
+
+    it('tells the same topic of successes, or none', () => {
+      const stack = stacks(name);
+      const rule = use(name).resources('aws_cloudwatch_event_rule')['rotation_succeeded 0'];
+      expect(rule !== undefined).toBe(stack.has('RotationSucceededRule'));
+      if (!stack.has('RotationSucceededRule')) return;
+      const wanted = stack.resource('RotationSucceededRule').properties;
+      const made = use(name).only('aws_cloudwatch_event_target');
+      expect([parsed(rule?.event_pattern), made.arn]).toEqual([wanted.EventPattern, first(wanted.Targets).Arn]);
     });
 
     it('has the same topic, or none', () => {

@@ -91,4 +91,12 @@ describe.skipIf(!samTranslatorIsHere)("the module's variables", () => {
     const wanted = new Set([...parameters.map(variableOf), ...MODULE_ALONE]);
     expect(blocksOf('variable').map(({ name }) => name)).toEqual([...wanted].toSorted());
   });
+
+  it("and its outputs are the template's, with the roles' policies besides", () => {
+    const snake = (name: string) => name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
+    const outputs = Object.keys(stacks('plain').template.Outputs).map(snake);
+    // Several policies, where one would be too long.
+    const wanted = [...outputs.map((name) => name.replace('policy_arn', 'policy_arns')), 'role_policies'];
+    expect(blocksOf('output').map(({ name }) => name)).toEqual(wanted.toSorted());
+  });
 });
