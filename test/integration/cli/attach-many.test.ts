@@ -54,7 +54,8 @@ async function ofAws(group: string, count: number, role: { name: string; passwor
 const functionsOf = async (arns: readonly string[]) =>
   new Set((await mapLimited(arns, 10, describeSecret)).map(({ RotationLambdaARN }) => RotationLambdaARN));
 
-describe('attach --all', () => {
+// Seven commands and more, each a process.
+describe('attach --all', { timeout: 240_000 }, () => {
   it('moves what is sound, says what stays and why, and is undone by its record', async () => {
     await using scope = roleScope(server);
     const role = await scope.createAppRole();

@@ -20,7 +20,8 @@ async function rotated() {
 
 const rollback = (arn: string) => command.run(['rollback', arn, '--yes']);
 
-describe('rollback of a single user', () => {
+// Several commands each, and each is a process.
+describe('rollback of a single user', { timeout: 120_000 }, () => {
   it('sets the former password by the session of the present one, and the next rotation goes on', async () => {
     await using here = await rotated();
     const before = await here.secret.labels();
@@ -57,7 +58,10 @@ describe('rollback of a single user', () => {
     const { exitCode, stderr } = await rollback(here.secret.arn);
     fault.remove();
     expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining('Not for you') });
-    expect(await here.secret.labels()).toMatchObject({ AWSCURRENT: before.AWSCURRENT, AWSPREVIOUS: before.AWSPREVIOUS });
+    expect(await here.secret.labels()).toMatchObject({
+      AWSCURRENT: before.AWSCURRENT,
+      AWSPREVIOUS: before.AWSPREVIOUS,
+    });
     await expectWorking(here);
   });
 
@@ -90,7 +94,7 @@ describe('rollback of a single user', () => {
   });
 });
 
-describe('rollback of alternating users', () => {
+describe('rollback of alternating users', { timeout: 120_000 }, () => {
   it('moves the label to the login that the server accepts, and takes a left-behind AWSPENDING off', async () => {
     await using scope = roleScope(server);
     const pair = await twins(account, scope);

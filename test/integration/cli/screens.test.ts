@@ -66,7 +66,9 @@ describe('a replica', () => {
 
 it('status --watch goes on after a look that AWS has throttled', async () => {
   await using here = await attached();
-  const running = command.start(['status', here.secret.arn, '--watch', '1', '--json'], { env: { AWS_MAX_ATTEMPTS: '1' } });
+  const running = command.start(['status', here.secret.arn, '--watch', '1', '--json'], {
+    env: { AWS_MAX_ATTEMPTS: '1' },
+  });
   await running.says(/"state":"ok"/);
   const throttled = { operation: 'DescribeSecret', secret: here.secret.arn, times: 1 };
   account.lab.faults.fail({ ...throttled, type: 'ThrottlingException', message: 'Rate exceeded' });
