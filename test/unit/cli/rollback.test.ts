@@ -13,6 +13,7 @@ const facts: RollbackFacts = {
   previous: login(),
   pending: undefined,
   proof: { outcome: 'refused' },
+  currentProof: { outcome: 'accepted' },
 };
 const twin: Partial<RollbackFacts> = { strategy: 'alternating-users', previous: login({ username: 'app_clone' }) };
 
@@ -21,7 +22,11 @@ describe('a rollback', () => {
     ['sets the password of a single user', {}, 'set-password'],
     ['moves the label to what the server accepts', { proof: { outcome: 'accepted' } }, 'move-label'],
     ['moves it to the other twin', { ...twin, proof: { outcome: 'accepted' } }, 'move-label'],
-    ['takes a left-behind AWSPENDING for no hindrance', { pending: { condition: 'stuck', mayBeCleared: true } }, 'set-password'],
+    [
+      'takes a left-behind AWSPENDING for no hindrance',
+      { pending: { condition: 'stuck', mayBeCleared: true } },
+      'set-password',
+    ],
   ])('%s', (_, more, way) => {
     expect(planRollback({ ...facts, ...more }).way).toBe(way);
   });
@@ -29,6 +34,8 @@ describe('a rollback', () => {
   it.each<[string, Partial<RollbackFacts>, string]>([
     ['a rotation runs', { pending: { condition: 'rotating', mayBeCleared: false } }, 'ROTATION_UNDER_WAY'],
     ['a failed one is tried again', { pending: { condition: 'failed', mayBeCleared: false } }, 'ROTATION_UNDER_WAY'],
+    ['neither logs in', { currentProof: { outcome: 'refused' } }, 'NO_WORKING_PASSWORD'],
+    ['nobody can log in to set it', { currentProof: { outcome: 'failed', error: unfit } }, 'TWIN_DIFFERS'],
     ['it is for another server', { previous: login({ host: 'other' }) }, 'OTHER_LOGIN'],
     ['it is for another user', { previous: login({ username: 'app_clone' }) }, 'OTHER_LOGIN'],
     ['the other twin is refused', twin, 'PREVIOUS_NOT_ACCEPTED'],

@@ -47,9 +47,12 @@ describe.each([
   ['status', addStatus],
 ])('%s', (name) => {
   it('has each of its options in docs/rotation-command.md', () => {
-    const [, section = ''] = new RegExp(`^## ${name}\n((?:.|\n)*?)(?=^## |$(?!.|\n))`, 'm').exec(read('rotation-command.md')) ?? [];
+    const [, section = ''] =
+      new RegExp(`^## ${name}\n((?:.|\n)*?)(?=^## |$(?!.|\n))`, 'm').exec(read('rotation-command.md')) ?? [];
     const options = program.commands.find((each) => each.name() === name)?.options ?? [];
     expect(options.length).toBeGreaterThan(1);
-    expect(options.flatMap(({ long }) => long ?? []).filter((option) => !section.includes(`\`${option}\``))).toEqual([]);
+    expect(options.flatMap(({ long }) => long ?? []).filter((option) => !section.includes(`\`${option}\``))).toEqual(
+      [],
+    );
   });
 });
