@@ -8,11 +8,14 @@ import { newestVersion, startTestServer } from '../../support/postgres.ts';
 
 const { account, command } = await operator();
 
-/** What pg_hba.conf says of members of a group: a membership is a change of it that takes effect at once. */
+/**
+ * What pg_hba.conf says of members of a group: a membership is a change of it that takes effect at once. Nobody answers
+ * for `ident` here, so that whoever is a member gets in no longer.
+ */
 const SHUT_OUT = 'shut_out_at_night';
 const server = await startTestServer({
   version: newestVersion(),
-  hba: [`host all +${SHUT_OUT} all reject`, 'host all all all scram-sha-256'],
+  hba: [`host all +${SHUT_OUT} all ident`, 'host all all all scram-sha-256'],
 });
 await server.query(`CREATE ROLE ${SHUT_OUT}`);
 afterAll(async () => await server.close());
