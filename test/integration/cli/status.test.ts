@@ -21,7 +21,7 @@ it('shows strategy, current user, last and next rotation of a secret that is wel
   const { exitCode, stdout } = await command.run(['status', here.secret.arn]);
   expect(exitCode).toBe(0);
   const today = new Date().toISOString().slice(0, 10);
-  expect(stdout).toMatch(/^SECRET +STRATEGY +USER NOW +LAST ROTATED +NEXT BY +STATE\n/);
+  expect(stdout).toMatch(/^STATE +SECRET +STRATEGY +USER NOW +LAST ROTATED +NEXT BY\n/);
   expect(stdout).toMatch(
     new RegExp(
       `\\nok +test-\\S+ +single-user +${here.role.name} +${today} \\d\\d:\\d\\d UTC +\\d{4}-\\d\\d-\\d\\d 23:59 UTC\\n`,
