@@ -23,7 +23,7 @@ afterAll(async () => await server.close());
 /** What doctor's first and last line say. */
 async function doctor(arn: string, ...options: string[]): Promise<{ lockedOut: string; next: string }> {
   const { stdout } = await command.run(['doctor', arn, ...options]);
-  const lockedOut = /^Are applications locked out now\? (No|Yes|Not known)/.exec(stdout)?.[1] ?? 'unsaid';
+  const lockedOut = /^Are applications locked out now\? (Not known|No|Yes)/.exec(stdout)?.[1] ?? 'unsaid';
   return { lockedOut, next: /\nNext: (.*)\n$/.exec(stdout)?.[1] ?? 'nothing' };
 }
 
