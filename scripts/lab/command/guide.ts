@@ -83,7 +83,7 @@ function commands({ endpoint, region, database, functions, awsFunction, seed, ss
           `npm run rotation -- now ${first.secretName}`,
           `npm run rotation -- doctor ${second.secretName}`,
           '',
-          dim("# a move from AWS's function to these, as a rehearsal"),
+          dim('# a move from the function of AWS to these, as a rehearsal'),
           `${aws} rotate-secret --secret-id ${first.secretName} --no-rotate-immediately --rotation-lambda-arn ${awsFunction}`,
           `npm run rotation -- attach --all --from ${awsFunction.split(':').at(-1)} --stack postgres-rotation`,
         ]),
