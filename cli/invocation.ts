@@ -12,6 +12,6 @@ export function mentionsCommand(text: string): boolean {
 export function wayToCall({ PATH = '', npm_lifecycle_event: script }: NodeJS.ProcessEnv): string | undefined {
   if (script === 'rotation') return '`npm run rotation --`';
   if (PATH.split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, 'rotation')))) return undefined;
-  const bin = fileURLToPath(new URL('../bin/rotation.mjs', import.meta.url));
+  const bin = join(fileURLToPath(new URL('..', import.meta.url)), 'bin', 'rotation.mjs');
   return existsSync(bin) ? `\`${bin}\`` : undefined;
 }

@@ -26,6 +26,11 @@ export function from1to(most: number): (text: string) => number {
   };
 }
 
+/** As it is written, of what commander calls it: "stopAfter" is --stop-after. */
+export function optionOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
 /** Values of an option that may be given several times. */
 export function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];

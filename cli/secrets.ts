@@ -127,6 +127,8 @@ export interface RotatedSecret {
   /** False where its rotation was cancelled. */
   readonly enabled: boolean;
   readonly functionArn: string;
+  /** Undefined where it was never rotated. */
+  readonly lastRotated: Date | undefined;
 }
 
 /** All secrets that pass every filter, as ListSecrets tells of them: no value is read. */
@@ -151,12 +153,21 @@ export async function rotatedSecrets(context: Context, filters: readonly SecretF
   const rotated = found
     .filter((secret) => secret.RotationLambdaARN !== undefined)
     .sort((a, b) => (a.Name ?? '').localeCompare(b.Name ?? ''))
-    .map(({ ARN: arn = '', Name: name = '', RotationEnabled, RotationLambdaARN: functionArn = '' }) => ({
-      arn,
-      name,
-      enabled: RotationEnabled === true,
-      functionArn,
-    }));
+    .map(
+      ({
+        ARN: arn = '',
+        Name: name = '',
+        RotationEnabled,
+        RotationLambdaARN: functionArn = '',
+        LastRotatedDate: lastRotated,
+      }) => ({
+        arn,
+        name,
+        enabled: RotationEnabled === true,
+        functionArn,
+        lastRotated,
+      }),
+    );
   if (rotated.length > 0) return rotated;
   const which = filters.length === 0 ? '' : ' that passes the filter';
   throw new CommandError(

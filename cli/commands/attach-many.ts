@@ -67,7 +67,9 @@ export async function attachMany(context: Context, options: ManyOptions): Promis
     },
     note: (move, outcome) => record.note(move.secretArn, outcome.outcome),
   });
-  return conclude(context, plan.moves, outcomes, { ...told, record: record.path });
+  const code = conclude(context, plan.moves, outcomes, { ...told, record: record.path });
+  // Some are where they were, for a reason that somebody has to look at.
+  return code === EXIT.done && plan.refused.length > 0 ? EXIT.unwell : code;
 }
 
 /** Puts functions and schedules back, of those secrets that are still as the record says they were left. */

@@ -1,8 +1,7 @@
 import type { RotationRulesType } from '@aws-sdk/client-secrets-manager';
 import { type Command, Option } from 'commander';
-import type { StepFailure } from '../../shared/lambda/step-line.ts';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
-import { bold, dim, green, red } from '../../shared/terminal/text.ts';
+import { bold, dim, red } from '../../shared/terminal/text.ts';
 import {
   type AttachWishes,
   type Change,
@@ -19,13 +18,14 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { refused, usage } from '../failures.ts';
 import { describeFunction } from '../functions.ts';
 import { attachTo } from '../moving/move.ts';
-import { caFile, from1to, type Runner } from '../options.ts';
+import { caFile, from1to, optionOf, type Runner } from '../options.ts';
 import { type DescribedSecret, describeSecret, needPrimary, placeOfArn } from '../secrets.ts';
 import { functionOfStack, stacksWith } from '../stacks.ts';
 import type { Ending } from '../watch/ending.ts';
 import { openLog } from '../watch/function-log.ts';
 import { watchRotation } from '../watch/watch.ts';
 import { attachMany, undoMany } from './attach-many.ts';
+import { reportAttached } from './attach-report.ts';
 import { show as showFinding } from './doctor.ts';
 
 const EXAMPLES = `
@@ -107,8 +107,7 @@ async function choose(context: Context, secret: string | undefined, options: Att
   }
   if (secret !== undefined) {
     const misplaced = FOR_MANY.find((name) => options[name] !== undefined);
-    if (misplaced !== undefined)
-      throw usage(`--${misplaced.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} goes with --all.`);
+    if (misplaced !== undefined) throw usage(`${optionOf(misplaced)} goes with --all.`);
     return await attach(context, secret, options);
   }
   if (undo !== undefined) return await undoMany(context, undo, limits);
@@ -164,7 +163,7 @@ async function attach(context: Context, id: string, options: AttachOptions): Pro
     return EXIT.refused;
   }
   const ending = await configure(context, secret, functionArn, rules, immediately);
-  report(context, secret, ending, immediately);
+  reportAttached(context, secret, ending, immediately);
   output.result({ ...result, outcome: 'attached', test: ending });
   if (ending.outcome === 'succeeded') return EXIT.done;
   return ending.outcome === 'unknown' ? EXIT.unproven : EXIT.unwell;
@@ -235,37 +234,4 @@ async function configure(
   );
   context.output.busy(undefined);
   return ending;
-}
-
-function report({ output }: Context, { Name }: DescribedSecret, ending: Ending, immediately: boolean): void {
-  const name = bold(Name);
-  switch (ending.outcome) {
-    case 'succeeded':
-      output.line(
-        `${green('Attached')} ${name}: ${immediately ? 'it was rotated' : 'the function logs in with its password'}.`,
-      );
-      return;
-    case 'failed':
-      output.line(`${red('Attached')} ${name}, but ${ending.failure.step} failed: ${bold(ending.failure.code)}`);
-      output.line(`  what happened  ${ending.failure.message}`);
-      if (!immediately) output.line('                 It was a test of the configuration: no password was replaced.');
-      output.line(`  what to do     ${remedyOf(ending.failure, immediately)}`);
-      output.line(`Next: rotation doctor ${Name}`);
-      return;
-    case 'abandoned':
-    case 'unknown':
-      output.line(`Attached ${name}; what the function made of it was not seen: rotation doctor ${Name}`);
-      if ('reason' in ending) output.line(`  what happened  ${ending.reason}`);
-      return;
-    default:
-      ending satisfies never;
-  }
-}
-
-/** The function does not know that it was only asked to log in: its words for a refused password are about a rotation. */
-function remedyOf({ code, remedy }: StepFailure, immediately: boolean): string {
-  if (!immediately && code === 'PASSWORD_NOT_ACCEPTED') {
-    return 'Store the password that the database has, or set the one that AWSCURRENT holds, in psql: \\password';
-  }
-  return remedy ?? "Look at the function's log.";
 }

@@ -1,11 +1,13 @@
+import { writeFileSync } from 'node:fs';
 import { green, plural, red, yellow } from '../../shared/terminal/text.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { asCommandError, type CommandError } from '../failures.ts';
+import { asCommandError, type CommandError, usage } from '../failures.ts';
 import { mapLimited } from '../map-limited.ts';
-import { placeOfArn, type RotatedSecret, rotatedSecrets, type SecretFilter } from '../secrets.ts';
+import { placeOfArn, type RotatedSecret } from '../secrets.ts';
 import { exitCodeOf, summary } from '../watch/outcome.ts';
 import { type RotateOptions, type RotationRun, rotate } from '../watch/rotate.ts';
+import { type Selection, select } from './now-selection.ts';
 
 type Result = { readonly id: string } & (
   | { readonly run: RotationRun }
@@ -15,53 +17,117 @@ type Result = { readonly id: string } & (
   | { readonly notStarted: true }
 );
 
-export interface Selection {
-  readonly filters: readonly SecretFilter[];
+export interface ManyRotations extends Selection {
   /** How many at a time. */
   readonly atOnce: number;
   /** Do not ask. */
   readonly yes: boolean;
+  /** Show which, and rotate none. */
+  readonly dryRun: boolean;
+  /** Rotate the first alone, and go on only where it went well. */
+  readonly canary: boolean;
+  /** Begin none after so many failures. */
+  readonly stopAfter: number;
+  /** A new file for the result. */
+  readonly report: string | undefined;
 }
 
-/** Rotates every secret that passes the filters, a few at a time, after asking. */
-export async function rotateMany(
-  context: Context,
-  { filters, atOnce: limit, yes }: Selection,
-  options: RotateOptions,
-): Promise<ExitCode> {
-  const { output, signal, prompts } = context;
+/** Rotates every secret that is selected, a few at a time, after asking. */
+export async function rotateMany(context: Context, many: ManyRotations, options: RotateOptions): Promise<ExitCode> {
+  const { output, prompts } = context;
   output.busy('looking for secrets …');
-  const found = await rotatedSecrets(context, filters);
+  const { chosen, cancelled } = await select(context, many);
   output.busy(undefined);
-  // Somebody has cancelled it, for a reason that is not known here.
-  const cancelled = found.filter(({ enabled }) => !enabled);
-  const ids = found.filter(({ enabled }) => enabled).map(({ arn }) => arn);
-  output.line(`In ${placeOfArn(found[0]?.arn ?? '')}: ${firstOf(found.filter(({ enabled }) => enabled))}`);
+  const ids = chosen.map(({ arn }) => arn);
+  output.line(`In ${placeOfArn((chosen[0] ?? cancelled[0])?.arn ?? '')}: ${firstOf(chosen)}`);
   if (cancelled.length > 0) output.line(`Passed over, as their rotation was cancelled: ${firstOf(cancelled)}`);
-  if (ids.length > 0 && !(await prompts.agree(`Rotate ${plural(ids.length, 'secret')} now?`, yes))) {
+  const passedOver = cancelled.map(({ name, arn }) => ({ secret: name, arn, why: 'cancelled' }));
+  if (many.dryRun) {
+    output.line(`${plural(ids.length, 'secret')} would be rotated; nothing was changed (--dry-run).`);
+    output.result({
+      outcome: 'unchanged',
+      secrets: chosen.map(({ name, arn }) => ({ secret: name, arn })),
+      passedOver,
+    });
+    return EXIT.done;
+  }
+  if (ids.length > 0 && !(await prompts.agree(`Rotate ${plural(ids.length, 'secret')} now?`, many.yes))) {
     output.line('Nothing was changed.');
     return EXIT.refused;
   }
+  const report = many.report === undefined ? undefined : new Report(many.report);
+  const results = await perform(context, ids, many, options);
+  return conclude(context, results, passedOver, report);
+}
 
-  let done = 0;
-  output.busy(`${bar(0, ids.length)} 0 of ${ids.length}`);
-  const results = await mapLimited(ids, limit, async (id) => {
-    if (signal.aborted) return { id, notStarted: true as const };
+async function perform(
+  context: Context,
+  ids: readonly string[],
+  { atOnce, canary, stopAfter }: ManyRotations,
+  options: RotateOptions,
+): Promise<Result[]> {
+  const { output, signal } = context;
+  let [done, failures] = [0, 0];
+  const one = async (id: string): Promise<Result> => {
+    if (signal.aborted || failures >= stopAfter) return { id, notStarted: true };
     const result = await rotateQuietly(context, id, options);
+    if (isFailure(result)) failures++;
     output.line(lineOf(result));
     output.busy(`${bar(++done, ids.length)} ${done} of ${ids.length}`);
     return result;
-  });
-  output.busy(undefined);
+  };
+  output.busy(`${bar(0, ids.length)} 0 of ${ids.length}`);
+  const [first, ...others] = ids;
+  try {
+    if (!canary || first === undefined || others.length === 0) return await mapLimited(ids, atOnce, one);
+    const ahead = await one(first);
+    if (codeOf(ahead) === EXIT.done) return [ahead, ...(await mapLimited(others, atOnce, one))];
+    output.line('The first did not go well, so no other was begun.');
+    return [ahead, ...others.map((id) => ({ id, notStarted: true as const }))];
+  } finally {
+    output.busy(undefined);
+  }
+}
 
+function conclude(
+  { output, signal }: Context,
+  results: readonly Result[],
+  passedOver: readonly object[],
+  report: Report | undefined,
+): ExitCode {
   const counts = countOf(results);
+  const { rotated, failed, unproven, notStarted } = counts;
+  const more = notStarted === 0 ? '' : `, ${notStarted} not started`;
   output.line(
-    `${plural(ids.length, 'secret')}: ${counts.rotated} rotated, ${counts.failed} failed, ${counts.unproven} not known.`,
+    `${plural(results.length, 'secret')}: ${rotated} rotated, ${failed} failed, ${unproven} not known${more}.`,
   );
-  const passedOver = cancelled.map(({ name, arn }) => ({ secret: name, arn, why: 'cancelled' }));
-  output.result({ counts, rotations: results.map(asJson), passedOver });
-  if (counts.failed > 0) return EXIT.unwell;
-  return counts.unproven > 0 ? EXIT.unproven : EXIT.done;
+  // Far above, where there were many.
+  if (results.length > SHOWN) for (const result of results.filter(isFailure)) output.line(lineOf(result));
+  const answer = { counts, rotations: results.map(asJson), passedOver };
+  output.result(answer);
+  report?.write(answer);
+  if (signal.aborted) return EXIT.interrupted;
+  if (failed > 0) return EXIT.unwell;
+  return unproven + notStarted > 0 ? EXIT.unproven : EXIT.done;
+}
+
+/** Made before anything is rotated, so that a name that can't be written is no surprise afterwards. */
+class Report {
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      writeFileSync(path, '', { flag: 'wx' });
+    } catch (error) {
+      const code = error instanceof Error ? String(Reflect.get(error, 'code') ?? error.name) : '';
+      throw usage(`--report must name a new file, and ${path} can't be written (${code}).`);
+    }
+  }
+
+  write(answer: object): void {
+    writeFileSync(this.#path, `${JSON.stringify(answer, undefined, 2)}\n`);
+  }
 }
 
 const SHOWN = 3;
@@ -87,11 +153,15 @@ function codeOf(result: Result): ExitCode {
   return 'run' in result ? exitCodeOf(result.run) : EXIT.unproven;
 }
 
+function isFailure(result: Result): boolean {
+  return ![EXIT.done, EXIT.unproven].some((code) => code === codeOf(result));
+}
+
 function countOf(results: readonly Result[]) {
-  const codes = results.map(codeOf);
-  const rotated = codes.filter((code) => code === EXIT.done).length;
-  const unproven = codes.filter((code) => code === EXIT.unproven).length;
-  return { rotated, failed: codes.length - rotated - unproven, unproven };
+  const begun = results.filter((result) => !('notStarted' in result));
+  const rotated = begun.filter((result) => codeOf(result) === EXIT.done).length;
+  const failed = begun.filter(isFailure).length;
+  return { rotated, failed, unproven: begun.length - rotated - failed, notStarted: results.length - begun.length };
 }
 
 function lineOf(result: Result): string {

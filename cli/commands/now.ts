@@ -4,25 +4,33 @@ import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { usage } from '../failures.ts';
 import { strategyOf } from '../functions.ts';
-import { caFile, type Runner, seconds } from '../options.ts';
+import { caFile, from1to, optionOf, type Runner, seconds } from '../options.ts';
 import { parseFilter } from '../secrets.ts';
 import { exitCodeOf, summary } from '../watch/outcome.ts';
 import { type RotateOptions, type RotationRun, rotate } from '../watch/rotate.ts';
 import type { News } from '../watch/watch.ts';
 import { rotateMany } from './now-many.ts';
+import { age } from './now-selection.ts';
 
 const EXAMPLES = `
 Examples:
   $ rotation now prod/shop
   $ rotation now prod/shop --no-login           this machine can't reach the database
   $ rotation now --all --filter tag:team=payments --at-once 2    shows how many, and asks
+  $ rotation now --all --not-rotated-since 30d --dry-run
 
 Ctrl-C stops watching; the rotation goes on.`;
 
 interface NowOptions {
   readonly all?: true;
   readonly filter?: readonly string[];
+  readonly failed?: true;
+  readonly notRotatedSince?: number;
+  readonly dryRun?: true;
   readonly atOnce?: number;
+  readonly canary: boolean;
+  readonly stopAfter?: number;
+  readonly report?: string;
   readonly yes?: true;
   readonly login: boolean;
   readonly caFile?: string;
@@ -40,7 +48,13 @@ export function addNow(program: Command, run: Runner): void {
     .argument('[secret]', 'name or ARN')
     .option('--all', 'every secret that has a rotation function')
     .option('--filter <filter...>', 'with --all: tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold')
-    .option('--at-once <number>', 'with --all: how many at a time, 1 to 20 (default: 3)', howMany)
+    .option('--failed', 'with --all: only those whose rotation has failed or is stuck')
+    .option('--not-rotated-since <age>', 'with --all: only those not rotated in so long, such as 30d or 12h', age)
+    .option('--dry-run', 'with --all: show which, rotate none')
+    .option('--at-once <number>', 'with --all: how many at a time, 1 to 20 (default: 3)', from1to(20))
+    .option('--no-canary', 'with --all: do not wait for the first to go well before the others begin')
+    .option('--stop-after <failures>', 'with --all: begin no more after so many (default: 3)', from1to(10_000))
+    .option('--report <file>', 'with --all: write the result there too, as JSON')
     .option('--yes', 'with --all: do not ask')
     .option('--no-login', 'do not log in with the new credential from here')
     .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
@@ -55,9 +69,8 @@ export function addNow(program: Command, run: Runner): void {
 async function now(context: Context, secret: string | undefined, options: NowOptions): Promise<ExitCode> {
   const { all = false, filter = [], login, timeout, throughRetries = false } = options;
   if (all === (secret !== undefined)) throw usage('One secret or --all was needed, found both or neither.');
-  if (!all && filter.length > 0) throw usage('--filter goes with --all.');
-  if (!all && options.atOnce !== undefined) throw usage('--at-once goes with --all.');
-  if (!all && options.yes) throw usage('--yes goes with --all.');
+  const misplaced = FOR_MANY.find((name) => !all && options[name] !== undefined);
+  if (misplaced !== undefined) throw usage(`${optionOf(misplaced)} goes with --all.`);
   if (all && options.turnOn) throw usage('--turn-on goes with one secret.');
   if (all && options.log) throw usage('--log goes with one secret.');
   const rotateOptions = {
@@ -68,11 +81,15 @@ async function now(context: Context, secret: string | undefined, options: NowOpt
     turnOn: options.turnOn === true,
   };
   if (secret === undefined) {
-    const { atOnce = 3, yes = false } = options;
-    return await rotateMany(context, { filters: filter.map(parseFilter), atOnce, yes }, rotateOptions);
+    const { atOnce = 3, stopAfter = 3, yes = false, canary, report, notRotatedSince } = options;
+    const limits = { atOnce, stopAfter, canary, yes, report, dryRun: options.dryRun === true };
+    const which = { filters: filter.map(parseFilter), failed: options.failed === true, notRotatedFor: notRotatedSince };
+    return await rotateMany(context, { ...which, ...limits }, rotateOptions);
   }
   return await rotateOne(context, secret, rotateOptions, options.log === true);
 }
+
+const FOR_MANY = ['filter', 'failed', 'notRotatedSince', 'dryRun', 'atOnce', 'stopAfter', 'report', 'yes'] as const;
 
 async function rotateOne(context: Context, id: string, options: RotateOptions, withLog: boolean): Promise<ExitCode> {
   const { output } = context;
@@ -168,11 +185,4 @@ function afterFailure(name: string, proof: RotationRun['proof']): string {
   return proof?.login === 'accepted'
     ? `Secrets Manager tries again by itself. Next: rotation status ${name}`
     : `Next: rotation doctor ${name}`;
-}
-
-function howMany(text: string): number {
-  const number = Number(text);
-  if (!(Number.isInteger(number) && number >= 1 && number <= 20))
-    throw usage('--at-once takes a whole number from 1 to 20.');
-  return number;
 }

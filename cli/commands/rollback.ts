@@ -58,9 +58,14 @@ async function rollback(context: Context, id: string, options: RollbackOptions):
   const environment = await environmentOf(context, secret);
   const login = { caFile: options.caFile, environment };
   const proof = await tryLogin(previous.secret, { ...login, source: 'previous', strategy });
+  const isSameUser = current.secret.username === previous.secret.username;
+  const currentProof =
+    proof.outcome === 'refused' && isSameUser
+      ? await tryLogin(current.secret, { ...login, source: 'current', strategy })
+      : undefined;
   const pending = judgementOf(await labelsOf(context, secret), new Date());
-  const facts = { name: secret.Name, strategy, current: current.secret, previous: previous.secret, pending, proof };
-  const plan = planRollback(facts);
+  const facts = { name: secret.Name, strategy, current: current.secret, previous: previous.secret };
+  const plan = planRollback({ ...facts, pending, proof, currentProof });
   output.busy(undefined);
   if (plan.way === 'refused') throw plan.error;
 
@@ -157,7 +162,14 @@ async function setAndMove(context: Context, secret: DescribedSecret, options: Se
       },
     });
   };
-  await set(current, previous);
+  try {
+    await set(current, previous);
+  } catch (error) {
+    if (!(error instanceof RotationError)) throw error;
+    const { code, message, remedy } = error.with({ secretArn: secret.ARN });
+    const exitCode = code === 'PASSWORD_NOT_PUT_BACK' ? EXIT.unwell : EXIT.refused;
+    throw new CommandError(code, message, { exitCode, remedy });
+  }
   try {
     await moveCurrent(context, secret, options);
   } catch (error) {

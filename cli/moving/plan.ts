@@ -1,12 +1,13 @@
 /** What moving many secrets to another function would change, and which stay where they are. */
 import type { RotationRulesType } from '@aws-sdk/client-secrets-manager';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
+import type { DatabaseSecret } from '../../shared/secret/database-secret.ts';
 import { type AttachWishes, chooseRules, chooseStrategy } from '../attach-plan.ts';
 import type { Context } from '../context.ts';
 import { readLogin } from '../doctor/reading.ts';
 import { asCommandError, CommandError, refused } from '../failures.ts';
 import { describeFunction, type RotationFunction } from '../functions.ts';
-import { tryLogin } from '../login.ts';
+import { isOnlyFromHere, tryLogin } from '../login.ts';
 import { mapLimited } from '../map-limited.ts';
 import { type DescribedSecret, describeSecret, needPrimary, pendingVersion, type RotatedSecret } from '../secrets.ts';
 import type { Move } from './record.ts';
@@ -107,20 +108,31 @@ async function look(
   if (before === functionArn) return 'there';
   needNoneUnderWay(secret);
   const rules = rulesFor(secret.RotationRules, index, options);
-  if (options.login) {
-    const environment = options.functions.get(functionArn)?.configuration.Environment?.Variables ?? {};
-    const proof = await tryLogin(login, { source: 'current', caFile: options.caFile, environment, strategy });
-    if (proof.outcome === 'refused')
-      throw refused('PASSWORD_NOT_ACCEPTED', 'The server refuses the password that AWSCURRENT holds.');
-    const error = proof.outcome === 'failed' ? proof.error : proof.unfit;
-    if (error !== undefined) throw refused(error.code, error.message, error.remedy);
-  }
+  if (options.login) await needLogin(login, strategy, options.functions.get(functionArn), options.caFile);
   return {
     secretArn: secret.ARN,
     name: secret.Name,
     before: { functionArn: before, rules: secret.RotationRules ?? {} },
     after: { functionArn, rules },
   };
+}
+
+/** With as many as these, one that gets no answer at first is no rarity. */
+async function needLogin(
+  login: DatabaseSecret,
+  strategy: StrategyName,
+  described: RotationFunction | undefined,
+  file: string | undefined,
+): Promise<void> {
+  const environment = described?.configuration.Environment?.Variables ?? {};
+  const knock = () => tryLogin(login, { source: 'current', caFile: file, environment, strategy });
+  let proof = await knock();
+  if (proof.outcome === 'failed' && isOnlyFromHere(proof.error)) proof = await knock();
+  if (proof.outcome === 'refused') {
+    throw refused('PASSWORD_NOT_ACCEPTED', 'The server refuses the password that AWSCURRENT holds.');
+  }
+  const error = proof.outcome === 'failed' ? proof.error : proof.unfit;
+  if (error !== undefined) throw refused(error.code, error.message, error.remedy);
 }
 
 /** RotateSecret would take it up instead, by the other function. */

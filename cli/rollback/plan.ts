@@ -22,10 +22,15 @@ export interface RollbackFacts {
   readonly pending: PendingJudgement | undefined;
   /** What the server says to AWSPREVIOUS. */
   readonly proof: LoginProof;
+  /** What it says to AWSCURRENT; undefined where that was not asked, as it does not matter. */
+  readonly currentProof: LoginProof | undefined;
 }
 
-export function planRollback({ name, strategy, current, previous, pending, proof }: RollbackFacts): RollbackPlan {
-  const no = (code: string, message: string, remedy: string): RollbackPlan => ({
+type Refusal = (code: string, message: string, remedy: string) => RollbackPlan;
+
+export function planRollback(facts: RollbackFacts): RollbackPlan {
+  const { name, strategy, current, previous, pending, proof } = facts;
+  const no: Refusal = (code, message, remedy) => ({
     way: 'refused',
     error: refused(code, `${message.replace(/\.$/, '')}; nothing was changed.`, remedy),
   });
@@ -51,7 +56,7 @@ export function planRollback({ name, strategy, current, previous, pending, proof
       return no(proof.unfit.code, proof.unfit.message, proof.unfit.remedy);
     case 'refused':
       // Nobody but the user itself may set its password here, and another user is not logged in.
-      if (sameUser) return { way: 'set-password' };
+      if (sameUser) return planSetting(facts, no);
       return no(
         'PREVIOUS_NOT_ACCEPTED',
         `The server must accept AWSPREVIOUS's login ${loginName(previous)}, and it refuses it`,
@@ -64,6 +69,18 @@ export function planRollback({ name, strategy, current, previous, pending, proof
       return never;
     }
   }
+}
+
+/** By the session of AWSCURRENT, which there has to be. */
+function planSetting({ name, currentProof: proof }: RollbackFacts, no: Refusal): RollbackPlan {
+  if (proof?.outcome === 'accepted' && proof.unfit === undefined) return { way: 'set-password' };
+  const error = proof?.outcome === 'accepted' ? proof.unfit : proof?.outcome === 'failed' ? proof.error : undefined;
+  if (error !== undefined) return no(error.code, error.message, error.remedy);
+  return no(
+    'NO_WORKING_PASSWORD',
+    "The server must accept AWSCURRENT's login or AWSPREVIOUS's, and it refuses both",
+    `See what it does accept: rotation doctor ${name}`,
+  );
 }
 
 function isTwin(a: DatabaseSecret, b: DatabaseSecret, strategy: StrategyName): boolean {

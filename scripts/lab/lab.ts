@@ -26,6 +26,8 @@ export interface LabOptions {
 
 export interface Lab extends LabParts, AsyncDisposable {
   readonly seed: Seed;
+  /** A function under the name of AWS's own, for the rehearsal of a move to ours: `rotation attach --all --from`. */
+  readonly awsFunction: string;
   /** Stops and removes everything. */
   close(): Promise<void>;
 }
@@ -36,6 +38,13 @@ const STACK_NAME = 'postgres-rotation';
 const FUNCTION_NAMES: Readonly<Record<StrategyName, string>> = {
   'single-user': 'postgres-rotation-single-user',
   'alternating-users': 'postgres-rotation-alternating-users',
+};
+
+/** As the Serverless Application Repository names it. Nothing that it logs is known to the command, as with AWS's. */
+const AWS_FUNCTION = {
+  name: 'SecretsManagerRDSPostgreSQLRotationSingleUser',
+  environment: { POWERTOOLS_LOG_LEVEL: 'SILENT', POWERTOOLS_METRICS_DISABLED: 'true' },
+  settings: { runtime: 'python3.12' },
 };
 
 export async function startLab(options: LabOptions = {}): Promise<Lab> {
@@ -77,6 +86,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
       AlternatingUsersFunctionArn: bare.functions['alternating-users'],
     },
   });
+  const awsFunction = secretsManager.functions.register({ ...AWS_FUNCTION, bundle: bundles['single-user'] });
   const superuser = await storeSuperuser(bare);
   const seed = options.seed === false ? { superuser, applications: [] } : await seedApplications(bare, superuser);
   // A server that we started goes with everything in it; on somebody else's only what we made may go.
@@ -94,7 +104,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     closed ??= running.disposeAsync();
     return closed;
   };
-  return { ...bare, seed, close, [Symbol.asyncDispose]: close };
+  return { ...bare, seed, awsFunction, close, [Symbol.asyncDispose]: close };
 }
 
 /** A server elsewhere gets the superuser's password over verified TLS only, unless its URL says `?sslmode=disable`. */

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 /** The access key of every session. */
-export const SESSION_KEY = 'of-the-session';
+const SESSION_KEY = 'of-the-session';
 
 export class TokenService implements AsyncDisposable {
   /** Of each AssumeRole; undefined where it came without. */

@@ -57,7 +57,7 @@ export function guide(lab: Lab): string {
 }
 
 /** To paste into bash or zsh, which takes no comment with an apostrophe; it needs the AWS CLI, Node and psql. */
-function commands({ endpoint, region, database, functions, seed, ssl }: Lab): string[] {
+function commands({ endpoint, region, database, functions, awsFunction, seed, ssl }: Lab): string[] {
   const aws = 'aws secretsmanager';
   const [first, second = seed.superuser] = seed.applications;
   const get = `${aws} get-secret-value --secret-id ${second.secretName} --query SecretString --output text`;
@@ -84,6 +84,10 @@ function commands({ endpoint, region, database, functions, seed, ssl }: Lab): st
           dim('# the command for operators'),
           `npm run rotation -- now ${first.secretName}`,
           `npm run rotation -- doctor ${second.secretName}`,
+          '',
+          dim('# a move from the function of AWS to these, as a rehearsal'),
+          `${aws} rotate-secret --secret-id ${first.secretName} --no-rotate-immediately --rotation-lambda-arn ${awsFunction}`,
+          `npm run rotation -- attach --all --from ${awsFunction.split(':').at(-1)} --stack postgres-rotation`,
         ]),
     '',
     dim(`# log in with what ${second.secretName} holds now`),

@@ -277,6 +277,7 @@ describe('rotation now --all', () => {
       'tag:team=payments',
       '--at-once',
       '2',
+      '--no-canary',
       '--yes',
     ]);
     expect(exitCode).toBe(3);
@@ -322,7 +323,7 @@ describe('rotation now --all', () => {
     expect({ exitCode, answer }).toEqual({
       exitCode: 0,
       answer: {
-        counts: { rotated: 1, failed: 0, unproven: 0 },
+        counts: { rotated: 1, failed: 0, unproven: 0, notStarted: 0 },
         rotations: [expect.objectContaining({ arn: here.secret.arn, outcome: 'succeeded' })],
         passedOver: [],
       },
