@@ -54,7 +54,9 @@ afterAll(async () => {
 /** RotateSecret refuses to replace a rotation that has not ended; and one superuser is enough for a role. */
 const PLAYABLE = scenarios(false).filter(({ name, shared }) => !shared && !name.includes('that was replaced'));
 
-test('sampled schedules end on the lab and a real PostgreSQL as they do in memory', { timeout: 3_600_000 }, async () => {
+test('sampled schedules end on the lab and a real PostgreSQL as they do in memory', {
+  timeout: 3_600_000,
+}, async () => {
   const random = randomFrom(SEED);
   const recordings: Recording[] = [];
   for (const scenario of PLAYABLE)

@@ -15,7 +15,8 @@ const BY_HAND = 'by hand';
 
 /** Whatever a schedule plays on: secrets, and the server that their logins are for. */
 export interface Stage {
-  names(versionId: string): string;
+  /** What a version, by its id, or a role is called in a schedule. */
+  names(idOrRole: string): string;
   tokenOf(name: string): string;
   /** A new password, by what schedules call it. */
   password(name: string): string;
@@ -162,9 +163,18 @@ export class MemoryStage implements Stage {
 
   end(): EndOfStage {
     const { app } = this.secrets;
-    const labels = ['AWSCURRENT', 'AWSPENDING', 'AWSPREVIOUS'].map((label) => [label, nameOf(app.with(label) ?? 'none')]);
-    const accepts = [...this.server.roles].filter(([name]) => name.startsWith('app')).map(([name, { password }]) => [name, password]);
-    return { rotationEnabled: app.rotationEnabled, labels: Object.fromEntries(labels), accepts: Object.fromEntries(accepts) };
+    const labels = ['AWSCURRENT', 'AWSPENDING', 'AWSPREVIOUS'].map((label) => [
+      label,
+      nameOf(app.with(label) ?? 'none'),
+    ]);
+    const accepts = [...this.server.roles]
+      .filter(([name]) => name.startsWith('app'))
+      .map(([name, { password }]) => [name, password]);
+    return {
+      rotationEnabled: app.rotationEnabled,
+      labels: Object.fromEntries(labels),
+      accepts: Object.fromEntries(accepts),
+    };
   }
 
   /** The login that a version with this label holds. */

@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { CancelRotateSecretCommand, DescribeSecretCommand, UpdateSecretVersionStageCommand } from '@aws-sdk/client-secrets-manager';
+import {
+  CancelRotateSecretCommand,
+  DescribeSecretCommand,
+  UpdateSecretVersionStageCommand,
+} from '@aws-sdk/client-secrets-manager';
 import { type Client, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
 import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { secretStore } from '../../../shared/aws/secret-store.ts';
@@ -8,7 +12,13 @@ import { roleDatabase } from '../../../shared/database/database.ts';
 import { trustStore } from '../../../shared/database/tls.ts';
 import { postgresTwins } from '../../../shared/database/twins.ts';
 import { Deadline } from '../../../shared/deadline.ts';
-import type { RoleDatabase, RoleLock, RoleSession, SecretStore, SuperuserSecrets } from '../../../shared/rotation/ports.ts';
+import type {
+  RoleDatabase,
+  RoleLock,
+  RoleSession,
+  SecretStore,
+  SuperuserSecrets,
+} from '../../../shared/rotation/ports.ts';
 import { opensNow } from '../crash/invariants.ts';
 import type { RoleScope } from '../role-scope.ts';
 import type { TestAccount } from '../test-account.ts';
@@ -18,7 +28,12 @@ import type { EndOfStage, Stage } from './memory-stage.ts';
 import type { Deed, Scenario, SecretName } from './scenario.ts';
 import type { Waits } from './time.ts';
 
-const SETTINGS = { passwordHashing: 'client', tlsFallback: false, allowPooler: false, alternatingSetRole: true } as const;
+const SETTINGS = {
+  passwordHashing: 'client',
+  tlsFallback: false,
+  allowPooler: false,
+  alternatingSetRole: true,
+} as const;
 /** In ms. */
 const STEP_TIME = 60_000;
 
@@ -40,33 +55,47 @@ export class RealStage implements Stage {
   readonly #fresh: (who: string) => boolean | undefined;
 
   /** @param fresh whether, in the model, the login behind an actor's next lock is a fresh one. */
-  static async open(around: RealSurroundings, { strategy }: Scenario, fresh: (who: string) => boolean | undefined): Promise<RealStage> {
+  static async open(
+    around: RealSurroundings,
+    { strategy }: Scenario,
+    fresh: (who: string) => boolean | undefined,
+  ): Promise<RealStage> {
     const { account, scope, server } = around;
     const name = scope.name(`app${randomBytes(4).toString('hex')}`);
     if (strategy === 'alternating-users') {
-      const { secret, base } = await twins(account, scope, { name, adminName: `admin${randomBytes(4).toString('hex')}` });
-      return await new RealStage(around, secret, name, fresh).#begun(base.password);
+      const { secret, base, admin } = await twins(account, scope, {
+        name,
+        adminName: `admin${randomBytes(4).toString('hex')}`,
+      });
+      return await new RealStage(around, secret, name, fresh).#begun(base.password, admin.name);
     }
     const role = await scope.createAppRole({ name });
     const secret = await account.secretFor(server, role, { strategy });
     return await new RealStage(around, secret, name, fresh).#begun(role.password);
   }
 
-  private constructor(around: RealSurroundings, secret: TestSecret, role: string, fresh: (who: string) => boolean | undefined) {
+  private constructor(
+    around: RealSurroundings,
+    secret: TestSecret,
+    role: string,
+    fresh: (who: string) => boolean | undefined,
+  ) {
     this.#around = around;
     this.#secret = secret;
     this.#role = role;
     this.#fresh = fresh;
   }
 
-  async #begun(password: string): Promise<this> {
+  async #begun(password: string, admin?: string): Promise<this> {
+    this.#names.set(this.#role, 'app').set(`${this.#role}_clone`, 'app_clone');
+    if (admin !== undefined) this.#names.set(admin, 'admin');
     this.#passwords.set('app V1', password);
     this.#name('V1', (await this.#secret.labels()).AWSCURRENT ?? '');
     return this;
   }
 
-  names(versionId: string): string {
-    return this.#names.get(versionId) ?? versionId;
+  names(idOrRole: string): string {
+    return this.#names.get(idOrRole) ?? idOrRole;
   }
 
   tokenOf(name: string): string {
@@ -115,7 +144,8 @@ export class RealStage implements Stage {
       twins: { ...roles.twins, lock: async (base) => judged(await roles.twins.lock(base)) },
     });
     return {
-      tryPassword: (credential, work, within) => inner.tryPassword(credential, (roles) => work(sessions(roles)), within),
+      tryPassword: (credential, work, within) =>
+        inner.tryPassword(credential, (roles) => work(sessions(roles)), within),
       withLogin: (credential, work) => inner.withLogin(credential, (roles) => work(sessions(roles))),
     };
   }
@@ -170,7 +200,10 @@ export class RealStage implements Stage {
     const { account, admin } = this.#around;
     const { RotationEnabled } = await account.client.send(new DescribeSecretCommand({ SecretId: this.#secret.arn }));
     const labels = await this.#secret.labels();
-    const named = ['AWSCURRENT', 'AWSPENDING', 'AWSPREVIOUS'].map((label) => [label, this.names(labels[label] ?? 'none')]);
+    const named = ['AWSCURRENT', 'AWSPENDING', 'AWSPREVIOUS'].map((label) => [
+      label,
+      this.names(labels[label] ?? 'none'),
+    ]);
     const accepts: Record<string, string> = {};
     for (const suffix of ['', '_clone'])
       for (const [name, password] of this.#passwords)
@@ -195,7 +228,9 @@ export class RealStage implements Stage {
   async #move(VersionStage: string, from: string | undefined, to: string | undefined): Promise<void> {
     if (from === to) return;
     const move = { VersionStage, RemoveFromVersionId: from, MoveToVersionId: to };
-    await this.#around.account.client.send(new UpdateSecretVersionStageCommand({ SecretId: this.#secret.arn, ...move }));
+    await this.#around.account.client.send(
+      new UpdateSecretVersionStageCommand({ SecretId: this.#secret.arn, ...move }),
+    );
   }
 
   #name(name: string, id: string): void {

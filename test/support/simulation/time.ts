@@ -25,7 +25,7 @@ export class SimulatedTime {
   readonly sleep = <T>(
     milliseconds = 0,
     value?: T,
-    { signal }: { signal?: AbortSignal } = {},
+    { signal }: { signal?: AbortSignal | undefined } = {},
   ): Promise<T | undefined> => {
     const waits = this.#atWork.getStore();
     if (signal === undefined || waits === undefined) {
