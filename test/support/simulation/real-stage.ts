@@ -159,6 +159,8 @@ export class RealStage implements Stage {
     const client = this.#around.account.client;
     switch (deed) {
       case 'begins T2':
+        // RotateSecret refuses where a late PutSecretValue has put the label back.
+        if (AWSPENDING !== AWSCURRENT) await this.#move('AWSPENDING', AWSPENDING, undefined);
         return await this.begin('app', 'T2');
       case 'takes AWSPENDING off':
         return await this.#move('AWSPENDING', AWSPENDING, undefined);
