@@ -6,7 +6,9 @@ import { defineConfig } from 'vitest/config';
  */
 export default defineConfig({
   test: {
-    include: ['test/unit/rotation/**/*.test.ts', 'test/unit/database/twin-plan.test.ts'],
+    env: { SIMULATION_BOUNDS: 'small' },
+    testTimeout: 120_000,
+    include: ['test/unit/rotation/**/*.test.ts', 'test/unit/database/twin-plan*.test.ts'],
     // Shows that planted faults are found: of mutants it says nothing.
     exclude: ['test/unit/rotation/simulation/planted.test.ts'],
   },

@@ -11,7 +11,9 @@ import { forgetShell } from './lab/shell.ts';
 
 const SUITES = [
   ...['single-user', 'alternating-users'].map((name) => `test/unit/rotation/simulation/${name}.test.ts`),
-  ...['model', 'hostile', 'crash-everywhere', 'simulation'].map((name) => `test/integration/resilience/${name}.test.ts`),
+  ...['model', 'hostile', 'crash-everywhere', 'simulation'].map(
+    (name) => `test/integration/resilience/${name}.test.ts`,
+  ),
   ...['model', 'examples'].map((name) => `test/integration/client/${name}.test.ts`),
 ];
 

@@ -21,8 +21,8 @@ const writes = (kind: CallKind): CallKind => ({ ...kind, writes: true });
 const keyOf = ({ versionId, stage }: WhichVersion, names: Names) =>
   [versionId === undefined ? undefined : names(versionId), stage].filter(Boolean).join(' ');
 
-/** What a version is called in a schedule. */
-export type Names = (versionId: string) => string;
+/** What a version, by its id, or a role is called in a schedule. */
+export type Names = (idOrRole: string) => string;
 
 export interface GatedStoreOptions {
   readonly secret: string;
@@ -89,10 +89,11 @@ export function gatedSuperusers(actor: Actor, inner: SuperuserSecrets): Superuse
 export function gatedDatabase(
   actor: Actor,
   inner: RoleDatabase,
+  names: Names,
   mayLogIn: (source: string) => void = () => {},
 ): RoleDatabase {
   const tryPassword: RoleDatabase['tryPassword'] = async (credential, work, within) => {
-    const end = await actor.turn(`logs in as ${credential.secret.username} with ${credential.source}`, LOGIN);
+    const end = await actor.turn(`logs in as ${names(credential.secret.username)} with ${credential.source}`, LOGIN);
     let isAnswered = false;
     const answered = <T>(answer: T, seen: string): T => {
       isAnswered = true;

@@ -1,8 +1,9 @@
-/** What must hold in every schedule, by name. Each says what is wrong, or nothing. */
+/** Judges a schedule by the promises. */
 import { differences } from '../../../shared/secret/copies.ts';
 import { parseDatabaseSecret } from '../../../shared/secret/database-secret.ts';
 import { idOf, type MemoryStage, nameOf } from './memory-stage.ts';
 import { free, isFailure, type Play, type StepEnd } from './play.ts';
+import type { Invariant } from './promises.ts';
 import type { SecretName } from './scenario.ts';
 
 /** What a moment looks like to whom a call is judged by. */
@@ -13,22 +14,6 @@ export interface Moment {
   /** By role. */
   readonly passwords: ReadonlyMap<string, string>;
 }
-
-export const INVARIANTS = [
-  'every password that the database accepts is in a version of the secret',
-  'the AWSCURRENT of alternating users logs in at every moment',
-  'a step that fails leaves no password of its own behind',
-  "nobody's edit is undone",
-  'no password labelled AWSPREVIOUS returns',
-  'a rotation that was replaced changes nothing any more',
-  'what is promoted logs in',
-  'nobody waits for ever',
-  'every error is one of ours',
-  'at the end AWSCURRENT logs in',
-  'at the end the next rotation succeeds',
-] as const;
-
-export type Invariant = (typeof INVARIANTS)[number];
 
 export interface Breach {
   readonly invariant: Invariant;

@@ -15,7 +15,8 @@ const BY_HAND = 'by hand';
 
 /** Whatever a schedule plays on: secrets, and the server that their logins are for. */
 export interface Stage {
-  names(versionId: string): string;
+  /** What a version, by its id, or a role is called in a schedule. */
+  names(idOrRole: string): string;
   tokenOf(name: string): string;
   /** A new password, by what schedules call it. */
   password(name: string): string;

@@ -212,7 +212,7 @@ export class Play {
         former: this.scenario.lags ? this.stage.former(secret, token) : undefined,
       }),
       superusers: gatedSuperusers(actor, this.stage.superusers()),
-      database: gatedDatabase(actor, this.stage.database(actor.name), mayLogIn),
+      database: gatedDatabase(actor, this.stage.database(actor.name), (role) => this.stage.names(role), mayLogIn),
       recentLogins: logins,
       deadline: new Deadline(STEP_TIME),
       newPassword: () => new Password(this.stage.password(`${secret} ${tokenName} by ${actor.name}-${++actor.made}`)),

@@ -63,11 +63,11 @@ export class RealStage implements Stage {
     const { account, scope, server } = around;
     const name = scope.name(`app${randomBytes(4).toString('hex')}`);
     if (strategy === 'alternating-users') {
-      const { secret, base } = await twins(account, scope, {
+      const { secret, base, admin } = await twins(account, scope, {
         name,
         adminName: `admin${randomBytes(4).toString('hex')}`,
       });
-      return await new RealStage(around, secret, name, fresh).#begun(base.password);
+      return await new RealStage(around, secret, name, fresh).#begun(base.password, admin.name);
     }
     const role = await scope.createAppRole({ name });
     const secret = await account.secretFor(server, role, { strategy });
@@ -86,14 +86,16 @@ export class RealStage implements Stage {
     this.#fresh = fresh;
   }
 
-  async #begun(password: string): Promise<this> {
+  async #begun(password: string, admin?: string): Promise<this> {
+    this.#names.set(this.#role, 'app').set(`${this.#role}_clone`, 'app_clone');
+    if (admin !== undefined) this.#names.set(admin, 'admin');
     this.#passwords.set('app V1', password);
     this.#name('V1', (await this.#secret.labels()).AWSCURRENT ?? '');
     return this;
   }
 
-  names(versionId: string): string {
-    return this.#names.get(versionId) ?? versionId;
+  names(idOrRole: string): string {
+    return this.#names.get(idOrRole) ?? idOrRole;
   }
 
   tokenOf(name: string): string {
@@ -157,6 +159,8 @@ export class RealStage implements Stage {
     const client = this.#around.account.client;
     switch (deed) {
       case 'begins T2':
+        // RotateSecret refuses where a late PutSecretValue has put the label back.
+        if (AWSPENDING !== AWSCURRENT) await this.#move('AWSPENDING', AWSPENDING, undefined);
         return await this.begin('app', 'T2');
       case 'takes AWSPENDING off':
         return await this.#move('AWSPENDING', AWSPENDING, undefined);

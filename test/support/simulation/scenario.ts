@@ -1,6 +1,6 @@
 import type { Step } from '../../../shared/rotation/event.ts';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
-import type { Invariant } from './invariants.ts';
+import type { Invariant } from './promises.ts';
 
 /** What a person does to a secret, or to the role whose login it holds. */
 export type Deed =

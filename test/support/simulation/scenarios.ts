@@ -1,7 +1,7 @@
 /** What is played in every interleaving. */
 import { STEPS, type Step } from '../../../shared/rotation/event.ts';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
-import type { Invariant } from './invariants.ts';
+import type { Invariant } from './promises.ts';
 import type { Deed, Part, Scenario } from './scenario.ts';
 
 const STRATEGIES: readonly StrategyName[] = ['single-user', 'alternating-users'];

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { FakeServer } from '../../../support/fake-server.ts';
 import { type ExploreOptions, explore, replay, Violation } from '../../../support/simulation/explore.ts';
-import { INVARIANTS, type Invariant } from '../../../support/simulation/invariants.ts';
 import * as plants from '../../../support/simulation/plants.ts';
+import { INVARIANTS, type Invariant } from '../../../support/simulation/promises.ts';
 import { simulateTime } from '../../../support/simulation/run.ts';
 import { scenarios } from '../../../support/simulation/scenarios.ts';
 
