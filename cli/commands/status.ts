@@ -99,7 +99,7 @@ async function watch({ signal, output }: Context, period: number, look: () => Pr
     } catch (error) {
       // What fails at once, such as a wrong region, fails for ever.
       if (!seen || !(error instanceof CommandError)) throw error;
-      output.note(`${red('error')}: ${error.message} It is tried again.`);
+      output.error(error);
     }
     await sleep(period * 1_000, undefined, { signal }).catch(() => undefined);
   }

@@ -77,7 +77,7 @@ it('completes commands, options and names of secrets, in bash too', async () => 
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-});
+}, 120_000);
 
 it('stores another value only where a login proves it, and keeps the rest of the secret', async () => {
   await using here = await arrange(account, server, single, { members: { note: 'kept' } });
@@ -93,7 +93,7 @@ it('stores another value only where a login proves it, and keeps the rest of the
   const after = await here.secret.labels();
   expect(after).toEqual({ AWSCURRENT: expect.any(String), AWSPREVIOUS: before.AWSCURRENT });
   expect((await here.secret.rotate()).outcome).toBe('succeeded');
-});
+}, 120_000);
 
 it('changes nothing in the middle of a rotation', async () => {
   await using here = await arrange(account, server, single);
