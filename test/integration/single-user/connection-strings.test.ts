@@ -27,13 +27,13 @@ interface Login {
   readonly dbname: string;
 }
 
-async function valueOf(secret: TestSecret): Promise<Login & Readonly<Record<string, string>>> {
+async function storedLogin(secret: TestSecret): Promise<Login & Readonly<Record<string, string>>> {
   return JSON.parse(await secret.text());
 }
 
 /** As people write them into a secret. */
 async function addCopies(secret: TestSecret): Promise<void> {
-  const { username, password, host, port, dbname } = await valueOf(secret);
+  const { username, password, host, port, dbname } = await storedLogin(secret);
   const [user, pass] = [encodeURIComponent(username), encodeURIComponent(password)];
   await secret.put({
     DATABASE_URL: `postgresql://${user}:${pass}@${host}:${port}/${dbname}?application_name=shop`,
@@ -45,7 +45,7 @@ async function addCopies(secret: TestSecret): Promise<void> {
 
 /** Each copy is used as its reader would use it. */
 async function expectCopiesToLogIn(secret: TestSecret): Promise<void> {
-  const { username, password, DATABASE_URL = '', jdbcUrl = '', dsn = '', PGPASSWORD } = await valueOf(secret);
+  const { username, password, DATABASE_URL = '', jdbcUrl = '', dsn = '', PGPASSWORD } = await storedLogin(secret);
   expect(PGPASSWORD === password).toBe(true);
   const client = new pg.Client({ connectionString: DATABASE_URL });
   await client.connect();
@@ -58,7 +58,7 @@ async function expectCopiesToLogIn(secret: TestSecret): Promise<void> {
   const properties = new URL(jdbcUrl.slice('jdbc:'.length)).searchParams;
   expect(properties.get('user') === username && properties.get('password') === password).toBe(true);
   if (!psqlIsHere) return;
-  const login = await valueOf(secret);
+  const login = await storedLogin(secret);
   for (const copy of [DATABASE_URL, dsn]) expect(userOfPsql(login, copy)).toBe(username);
 }
 
@@ -93,7 +93,7 @@ test('alternating users take turns in the copies too', async () => {
   await addCopies(app.secret);
   for (const user of [app.twin, app.base.name]) {
     await app.rotate();
-    expect((await valueOf(app.secret)).username).toBe(user);
+    expect((await storedLogin(app.secret)).username).toBe(user);
     await expectCopiesToLogIn(app.secret);
   }
 });
@@ -117,7 +117,7 @@ test.each([
 test('keys that are not listed are kept, and createSecret names those that hold the password', async () => {
   await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' });
   await addCopies(here.secret);
-  const before = await valueOf(here.secret);
+  const before = await storedLogin(here.secret);
   const token = await here.secret.begin();
   const created = await here.secret.step('createSecret', token);
   expect(created.notice).toBe(
