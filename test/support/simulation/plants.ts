@@ -132,7 +132,7 @@ class Credulous extends RecentLogins {
   }
 }
 
-export const believesItHasTested: Plant = (input) => ({ ...input, logins: new Credulous() });
+export const believesItHasTested: Plant = (input) => ({ ...input, recentLogins: new Credulous() });
 
 /** Its proof wants the lock that its own first session has. */
 export const locksTwice: Plant = withSessions((roles, source) => ({

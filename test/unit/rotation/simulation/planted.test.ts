@@ -118,7 +118,7 @@ describe('a promise is seen to be broken', () => {
 describe('a state that was come to in two ways', () => {
   it.each([
     'single-user: two attempts of createSecret',
-    'single-user: a late finishSecret of a rotation that was replaced, by the instance that began it, beside a new one',
+    'alternating-users: two attempts of createSecret',
   ])('is looked at once, and nothing is lost by it: %s', { timeout: 60_000 }, async (name) => {
     // Without, there would be as many plays as schedules.
     const scenario = { ...scenarioOf(name), faults: 0, lags: false };
