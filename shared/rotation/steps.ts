@@ -89,6 +89,7 @@ async function createSecret(input: StepWork): Promise<StepReport> {
   if (state === 'already-current') return { outcome: state };
   const current = await readDescribed(input, state, await reading);
   if (current === undefined) throw labelMoved();
+  if (current === 'already-current') return { outcome: current };
   const username = await strategy.nextUsername(current, contextOf(input, judgingOwn(input, current)));
   const stored = await storeNewValue(input, current, username);
   if (stored === 'stored') return { outcome: 'done', ...keptCopies(input, current) };
@@ -172,6 +173,7 @@ async function finishSecret(input: StepWork): Promise<StepReport> {
     reading.pending.catch(() => undefined);
     const current = await readDescribed(input, state, await reading.current);
     if (current === undefined) throw labelMoved();
+    if (current === 'already-current') return { outcome: current };
     currentId = current.versionId;
     const pending = await readPending(input, reading.pending);
     await needUnedited(input, current, pending, proof?.comparedWith);

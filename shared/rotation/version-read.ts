@@ -64,26 +64,30 @@ export async function verdictOn(
 
 /**
  * AWSCURRENT is what DescribeSecret says. Where a read has answered another version, as it may for a moment after a
- * change, both are asked again, a few times.
+ * change, both are asked again, a few times, and so is the guard: whoever moved AWSCURRENT may have given the rotation up.
  *
- * @param state what DescribeSecret has just said.
+ * @param state what DescribeSecret has just said, on which the guard's verdict was to proceed.
  * @param first what a read has answered meanwhile.
  * @returns undefined where the two go on disagreeing.
  */
 export async function readDescribed(
-  { store, sleep }: Reading,
+  input: Reading,
   state: SecretDescription,
   first: Credential,
-): Promise<Credential | undefined> {
-  let described = versionWith(state.stages, 'AWSCURRENT');
+): Promise<Credential | 'already-current' | undefined> {
+  const { store, sleep } = input;
+  let described = state;
   let current = first;
+  const agree = () => current.versionId === versionWith(described.stages, 'AWSCURRENT');
   for (const pause of DISAGREEING) {
-    if (current.versionId === described) return current;
+    if (agree()) return current;
     await sleep(pause);
-    described = versionWith((await store.describe()).stages, 'AWSCURRENT');
+    const verdict = await verdictOn(input, await store.describe());
+    if (verdict === 'already-current') return verdict;
+    described = verdict;
     current = await readCurrent(store);
   }
-  return current.versionId === described ? current : undefined;
+  return agree() ? current : undefined;
 }
 
 /**

@@ -111,6 +111,18 @@ describe('AWSCURRENT as DescribeSecret says', () => {
     const store = from.store(TOKEN);
     expect(await readDescribed(reading(store), state, await readCurrent(store))).toMatchObject({ versionId: V2 });
   });
+
+  it('is nothing to go on with where the second answer says that the rotation was given up, or is over', async () => {
+    const from = secrets();
+    const store = from.store(TOKEN);
+    const state = await store.describe();
+    from.put(V2, secretText(), 'AWSCURRENT').label('AWSPENDING');
+    await expect(readDescribed(reading(store), state, await readCurrent(store))).rejects.toMatchObject({
+      code: 'VERSION_UNKNOWN',
+    });
+    from.put(TOKEN, secretText(), 'AWSCURRENT');
+    expect(await readDescribed(reading(store), state, await readCurrent(store))).toBe('already-current');
+  });
 });
 
 describe('earlier versions', () => {
