@@ -61,7 +61,10 @@ async function report(context: Context, file: string, options: ReportOptions): P
 
   const entries = rotated.map(({ entry }) => entry);
   const facts: ReportFacts = {
-    ...{ now, places, rows, ...unrotated },
+    now,
+    places,
+    rows,
+    ...unrotated,
     passwords: entries.map(passwordOf),
     windows: entries.flatMap((entry) => windowOf(entry)),
     errors: [...errors.map(({ message }) => message), ...unrotated.errors],
@@ -118,7 +121,9 @@ async function unrotatedOf(
   const candidates = listed.filter(({ entry }) => isUnrotated(entry));
   if (!coverage) {
     const unrotated = candidates.map(({ entry }) => ({
-      ...{ name: entry.Name ?? '', arn: entry.ARN ?? '', why: rotatedBy(entry) },
+      name: entry.Name ?? '',
+      arn: entry.ARN ?? '',
+      why: rotatedBy(entry),
       lastChanged: entry.LastChangedDate,
     }));
     return { unrotated, read: undefined, errors: [] };

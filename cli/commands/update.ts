@@ -161,8 +161,10 @@ async function store({ aws }: Context, { ARN, Name }: DescribedSecret, from: str
   const client = aws.secretsManager;
   const label = `rotation-update-${randomUUID()}`;
   const put = new PutSecretValueCommand({
-    ...{ SecretId: ARN, SecretString: text },
-    ...{ ClientRequestToken: randomUUID(), VersionStages: [label] },
+    SecretId: ARN,
+    SecretString: text,
+    ClientRequestToken: randomUUID(),
+    VersionStages: [label],
   });
   const { VersionId = '' } = await asking(`secretsmanager:PutSecretValue of ${Name}`, client.send(put));
   const operation = `secretsmanager:UpdateSecretVersionStage of ${Name}`;

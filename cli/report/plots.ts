@@ -36,8 +36,12 @@ const label = { show: true, position: 'top', color: INK, formatter: ({ value }: 
 
 export function agePlot(classes: readonly AgeClass[]): string {
   const bars = (name: string, color: string, data: readonly number[]) => ({
-    ...{ type: 'bar', name, data, itemStyle: { color } },
-    ...{ label, barGap: 0 },
+    type: 'bar',
+    name,
+    data,
+    itemStyle: { color },
+    label,
+    barGap: 0,
   });
   return draw('Age of passwords', 280, {
     grid: { ...grid, top: 56 },
@@ -98,7 +102,9 @@ export function windowPlot(hours: readonly HourOfWindows[]): string {
         data: hours.map(({ windows }) => (windows === 0 ? null : windows)),
         itemStyle: { color: 'var(--good)' },
         markLine: {
-          ...{ silent: true, symbol: 'none', data: [{ yAxis: ROTATIONS_PER_HOUR }] },
+          silent: true,
+          symbol: 'none',
+          data: [{ yAxis: ROTATIONS_PER_HOUR }],
           lineStyle: { color: 'var(--bad)' },
           label: { color: INK, formatter: 'the quota' },
         },

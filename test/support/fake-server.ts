@@ -341,7 +341,9 @@ const PLAIN: UserFacts = {
   twin: null,
 };
 const twinFacts = (base: string): Partial<UserFacts> => ({
-  ...{ actsAs: base, namesake: base, namesakeActsAs: base },
+  actsAs: base,
+  namesake: base,
+  namesakeActsAs: base,
   asTwin: LINKED,
 });
 

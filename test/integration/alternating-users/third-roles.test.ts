@@ -22,7 +22,8 @@ interface Case {
 const CASES: readonly Case[] = [true, false].flatMap((member) =>
   [true, false].flatMap((setRole) =>
     [undefined, "work_mem = '7MB'", "role = 'none'"].map((own) => ({
-      ...{ member, setRole },
+      member,
+      setRole,
       ...(own === undefined ? {} : { own }),
     })),
   ),

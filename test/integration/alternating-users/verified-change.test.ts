@@ -172,7 +172,9 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     await using scope = roleScope(await sharedServer(version));
     const database = await scope.createDatabase();
     const app = await twins(account, scope, {
-      ...{ database, attributes: 'CONNECTION LIMIT 1', environment: { ALTERNATING_SET_ROLE: 'false' } },
+      database,
+      attributes: 'CONNECTION LIMIT 1',
+      environment: { ALTERNATING_SET_ROLE: 'false' },
     });
     await app.rotate();
     await app.rotate();
@@ -246,7 +248,8 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
       await using scope = roleScope(server);
       const database = await scope.createDatabase();
       const app = await twins(account, scope, {
-        ...{ admin: 'creator', environment: { PASSWORD_HASHING: 'server' } },
+        admin: 'creator',
+        environment: { PASSWORD_HASHING: 'server' },
         superuserMembers: { dbname: database },
       });
       const there = { database };

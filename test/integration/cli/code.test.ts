@@ -24,7 +24,9 @@ it('writes code for Node that logs in after a rotation too', async () => {
     await writeFile(join(folder, 'login.mjs'), stdout);
     await here.secret.rotate();
     const env = {
-      ...{ PATH: process.env.PATH, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' },
+      PATH: process.env.PATH,
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
       AWS_ENDPOINT_URL: account.lab.endpoint,
     };
     const child = await ended(join(folder, 'login.mjs'), env);
@@ -71,7 +73,8 @@ it('completes commands, options and names of secrets, in bash too', async () => 
     await writeFile(join(folder, 'bin/rotation'), rotation, { mode: 0o755 });
     const line = `${SCRIPTS.bash}\nCOMP_WORDS=(rotation doctor pr); COMP_CWORD=2; _rotation; printf '%s|' "\${COMPREPLY[@]}"`;
     const { stdout } = spawnSync('bash', ['-c', line], {
-      ...{ encoding: 'utf8', env: { PATH: `${join(folder, 'bin')}:${process.env.PATH}` } },
+      encoding: 'utf8',
+      env: { PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
     });
     expect(stdout).toBe('asked:__complete -- doctor pr|other|');
   } finally {

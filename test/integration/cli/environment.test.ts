@@ -67,7 +67,8 @@ describe('the doctor agrees with the function', () => {
     await using here = await arrange(account, server, { strategy: 'single-user' }, { members: { ssl: undefined } });
     const { findings } = await compare(here.secret.arn, { TLS_FALLBACK: 'allow' });
     expect(findings.find(({ check }) => check === 'TLS')).toMatchObject({
-      ...{ state: 'warning', message: expect.stringContaining('TLS_FALLBACK') },
+      state: 'warning',
+      message: expect.stringContaining('TLS_FALLBACK'),
     });
   });
 

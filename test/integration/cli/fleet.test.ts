@@ -64,13 +64,16 @@ it('asks several regions in one call, and says which of them did not answer', as
   const far = clientOf(account.lab, 'eu-west-1');
   const { ARN = '' } = await far.send(
     new CreateSecretCommand({
-      ...{ Name: 'far', SecretString: await here.secret.text() },
+      Name: 'far',
+      SecretString: await here.secret.text(),
       Tags: [{ Key: 'group', Value: 'regions' }],
     }),
   );
   await far.send(
     new RotateSecretCommand({
-      ...{ SecretId: ARN, RotationLambdaARN: deploy(account, 'single-user'), RotateImmediately: false },
+      SecretId: ARN,
+      RotationLambdaARN: deploy(account, 'single-user'),
+      RotateImmediately: false,
       RotationRules: { AutomaticallyAfterDays: 30 },
     }),
   );

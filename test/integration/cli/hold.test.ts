@@ -64,7 +64,8 @@ it('tells the versions of a secret, their labels, and what failed on the way', a
   expect(exitCode).toBe(0);
   expect(answer.versions).toContainEqual(expect.objectContaining({ versionId: AWSCURRENT, labels: ['AWSCURRENT'] }));
   expect(answer.versions.at(-1)).toMatchObject({
-    ...{ versionId: AWSPENDING, labels: ['AWSPENDING'] },
+    versionId: AWSPENDING,
+    labels: ['AWSPENDING'],
     failures: [{ step: 'createSecret', code: 'LOGIN_FORBIDDEN' }],
   });
   expect((await command.run(['history', arn])).stdout).toMatch(/MADE .*\n[\s\S]*LOGIN_FORBIDDEN in createSecret/);

@@ -124,7 +124,8 @@ describe('rotation doctor begins with who is locked out, and ends with what to d
   it('warns of a key that has no effect for its case', async () => {
     await using here = await attached({ members: { SSL: true, ssl: undefined } });
     expect((await doctor(here.secret, '--no-login')).find('value')).toMatchObject({
-      ...{ state: 'warning', message: expect.stringContaining('"SSL" has no effect') },
+      state: 'warning',
+      message: expect.stringContaining('"SSL" has no effect'),
     });
   });
 });
@@ -180,7 +181,8 @@ it('status tells what the last rotation has told of a clone that owns objects', 
   await pair.secret.put({ username: clone.name, password: clone.password });
   await attachTo(account, pair.secret.arn, deploy(account, 'alternating-users'));
   expect((await doctor(pair.secret)).find('twin')).toMatchObject({
-    ...{ state: 'warning', message: expect.stringContaining('owns objects') },
+    state: 'warning',
+    message: expect.stringContaining('owns objects'),
     remedy: expect.stringContaining('adopt-clone'),
   });
   expect((await command.run(['now', pair.secret.arn])).exitCode).toBe(0);

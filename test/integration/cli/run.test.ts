@@ -32,7 +32,8 @@ it('gives the login to the program alone, with TLS verified, and ends as the pro
   await using here = await arrange(account, server, single, { members: { ssl: undefined } });
   const env = { PGSERVICE: 'elsewhere', PGPASSFILE: '/tmp/other', PGSSLMODE: 'allow', PGAPPNAME: 'kept' };
   const run = await command.run(['run', here.secret.arn, '--', process.execPath, '-e', SHOW, '--', '--json'], {
-    ...{ env, before: true },
+    env,
+    before: true,
   });
   expect(run.exitCode).toBe(7);
   expect(JSON.parse(run.stdout)).toEqual({

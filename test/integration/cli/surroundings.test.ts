@@ -32,14 +32,16 @@ describe('what is written', () => {
     const { exitCode, stdout } = await command.piped(['status', ...names, '--json'], '| cat');
     expect(stdout.length).toBeGreaterThan(100_000);
     expect({ exitCode, names: JSON.parse(stdout).secrets.map((each: { secret: string }) => each.secret) }).toEqual({
-      ...{ exitCode: 0, names },
+      exitCode: 0,
+      names,
     });
   });
 
   it('is an error where it can not be written', async () => {
     await using here = await attached('full');
     expect(await command.piped(['status', here.secret.arn, '--json'], '> /dev/full')).toMatchObject({
-      ...{ exitCode: 1, stderr: expect.stringContaining('ENOSPC') },
+      exitCode: 1,
+      stderr: expect.stringContaining('ENOSPC'),
     });
   });
 });

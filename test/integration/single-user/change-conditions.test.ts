@@ -88,7 +88,8 @@ describe('a server that has but one slot left', () => {
     while (clients.length < 6 - (row?.others ?? 0)) clients.push(await server.connect());
 
     expect(await secret.step('setSecret', token, { timeoutMs: 12_000 })).toMatchObject({
-      ...{ outcome: 'failed', error_code: 'DATABASE_FULL' },
+      outcome: 'failed',
+      error_code: 'DATABASE_FULL',
       remedy: expect.stringContaining('max_connections'),
     });
 

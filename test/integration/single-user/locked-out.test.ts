@@ -50,7 +50,8 @@ describe('killed after the change, then an edit of AWSCURRENT, then the retry', 
     if ('password' in members) expect(end).toMatchObject({ step: 'finishSecret', outcome: 'done' });
     else {
       expect(end).toMatchObject({
-        ...{ step: 'createSecret', error_code: 'PENDING_MISMATCH' },
+        step: 'createSecret',
+        error_code: 'PENDING_MISMATCH',
         error_message: expect.stringContaining('AWSCURRENT logs in'),
         remedy: expect.stringMatching(/^aws secretsmanager update-secret-version-stage .*AWSPENDING/),
       });
@@ -149,7 +150,8 @@ describe('versions of a secret', () => {
 
     for (const step of STEPS)
       expect(await secret.step(step, AWSPREVIOUS)).toMatchObject({
-        ...{ outcome: 'failed', error_code: 'PENDING_RETIRED' },
+        outcome: 'failed',
+        error_code: 'PENDING_RETIRED',
         remedy: expect.stringContaining('--version-stage AWSPENDING --remove-from-version-id'),
       });
 
@@ -199,7 +201,9 @@ describe('versions of a secret', () => {
     const abandoned = await deadAfterSetSecret(held);
     await secret.unlabel('AWSPENDING', abandoned);
     const denied = account.lab.faults.fail({
-      ...{ operation: 'ListSecretVersionIds', secret: secret.arn, times: Number.POSITIVE_INFINITY },
+      operation: 'ListSecretVersionIds',
+      secret: secret.arn,
+      times: Number.POSITIVE_INFINITY,
       ...{
         type: 'AccessDeniedException',
         message: 'User: … is not authorized to perform: secretsmanager:ListSecretVersionIds',
@@ -208,7 +212,8 @@ describe('versions of a secret', () => {
     const token = await secret.begin();
 
     expect(await held.b('createSecret', token)).toMatchObject({
-      ...{ outcome: 'failed', error_code: 'NO_WORKING_PASSWORD' },
+      outcome: 'failed',
+      error_code: 'NO_WORKING_PASSWORD',
       remedy: expect.stringContaining('secretsmanager:ListSecretVersionIds'),
     });
 
@@ -239,7 +244,9 @@ describe('the role has no session to spare', () => {
     const stays = await rolesStay(server, role.name);
     const other = await server.connect({ user: role.name, password: role.password });
     expect(await held.a('setSecret', token)).toMatchObject({
-      ...{ outcome: 'failed', error_code: 'ROLE_CONNECTION_LIMIT', credential: 'current' },
+      outcome: 'failed',
+      error_code: 'ROLE_CONNECTION_LIMIT',
+      credential: 'current',
       remedy: expect.stringContaining(`ALTER ROLE ${quoted(role.name)} CONNECTION LIMIT`),
     });
     await other.end();

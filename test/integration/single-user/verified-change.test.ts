@@ -114,7 +114,9 @@ describe('pg_hba.conf lets the role in no longer, once the password is changed: 
     const end = await changedBeforeProof(held, token, () => server.query(`GRANT by_reject TO ${name}`));
 
     expect(end).toMatchObject({
-      ...{ outcome: 'failed', error_code: 'PASSWORD_PUT_BACK', username: role.name },
+      outcome: 'failed',
+      error_code: 'PASSWORD_PUT_BACK',
+      username: role.name,
       error_message: expect.stringMatching(
         /TLS_REQUIRED: .*pg_hba\.conf rejects.*whether AWSCURRENT logs in could not be seen/,
       ),
@@ -134,7 +136,8 @@ describe('pg_hba.conf lets the role in no longer, once the password is changed: 
     const end = await changedBeforeProof(held, token, () => server.query(`GRANT by_reject TO ${name}`));
 
     expect(end).toMatchObject({
-      ...{ outcome: 'failed', error_code: 'PASSWORD_NOT_PUT_BACK' },
+      outcome: 'failed',
+      error_code: 'PASSWORD_NOT_PUT_BACK',
       remedy: expect.stringContaining(`\\password ${name}`),
     });
     await server.query(`REVOKE by_reject, by_trust FROM ${name}`);
@@ -174,7 +177,8 @@ describe('the new password gets no session, once it is set: the old one is put b
     );
 
     expect(end).toMatchObject({
-      ...{ outcome: 'failed', error_code: 'PASSWORD_PUT_BACK' },
+      outcome: 'failed',
+      error_code: 'PASSWORD_PUT_BACK',
       error_message: expect.stringContaining(`${reason}: `),
     });
     expect((await stored(held)) === before).toBe(true);
@@ -216,7 +220,8 @@ describe('the proof gets no answer', () => {
     const end = await held.a('setSecret', token);
 
     expect(end).toMatchObject({
-      ...{ outcome: 'failed', error_code: 'PASSWORD_PUT_BACK' },
+      outcome: 'failed',
+      error_code: 'PASSWORD_PUT_BACK',
       error_message: expect.stringMatching(/DATABASE_CONNECTION_LOST: .*AWSCURRENT logs in again/),
     });
     expect(end.duration_ms).toBeGreaterThan(2_500);

@@ -13,7 +13,12 @@ const FUNCTION = 'arn:aws:lambda:us-east-1:111111111111:function:rotate';
 const SECRET = 'arn:aws:secretsmanager:us-east-1:111111111111:secret:shop-AbCdEf';
 
 const secret = (more: Partial<DescribedSecret> = {}): DescribedSecret => ({
-  ...{ ARN: SECRET, Name: 'shop', stages: {}, $metadata: {}, RotationLambdaARN: FUNCTION, RotationEnabled: true },
+  ARN: SECRET,
+  Name: 'shop',
+  stages: {},
+  $metadata: {},
+  RotationLambdaARN: FUNCTION,
+  RotationEnabled: true,
   ...more,
 });
 

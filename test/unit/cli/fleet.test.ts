@@ -17,10 +17,21 @@ const day = (days: number) => new Date(NOW.getTime() - days * 86_400_000);
 
 function row(name: string, condition: Condition, more: Partial<Row> = {}): Row {
   const facts = {
-    ...{ name, arn: `arn:aws:secretsmanager:eu-west-1:123456789012:secret:${name}-AbCdEf` },
-    ...{ functionArn: 'arn', enabled: true, strategy: 'single-user' as const, username: 'shop', unreadable: undefined },
-    ...{ lastRotated: day(9), nextRotation: day(-21), deleted: undefined, stages: {}, pending: undefined },
-    ...{ failure: undefined, notice: undefined, replicas: [] },
+    name,
+    arn: `arn:aws:secretsmanager:eu-west-1:123456789012:secret:${name}-AbCdEf`,
+    functionArn: 'arn',
+    enabled: true,
+    strategy: 'single-user' as const,
+    username: 'shop',
+    unreadable: undefined,
+    lastRotated: day(9),
+    nextRotation: day(-21),
+    deleted: undefined,
+    stages: {},
+    pending: undefined,
+    failure: undefined,
+    notice: undefined,
+    replicas: [],
   };
   return { facts, condition, login: undefined, place: undefined, ...more };
 }

@@ -5,7 +5,11 @@ const NOW = new Date('2026-03-01T12:00:00Z');
 const minutesAgo = (minutes: number) => new Date(NOW.getTime() - minutes * 60_000);
 
 const well: StatusFacts = {
-  ...{ name: 'shop', arn: 'arn:shop', functionArn: 'arn:function', enabled: true, strategy: 'single-user' },
+  name: 'shop',
+  arn: 'arn:shop',
+  functionArn: 'arn:function',
+  enabled: true,
+  strategy: 'single-user',
   ...{
     username: 'shop',
     unreadable: undefined,
@@ -13,7 +17,11 @@ const well: StatusFacts = {
     nextRotation: new Date('2026-03-20T00:00:00Z'),
   },
   stages: { v: ['AWSPENDING'] },
-  ...{ deleted: undefined, pending: undefined, failure: undefined, notice: undefined, replicas: [] },
+  deleted: undefined,
+  pending: undefined,
+  failure: undefined,
+  notice: undefined,
+  replicas: [],
 };
 const pending = (minutes: number) => ({ versionId: 'v', since: minutesAgo(minutes), hasValue: true });
 const failure = { step: 'setSecret', code: 'ROLE_BUSY', message: 'm', remedy: undefined } as const;

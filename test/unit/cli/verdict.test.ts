@@ -87,7 +87,9 @@ describe('logins', () => {
   const accepted = { outcome: 'accepted' } as const;
   const refused = { outcome: 'refused' } as const;
   const facts = (proof: LoginFacts['proof'], label: Label = 'AWSCURRENT'): LoginFacts => ({
-    ...{ label, secret: login(), proof },
+    label,
+    secret: login(),
+    proof,
   });
   const judge = (logins: LoginFacts[], alternating = false) => judgeLogins(logins, { name: 'shop', alternating });
 
@@ -119,7 +121,9 @@ describe('logins', () => {
   it('that work and are refused by a rotation all the same are broken', () => {
     const { error: unfit } = failed('DATABASE_BEHIND_PROXY');
     expect(judge([facts({ ...accepted, unfit })])[0]).toMatchObject({
-      ...{ state: 'broken', message: expect.stringContaining('It failed.'), remedy: 'Mend it.' },
+      state: 'broken',
+      message: expect.stringContaining('It failed.'),
+      remedy: 'Mend it.',
     });
   });
 

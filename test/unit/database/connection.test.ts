@@ -58,7 +58,12 @@ async function starting(): Promise<{
   const stream = new FakeStream();
   const connection = new ServerConnection({ ssl: false, stream: () => stream, sslNegotiation: 'postgres' });
   const client = new ExplicitClient({
-    ...{ host: 'db', port: 5432, database: 'shop', user: 'app', password: 'hunter2', ssl: false },
+    host: 'db',
+    port: 5432,
+    database: 'shop',
+    user: 'app',
+    password: 'hunter2',
+    ssl: false,
     scramMaxIterations: 0,
     connection,
   });

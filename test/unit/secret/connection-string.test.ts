@@ -135,7 +135,11 @@ describe('whatever the passwords are', () => {
         const text = rewriteLogin('postgres://app:old@h:1/d?x=y', { username: 'app', password: 'old' }, to) ?? '';
         const { user, password: read, host, port, database } = new pg.Client({ connectionString: text });
         expect({ user, read, host, port, database }).toEqual({
-          ...{ user: to.username, read: to.password, host: 'h', port: 1, database: 'd' },
+          user: to.username,
+          read: to.password,
+          host: 'h',
+          port: 1,
+          database: 'd',
         });
       }),
     );
