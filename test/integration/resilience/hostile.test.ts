@@ -83,7 +83,7 @@ function listenToConnections(): void {
 
 /** Runs a step in this process. @returns the code of its error; undefined where it succeeded. @throws any other error. */
 async function codeOf(strategy: string, event: unknown): Promise<RotationErrorCode | undefined> {
-  const context = { getRemainingTimeInMillis: () => 8_000 } as Context;
+  const context = { getRemainingTimeInMillis: () => 5_000 } as Context;
   try {
     await handlers[strategy]?.(event, context, () => undefined);
     return undefined;

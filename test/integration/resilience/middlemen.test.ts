@@ -203,7 +203,7 @@ describe('poolers answer 08P01, whatever the trouble', () => {
 
   async function answerTo(message: string) {
     await using server = await ScriptedServer.start(refuses({ state: '08P01', message }));
-    const secret = await account.store(ALLOWED, JSON.stringify(membersFor(server, LOGIN)));
+    const secret = await account.store({ ...ALLOWED, timeoutMs: 5_000 }, JSON.stringify(membersFor(server, LOGIN)));
     const failure = (await secret.rotate()).steps.at(-1);
     expect(failure).toMatchObject({ step: 'createSecret', outcome: 'failed' });
     await expectNoPendingValue(secret);
