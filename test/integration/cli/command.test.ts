@@ -64,7 +64,7 @@ describe('rotation', () => {
 
   it.each([
     [['now', 'a', '--nonsense'], "unknown option '--nonsense'"],
-    [['attach'], "One of a secret, --all or --undo was needed"],
+    [['attach'], 'One of a secret, --all or --undo was needed'],
     [['attach', 'a', '--strategy', 'none'], /'none' is invalid/],
     [[], 'A subcommand was needed, found none.'],
   ])('answers %j, which makes no sense, as JSON and nothing else with --json', async (args, words) => {
@@ -79,7 +79,10 @@ describe('rotation', () => {
   it('says that there are no credentials, and what to do', async () => {
     const nobody = { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' };
     const { exitCode, stderr } = await command.run(['status', 'a'], { env: nobody });
-    expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining('Credentials of AWS were needed, but none were found') });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: expect.stringContaining('Credentials of AWS were needed, but none were found'),
+    });
   });
 
   it('takes the profile that --profile names', async () => {
