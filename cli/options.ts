@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Option } from 'commander';
 import type { Context } from './context.ts';
 import { usage } from './failures.ts';
 
@@ -53,4 +54,15 @@ export function caFile(path: string): string {
 export function secretArn(text: string): string {
   if (/^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:\S+$/.test(text)) return text;
   throw usage(`The ARN of a secret was needed, found "${text}".`, 'aws secretsmanager describe-secret shows it.');
+}
+
+/** --ca-file of those commands that log in from here. @param logins such as "that login". */
+export function caFileOption(logins = 'that login'): Option {
+  const description = `CA certificates (PEM) to trust for ${logins} besides those of Node.js`;
+  return new Option('--ca-file <file>', description).argParser(caFile);
+}
+
+/** --filter of those commands that look at many secrets. @param when what it goes with, such as "with --all: ". */
+export function filterOption(when = ''): Option {
+  return new Option('--filter <filter...>', `${when}tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold`);
 }

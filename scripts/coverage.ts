@@ -9,7 +9,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { table } from '../shared/terminal/table.ts';
-import { type FilesCoverage, type Lines, linesOf } from './coverage/lines.ts';
+import { type FilesCoverage, type Lines, linesOf, reach } from './coverage/lines.ts';
 import { reachedInProcesses } from './coverage/processes.ts';
 import { forgetShell } from './lab/shell.ts';
 
@@ -35,7 +35,7 @@ async function reached(): Promise<Map<string, Lines>> {
   const files = linesOf(ofTests, ROOT);
   const inProcesses = await reachedInProcesses(PROCESSES, ROOT);
   for (const [path, lines] of files) {
-    for (const [line, hit] of lines) lines.set(line, hit || inProcesses.get(path)?.get(line) === true);
+    for (const line of lines.keys()) reach(lines, line, inProcesses.get(path)?.get(line) === true);
   }
   return files;
 }

@@ -18,7 +18,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { refused, usage } from '../failures.ts';
 import { describeFunction } from '../functions.ts';
 import { attachTo } from '../moving/move.ts';
-import { caFile, from1to, optionOf, type Runner } from '../options.ts';
+import { caFileOption, filterOption, from1to, optionOf, type Runner } from '../options.ts';
 import { type DescribedSecret, describeSecret, needPrimary, placeOfArn } from '../secrets.ts';
 import { functionOfStack, stacksWith } from '../stacks.ts';
 import type { Ending } from '../watch/ending.ts';
@@ -77,9 +77,9 @@ export function addAttach(program: Command, run: Runner): void {
     .option('--rotate-immediately', 'rotate now too')
     .option('--yes', 'do not ask')
     .option('--no-login', 'do not log in to the database from here first')
-    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
+    .addOption(caFileOption())
     .option('--all', 'every secret that has a rotation function: moves it to this one')
-    .option('--filter <filter...>', 'with --all: tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold')
+    .addOption(filterOption('with --all: '))
     .option('--from <function>', 'with --all: only those of this function, by name or ARN')
     .option('--dry-run', 'with --all or --undo: show the plan, change nothing')
     .option(

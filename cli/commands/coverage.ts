@@ -6,7 +6,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { CommandError, usage } from '../failures.ts';
 import { type Candidate, type Coverage, coverageOf, isUnrotated, type Uncovered } from '../fleet/coverage.ts';
 import { names, type PlaceOptions, placesOf } from '../fleet/places.ts';
-import type { Runner } from '../options.ts';
+import { filterOption, type Runner } from '../options.ts';
 import { moment } from '../secret-status.ts';
 import { listSecrets, parseFilter, placeOf } from '../secrets.ts';
 
@@ -29,7 +29,7 @@ export function addCoverage(program: Command, run: Runner): void {
     .command('coverage')
     .summary('PostgreSQL secrets that nothing rotates')
     .description('Finds PostgreSQL logins among the secrets that nothing rotates. Exits with 3 where there are any.')
-    .option('--filter <filter...>', 'tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold')
+    .addOption(filterOption())
     .option('--regions <regions>', 'several, with commas', names)
     .option('--profiles <profiles>', 'several, with commas', names)
     .option('--csv', 'what was found as CSV')

@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { asking, awsError, type CommandError, refused, usage } from '../failures.ts';
 import { isOnlyFromHere, loginName, tryLogin } from '../login.ts';
-import { caFile, collect, type Runner, secretArn } from '../options.ts';
+import { caFileOption, collect, type Runner, secretArn } from '../options.ts';
 
 const EXAMPLES = `
 Examples:
@@ -57,7 +57,7 @@ export function addCreate(program: Command, run: Runner): void {
     .option('--tag <key=value>', 'a tag; may be given several times', collect)
     .option('--replica-region <region[=key]>', 'a region to replicate it to; may be given several times', collect)
     .option('--no-login', 'store it without the proof of a login from here')
-    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
+    .addOption(caFileOption())
     .addHelpText('after', EXAMPLES)
     .action(run((context, name: string, options: CreateOptions) => create(context, name, options)));
 }

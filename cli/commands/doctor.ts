@@ -8,7 +8,7 @@ import { nextStep, type Verdict } from '../doctor/verdict.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { usage } from '../failures.ts';
 import { names, type PlaceOptions } from '../fleet/places.ts';
-import { caFile as parseCaFile, type Runner } from '../options.ts';
+import { caFileOption, filterOption, type Runner } from '../options.ts';
 import { mark, type Output } from '../output.ts';
 import { parseFilter, placeOfArn } from '../secrets.ts';
 import { doctorMany } from './doctor-many.ts';
@@ -40,13 +40,13 @@ export function addDoctor(program: Command, run: Runner): void {
     .description('Checks, in the order in which a rotation meets it, everything that makes rotations fail.')
     .argument('[secret]', 'name or ARN')
     .option('--all', 'every secret that has a rotation function')
-    .option('--filter <filter...>', 'with --all: tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold')
+    .addOption(filterOption('with --all: '))
     .option('--regions <regions>', 'with --all: several, with commas', names)
     .option('--profiles <profiles>', 'with --all: several, with commas', names)
     .option('--fix', 'repair what is safe to repair, after asking')
     .option('--yes', 'with --fix: do not ask')
     .option('--no-login', 'do not log in to the database from here')
-    .option('--ca-file <file>', 'CA certificates (PEM) to trust for logins besides those of Node.js', parseCaFile)
+    .addOption(caFileOption('logins'))
     .addHelpText('after', EXAMPLES)
     .action(run((context, secret: string | undefined, options: DoctorOptions) => doctor(context, secret, options)));
 }

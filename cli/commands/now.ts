@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { usage } from '../failures.ts';
 import { strategyOf } from '../functions.ts';
-import { caFile, from1to, optionOf, type Runner, seconds } from '../options.ts';
+import { caFileOption, filterOption, from1to, optionOf, type Runner, seconds } from '../options.ts';
 import { parseFilter } from '../secrets.ts';
 import { exitCodeOf, summary } from '../watch/outcome.ts';
 import { type RotateOptions, type RotationRun, rotate } from '../watch/rotate.ts';
@@ -47,7 +47,7 @@ export function addNow(program: Command, run: Runner): void {
     .description('Rotates a secret now, shows the four steps as they happen, and proves that the new login works.')
     .argument('[secret]', 'name or ARN')
     .option('--all', 'every secret that has a rotation function')
-    .option('--filter <filter...>', 'with --all: tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold')
+    .addOption(filterOption('with --all: '))
     .option('--failed', 'with --all: only those whose rotation has failed or is stuck')
     .option('--not-rotated-since <age>', 'with --all: only those not rotated in so long, such as 30d or 12h', age)
     .option('--dry-run', 'with --all: show which, rotate none')
@@ -57,7 +57,7 @@ export function addNow(program: Command, run: Runner): void {
     .option('--report <file>', 'with --all: write the result there too, as JSON')
     .option('--yes', 'with --all: do not ask')
     .option('--no-login', 'do not log in with the new credential from here')
-    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
+    .addOption(caFileOption())
     .option('--timeout <seconds>', 'how long to watch one rotation', seconds, 900)
     .option('--through-retries', 'after a failure, keep watching while Secrets Manager tries again')
     .option('--turn-on', 'also where somebody has cancelled the rotation, which turns it on again; not with --all')

@@ -9,7 +9,7 @@ import { type Candidate, coverageOf, isUnrotated, rotatedBy } from '../fleet/cov
 import { lookAt } from '../fleet/look.ts';
 import { names, type PlaceOptions, placesOf } from '../fleet/places.ts';
 import { countsOf, headline, isRowUnwell } from '../fleet/row.ts';
-import { caFile, type Runner } from '../options.ts';
+import { caFileOption, filterOption, type Runner } from '../options.ts';
 import { windowStart } from '../report/figures.ts';
 import type { ReportFacts, Unrotated } from '../report/page.ts';
 import { listSecrets, parseFilter, placeOf } from '../secrets.ts';
@@ -36,12 +36,12 @@ export function addReport(program: Command, run: Runner): void {
     .summary('how all rotations are, as one HTML page')
     .description('Writes how the rotation of all secrets is, as one HTML page with plots.')
     .argument('<file>', 'where to write it')
-    .option('--filter <filter...>', 'tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold')
+    .addOption(filterOption())
     .option('--regions <regions>', 'several, with commas', names)
     .option('--profiles <profiles>', 'several, with commas', names)
     .option('--coverage', 'read the values of what nothing rotates, after asking, to name PostgreSQL logins only')
     .option('--login', 'log in with each AWSCURRENT too, to find those that are locked out')
-    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
+    .addOption(caFileOption())
     .option('--yes', 'with --coverage: do not ask')
     .addHelpText('after', EXAMPLES)
     .action(run((context, file: string, options: ReportOptions) => report(context, file, options)));

@@ -16,7 +16,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { asking, CommandError, refused } from '../failures.ts';
 import { describeFunction, strategyOf } from '../functions.ts';
 import { databaseFromHere, LOGIN_PATIENCE_MS, loginName, tryLogin } from '../login.ts';
-import { caFile, type Runner } from '../options.ts';
+import { caFileOption, type Runner } from '../options.ts';
 import { planRollback } from '../rollback/plan.ts';
 import { type DescribedSecret, describeSecret, needPrimary, placeOfArn, readVersion } from '../secrets.ts';
 
@@ -40,7 +40,7 @@ export function addRollback(program: Command, run: Runner): void {
     .description('Makes AWSPREVIOUS current again, after a login has proven it.')
     .argument('<secret>', 'name or ARN')
     .option('--yes', 'do not ask')
-    .option('--ca-file <file>', 'CA certificates (PEM) to trust for logins besides those of Node.js', caFile)
+    .addOption(caFileOption('logins'))
     .addHelpText('after', EXAMPLES)
     .action(run((context, secret: string, options: RollbackOptions) => rollback(context, secret, options)));
 }

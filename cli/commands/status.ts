@@ -9,7 +9,7 @@ import { everySecret, type Looks, lookAt, type SecretInPlace } from '../fleet/lo
 import { names, type PlaceOptions, placesOf } from '../fleet/places.ts';
 import { asJson, countsOf, headline, inOrder, isRowUnwell, type Row } from '../fleet/row.ts';
 import { detailsOf, statusTable } from '../fleet/status-table.ts';
-import { caFile, type Runner, seconds } from '../options.ts';
+import { caFileOption, filterOption, type Runner, seconds } from '../options.ts';
 import { moment } from '../secret-status.ts';
 import { parseFilter } from '../secrets.ts';
 
@@ -47,13 +47,13 @@ export function addStatus(program: Command, run: Runner): void {
     )
     .argument('[secrets...]', 'names or ARNs')
     .option('--all', 'every secret that has a rotation function')
-    .option('--filter <filter...>', 'with --all: tag:KEY=VALUE, tag:KEY or name:PREFIX; all must hold')
+    .addOption(filterOption('with --all: '))
     .option('--regions <regions>', 'with --all: several, with commas', names)
     .option('--profiles <profiles>', 'with --all: several, with commas', names)
     .option('--unwell', 'only what somebody should look at')
     .option('--not-rotated-since <time>', 'only what was not rotated since: 90d, 12h or 2026-01-31')
     .option('--login', 'log in with each AWSCURRENT too, to find those that are locked out')
-    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
+    .addOption(caFileOption())
     .option('--csv', 'the rows as CSV')
     .option('--watch [seconds]', `look again and again, every ${WATCH_SECONDS} s unless told otherwise`, seconds)
     .addHelpText('after', EXAMPLES)

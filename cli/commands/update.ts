@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { asking, refused, usage } from '../failures.ts';
 import { loginName, tryLogin } from '../login.ts';
-import { caFile, type Runner, secretArn } from '../options.ts';
+import { caFileOption, type Runner, secretArn } from '../options.ts';
 import { type DescribedSecret, describeSecret, pendingVersion, placeOfArn, readVersion } from '../secrets.ts';
 
 const EXAMPLES = `
@@ -48,7 +48,7 @@ export function addUpdate(program: Command, run: Runner): void {
     .option('--password', 'ask for the password that the database has')
     .option('--password-stdin', 'or read it from stdin')
     .option('--no-login', 'store it without the proof of a login from here')
-    .option('--ca-file <file>', 'CA certificates (PEM) to trust for that login besides those of Node.js', caFile)
+    .addOption(caFileOption())
     .option('--yes', 'do not ask')
     .addHelpText('after', EXAMPLES)
     .action(run((context, id: string, options: UpdateOptions) => update(context, id, options)));

@@ -15,13 +15,18 @@ export type FilesCoverage = Readonly<
   >
 >;
 
+/** One more look at a line: reached once is reached. */
+export function reach(lines: Lines, line: number, hit: boolean): void {
+  lines.set(line, hit || lines.get(line) === true);
+}
+
 /** By file, relative to the project. */
 export function linesOf(files: FilesCoverage, root: string): Map<string, Lines> {
   return new Map(
     Object.values(files).map(({ path, statementMap, s }) => {
       const lines: Lines = new Map();
       for (const [id, { start }] of Object.entries(statementMap)) {
-        lines.set(start.line, lines.get(start.line) === true || (s[id] ?? 0) > 0);
+        reach(lines, start.line, (s[id] ?? 0) > 0);
       }
       return [relative(root, path), lines];
     }),

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { mergeProcessCovs, type ProcessCov } from '@bcoe/v8-coverage';
 import { parse } from 'acorn';
 import { convert } from 'ast-v8-to-istanbul';
-import { type Lines, linesOf } from './lines.ts';
+import { type Lines, linesOf, reach } from './lines.ts';
 
 /**
  * @param folder of the files that Node wrote.
@@ -20,7 +20,7 @@ export async function reachedInProcesses(folder: string, root: string): Promise<
     const coverage = await convert({ ...(await sourceOf(fileURLToPath(script.url))), coverage: script });
     for (const [path, lines] of linesOf(coverage, root)) {
       const known = reached.get(path) ?? new Map<number, boolean>();
-      for (const [line, hit] of lines) known.set(line, hit || known.get(line) === true);
+      for (const [line, hit] of lines) reach(known, line, hit);
       reached.set(path, known);
     }
   }

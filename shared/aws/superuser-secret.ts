@@ -3,6 +3,7 @@ import type { Deadline } from '../deadline.ts';
 import { RotationError } from '../errors.ts';
 import { superuserSecretMissing } from '../rotation/credential-errors.ts';
 import type { Credential, SuperuserSecrets } from '../rotation/ports.ts';
+import { isAnyPending } from '../rotation/version-stage.ts';
 import { type DatabaseSecret, isSameServer, parseDatabaseSecret } from '../secret/database-secret.ts';
 import type { RdsServers } from './rds-servers.ts';
 import { secretReader } from './secret-store.ts';
@@ -41,7 +42,7 @@ export function superuserSecrets(client: SecretsManagerClient, deadline: Deadlin
     async isRotating(current) {
       try {
         const { stages } = await secretReader(client, named(current), deadline).describe();
-        return Object.values(stages).some((labels) => labels.includes('AWSPENDING') && !labels.includes('AWSCURRENT'));
+        return isAnyPending(stages);
       } catch (error) {
         // AWS's functions need no DescribeSecret of it, so a role that was made for them does not allow it.
         if (error instanceof RotationError) return false;

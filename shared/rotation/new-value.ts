@@ -1,15 +1,9 @@
 /** The value that createSecret stores. */
 import { copiesIn, rewrittenCopies } from '../secret/copies.ts';
-import type { Password } from '../secret/password.ts';
-import type { RotationEvent } from './event.ts';
-import type { Credential, SecretStore } from './ports.ts';
+import type { Credential } from './ports.ts';
+import type { StepInput } from './step-context.ts';
 
-interface NewValueInput {
-  readonly event: RotationEvent;
-  readonly store: SecretStore;
-  readonly connectionStringKeys?: readonly string[];
-  newPassword(): Password;
-}
+type NewValueInput = Pick<StepInput, 'event' | 'store' | 'connectionStringKeys' | 'newPassword'>;
 
 /**
  * Stores the current value with another login, also in the listed keys, unless the version has a value already.

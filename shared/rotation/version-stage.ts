@@ -68,3 +68,8 @@ export function versionWith(stages: VersionStages, label: string): string | unde
 function stagesOf(stages: VersionStages, versionId: string): readonly string[] | undefined {
   return Object.hasOwn(stages, versionId) ? stages[versionId] : undefined;
 }
+
+/** Whether some version is on its way to becoming current. */
+export function isAnyPending(stages: VersionStages): boolean {
+  return Object.values(stages).some((labels) => labels.includes('AWSPENDING') && !labels.includes('AWSCURRENT'));
+}

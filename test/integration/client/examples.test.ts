@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { ApplicationProcess, installBeside, installClient } from '../../support/installed-client.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
+import { ridesThroughRotations } from '../../support/rides-through.ts';
 import { TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
 import { toolIsHere } from '../../support/tools.ts';
@@ -94,7 +95,6 @@ async function installLibraries(at: string): Promise<void> {
 
 const SDK = '@aws-sdk/client-secrets-manager@3.1164.0';
 
-/** Two rotations, the first of them watched in its middle; each time more statements at once than there are sessions. */
 async function ridesThrough(example: string, secret: TestSecret, user: string): Promise<void> {
   const lab = { AWS_ENDPOINT_URL_SECRETS_MANAGER: account.lab.endpoint, AWS_DEFAULT_REGION: 'us-east-1' };
   const [command, driver] = example.endsWith('.py') ? ['python3', 'driver.py'] : [process.execPath, 'driver.js'];
@@ -102,17 +102,7 @@ async function ridesThrough(example: string, secret: TestSecret, user: string): 
     ...lab,
     SECRET_ID: secret.arn,
   });
-  expect(await application.ask('1')).toBe(user);
-  const token = await secret.begin();
-  await secret.stepsUntil('setSecret', token);
-  expect(await application.ask('3')).toBe(user);
-  await secret.step('testSecret', token);
-  await secret.step('finishSecret', token);
-  expect(await application.ask('5')).toBe(user);
-  expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
-  expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
-  expect(await application.ask('7')).toBe(user);
-  expect(await application.end()).toBe(0);
+  await ridesThroughRotations(application, secret, user);
 }
 
 test('every example is run here, and every library has one', async () => {

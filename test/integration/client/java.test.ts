@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { ApplicationProcess } from '../../support/installed-client.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
+import { ridesThroughRotations } from '../../support/rides-through.ts';
 import { TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
 import { toolIsHere } from '../../support/tools.ts';
@@ -106,17 +107,7 @@ async function ridesThrough(secret: TestSecret, user: string): Promise<void> {
   try {
     const args = ['-cp', `${folder}:${JARS}`, 'Driver'];
     await using application = new ApplicationProcess('java', args, folder, { VERSIONS_URL: url });
-    expect(await application.ask('1')).toBe(user);
-    const token = await secret.begin();
-    await secret.stepsUntil('setSecret', token);
-    expect(await application.ask('3')).toBe(user);
-    await secret.step('testSecret', token);
-    await secret.step('finishSecret', token);
-    expect(await application.ask('5')).toBe(user);
-    expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
-    expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
-    expect(await application.ask('7')).toBe(user);
-    expect(await application.end()).toBe(0);
+    await ridesThroughRotations(application, secret, user);
   } finally {
     server.close();
   }

@@ -1,4 +1,5 @@
 import type { Credential, RoleDatabase, SecretStore, SuperuserSecrets } from '../../../shared/rotation/ports.ts';
+import { isAnyPending } from '../../../shared/rotation/version-stage.ts';
 import { parseDatabaseSecret } from '../../../shared/secret/database-secret.ts';
 import { ADMIN_ARN, secretText } from '../fake-rotation.ts';
 import { FakeSecrets } from '../fake-secrets.ts';
@@ -97,7 +98,7 @@ export class MemoryStage implements Stage {
       },
       isRotating: async () => {
         const { stages } = await this.secrets.admin.store('').describe();
-        return Object.values(stages).some((labels) => labels.includes('AWSPENDING') && !labels.includes('AWSCURRENT'));
+        return isAnyPending(stages);
       },
     };
   }

@@ -7,8 +7,8 @@ import { judgeRole } from '../../../cli/doctor/permission-checks.ts';
 import { judgeLabels, judgeSchedule, judgeSecret, type LabelFacts } from '../../../cli/doctor/secret-checks.ts';
 import { CommandError } from '../../../cli/failures.ts';
 import type { DescribedSecret } from '../../../cli/secrets.ts';
+import { failure, labels, NOW } from '../../support/label-facts.ts';
 
-const NOW = new Date('2026-03-01T12:00:00Z');
 const FUNCTION = 'arn:aws:lambda:us-east-1:111111111111:function:rotate';
 const SECRET = 'arn:aws:secretsmanager:us-east-1:111111111111:secret:shop-AbCdEf';
 
@@ -50,20 +50,6 @@ describe('the schedule', () => {
     expect(judgeSchedule(secret(more), NOW)).toMatchObject({ state, message: expect.stringMatching(message) });
   });
 });
-
-const labels = (minutes: number | undefined, more: Partial<LabelFacts> = {}, hasValue = false): LabelFacts => ({
-  name: 'shop',
-  stages: { one: ['AWSCURRENT'], two: minutes === undefined ? [] : ['AWSPENDING'] },
-  enabled: true,
-  pending:
-    minutes === undefined
-      ? undefined
-      : { versionId: 'two', since: new Date(NOW.getTime() - minutes * 60_000), hasValue },
-  failure: undefined,
-  nextRotation: undefined,
-  ...more,
-});
-const failure = { step: 'createSecret', code: 'SECRET_ACCESS_DENIED', message: 'm', remedy: 'Allow it.' } as const;
 
 describe('labels', () => {
   it.each<[string, LabelFacts, string]>([

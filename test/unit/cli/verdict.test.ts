@@ -5,22 +5,7 @@ import { judgeLabels, type LabelFacts } from '../../../cli/doctor/secret-checks.
 import { judgeLockout, nextStep } from '../../../cli/doctor/verdict.ts';
 import { RotationError, type RotationErrorCode } from '../../../shared/errors.ts';
 import { parseDatabaseSecret } from '../../../shared/secret/database-secret.ts';
-
-const NOW = new Date('2026-03-01T12:00:00Z');
-
-const labels = (minutes: number | undefined, more: Partial<LabelFacts> = {}, hasValue = false): LabelFacts => ({
-  name: 'shop',
-  stages: { one: ['AWSCURRENT'], two: minutes === undefined ? [] : ['AWSPENDING'] },
-  enabled: true,
-  pending:
-    minutes === undefined
-      ? undefined
-      : { versionId: 'two', since: new Date(NOW.getTime() - minutes * 60_000), hasValue },
-  failure: undefined,
-  nextRotation: undefined,
-  ...more,
-});
-const failure = { step: 'createSecret', code: 'SECRET_ACCESS_DENIED', message: 'm', remedy: 'Allow it.' } as const;
+import { failure, labels, NOW } from '../../support/label-facts.ts';
 
 describe('a repair', () => {
   const accepted = { outcome: 'accepted' } as const;
