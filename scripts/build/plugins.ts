@@ -92,7 +92,41 @@ const UNUSED: readonly UnusedPart[] = [
   { path: /^\.\.\/service-customizations$/, importer: /[\\/]middleware-endpoint[\\/]/ },
   // SDK: a hash in JavaScript for a Node without OpenSSL.
   { path: /^\.\/Sha256Js$/, importer: /Sha256Node\.js$/ },
+  // SDK: the clients are made with the standard retry mode, whatever AWS_RETRY_MODE says.
+  { path: /\/AdaptiveRetryStrategy$/, importer: /middleware-retry[\\/]configurations\.js$/ },
 ];
+
+/** Modules that a package runs as it starts, of which our calls reach only this much. */
+const SHORTENED: readonly (readonly [path: RegExp, contents: string])[] = [
+  // SDK: signing of event streams.
+  [
+    /[\\/]signature-v4[\\/]dist-es[\\/]HeaderFormatter\.js$/,
+    `export class HeaderFormatter { format() { throw new Error('HeaderFormatter is not in this bundle.'); } }`,
+  ],
+  // SDK: parameters in paths, headers and host names; every operation here is a POST of JSON to the endpoint itself.
+  [
+    /[\\/]submodules[\\/]protocols[\\/]HttpBindingNormalizedSchema\.js$/,
+    `export const getHttpOperationBindings = () => [];
+     export class HttpBindingNormalizedSchema { static of() { throw new Error('HttpBindingNormalizedSchema is not in this bundle.'); } }`,
+  ],
+];
+
+interface Partitions {
+  readonly partitions: readonly { readonly regionRegex: string; readonly regions: Readonly<Record<string, object>> }[];
+}
+
+function withoutDescriptions({ partitions }: Partitions): Partitions {
+  return {
+    partitions: partitions.map((partition) => ({
+      ...partition,
+      regions: Object.fromEntries(
+        Object.keys(partition.regions)
+          .filter((region) => !new RegExp(partition.regionRegex).test(region))
+          .map((region) => [region, {}]),
+      ),
+    })),
+  };
+}
 
 export const leaveOutUnused: Plugin = {
   name: 'leave-out-unused',
@@ -105,6 +139,12 @@ export const leaveOutUnused: Plugin = {
     onLoad({ filter: /.*/, namespace: 'unused' }, ({ path, pluginData }) => ({
       contents: `module.exports = class { ${pluginData} constructor() { throw new Error('${path} is not in this bundle.'); } };`,
     }));
+    for (const [filter, contents] of SHORTENED) onLoad({ filter }, () => ({ contents }));
+    // A region of a partition that its pattern names anyhow adds a description, which nothing reads.
+    onLoad({ filter: /[\\/]util-endpoints[\\/]lib[\\/]aws[\\/]partitions\.js$/ }, async ({ path }) => {
+      const { partitionsInfo } = await import(path);
+      return { contents: `export const partitionsInfo = ${JSON.stringify(withoutDescriptions(partitionsInfo))};` };
+    });
     // Of its whole package.json an SDK client uses the version.
     onLoad({ filter: /@aws-sdk[\\/]client-[^\\/]+[\\/]package\.json$/ }, async ({ path }) => {
       const { default: description } = await import(path, { with: { type: 'json' } });

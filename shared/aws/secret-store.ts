@@ -24,6 +24,8 @@ export function secretsManagerClient({ secretsManagerEndpoint, maxAttempts }: Se
   return new SecretsManagerClient({
     ...(secretsManagerEndpoint === undefined ? {} : { endpoint: secretsManagerEndpoint }),
     maxAttempts,
+    // Adaptive mode (AWS_RETRY_MODE) may hold a call back for longer than the step has.
+    retryMode: 'standard',
     // A lost packet costs one retry, not the invocation.
     requestHandler: { connectionTimeout: 3_000, requestTimeout: 6_000, throwOnRequestTimeout: true },
   });
