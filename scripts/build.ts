@@ -1,6 +1,6 @@
 /**
  * Builds each function for Lambda's nodejs24.x and nodejs22.x: functions/<name>.ts → dist/<name>/index.mjs, `export const handler`,
- * minified, with a source map beside it. `--analyze` prints what is in each file, by package. Then what applications
+ * minified twice, with a source map beside it. `--analyze` prints what is in each file, by package. Then what applications
  * import: client/ → dist/client/.
  */
 import { randomUUID } from 'node:crypto';
@@ -11,7 +11,15 @@ import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
 import { type BuiltFile, builtFiles } from './build/built-files.ts';
 import { buildClient } from './build/client.ts';
-import { type Beside, buildBeside, leaveOutUnused, requireBuiltins, settingsFromEnvironment } from './build/plugins.ts';
+import { minifyAgain } from './build/minify.ts';
+import {
+  type Beside,
+  buildBeside,
+  leaveOutUnused,
+  requireBuiltins,
+  settingsFromEnvironment,
+  withoutIndentation,
+} from './build/plugins.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -24,6 +32,7 @@ export const LEVERS = [
   'settings from the environment only',
   'RDS client beside',
   'unused parts left out',
+  'minified again',
 ] as const;
 export type Lever = (typeof LEVERS)[number];
 
@@ -84,7 +93,9 @@ async function buildFunction(name: string, folder: string, without: readonly Lev
       outfile: join(folder, name, file),
     }),
   );
-  return [index, ...(await Promise.all(others))].flatMap(({ metafile }) => builtFiles(metafile, folder));
+  const files = [index, ...(await Promise.all(others))].flatMap(({ metafile }) => builtFiles(metafile, folder));
+  if (without.includes('minified') || without.includes('minified again')) return files;
+  return Promise.all(files.map(async (file) => ({ ...file, bytes: await minifyAgain(join(folder, file.path)) })));
 }
 
 /**
@@ -117,6 +128,7 @@ function optionsFor(without: readonly Lever[]) {
       ...(pull('built-ins by require()') ? [requireBuiltins] : []),
       ...(pull('settings from the environment only') ? [settingsFromEnvironment] : []),
       ...(pull('unused parts left out') ? [leaveOutUnused] : []),
+      ...(pull('minified') ? [withoutIndentation] : []),
     ],
   };
 }

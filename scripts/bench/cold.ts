@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { STEPS } from '../../shared/rotation/event.ts';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { buildFunctions, LEVERS, type Lever } from '../build.ts';
 import type { Arena } from './arena.ts';
@@ -18,8 +19,8 @@ export interface ColdResult {
   readonly loaded: Summary | null;
   /** Process start → createSecret answered, in ms; of a bare Node: → its end. */
   readonly created: Summary;
-  /** Process start → setSecret answered, in ms. */
-  readonly set: Summary | null;
+  /** Process start → finishSecret answered, in ms: a whole rotation on a new instance. */
+  readonly whole: Summary | null;
   /** CPU time until createSecret is answered, in ms: what the noise of other processes changes least. */
   readonly cpu: Summary | null;
   /** Peak resident memory, in MB. Not known of another implementation. */
@@ -28,6 +29,8 @@ export interface ColdResult {
   readonly bytes: number | null;
   /** Median of `created`'s ratio to the first one's in the same block. */
   readonly ratio: number;
+  /** Of `whole`'s. */
+  readonly wholeRatio: number | null;
 }
 
 export interface ColdPlan {
@@ -37,6 +40,8 @@ export interface ColdPlan {
   readonly levers: readonly Lever[];
   readonly tls: boolean;
   readonly blocks: number;
+  /** Of Secrets Manager, where it is not the arena's own. */
+  readonly endpoint?: string | undefined;
   readonly progress?: (done: number, all: number) => void;
 }
 
@@ -44,7 +49,7 @@ export interface ColdPlan {
 interface Start {
   readonly loaded?: number;
   readonly created: number;
-  readonly set?: number;
+  readonly whole?: number;
   readonly cpu?: number;
   /** MB. */
   readonly peakMemory?: number;
@@ -86,7 +91,7 @@ async function subjectsOf(
     const files = await buildFunctions({ folder: own, without });
     const bytes = files.find(({ path }) => path === join(strategy, 'index.mjs'))?.bytes ?? null;
     const environment = {
-      ...arena.environment(),
+      ...arena.environment(plan.endpoint),
       ...(compileCache ? { NODE_COMPILE_CACHE: join(own, 'cache') } : {}),
     };
     return { name, bytes, start: () => startOurs(arena, plan.tls, strategy, own, environment) };
@@ -95,10 +100,10 @@ async function subjectsOf(
   return [
     await built('ours', []),
     { name: 'node -e 0', bytes: null, start: startNode },
-    { name: 'an empty function', bytes: null, start: await emptyFunction(arena, plan.tls, strategy, folder) },
+    { name: 'an empty function', bytes: null, start: await emptyFunction(arena, plan, strategy, folder) },
     ...(against === undefined
       ? []
-      : [{ name: 'against', bytes: null, start: () => startOther(arena, plan.tls, strategy, against) }]),
+      : [{ name: 'against', bytes: null, start: () => startOther(arena, plan, strategy, against) }]),
     ...(plan.levers.length > 0
       ? [
           ...(await Promise.all(plan.levers.map((lever) => built(`without ${lever}`, [lever])))),
@@ -138,17 +143,20 @@ function resultOf(
     const values = own.flatMap((start) => start[key] ?? []);
     return values.length === 0 ? null : values;
   };
-  const [loaded, set, cpu, memory] = [of('loaded'), of('set'), of('cpu'), of('peakMemory')];
+  const [loaded, whole, cpu, memory] = [of('loaded'), of('whole'), of('cpu'), of('peakMemory')];
+  const ratios = (key: 'created' | 'whole') =>
+    own.map((start, block) => (start[key] ?? Number.NaN) / (first[block]?.[key] ?? Number.NaN));
   return {
     name,
     strategy,
     bytes,
     loaded: loaded && summarise(loaded),
     created: summarise(own.map(({ created }) => created)),
-    set: set && summarise(set),
+    whole: whole && summarise(whole),
     cpu: cpu && summarise(cpu),
     peakMemory: memory && median(memory),
-    ratio: median(own.map(({ created }, block) => created / (first[block]?.created ?? Number.NaN))),
+    ratio: median(ratios('created')),
+    wholeRatio: whole && median(ratios('whole')),
   };
 }
 
@@ -163,11 +171,11 @@ async function startNode(): Promise<Start> {
 }
 
 /** What Node, its module loader and this harness cost whatever the function does. */
-async function emptyFunction(arena: Arena, tls: boolean, strategy: StrategyName, folder: string) {
+async function emptyFunction(arena: Arena, { tls, endpoint }: ColdPlan, strategy: StrategyName, folder: string) {
   const own = join(folder, `empty-${strategy}`);
   await mkdir(join(own, strategy), { recursive: true });
   await writeFile(bundleOf(strategy, own), 'export const handler = async () => {};');
-  return () => startOurs(arena, tls, strategy, own, arena.environment());
+  return () => startOurs(arena, tls, strategy, own, arena.environment(endpoint));
 }
 
 const SCRIPT = `
@@ -191,7 +199,7 @@ async function startOurs(
   environment: NodeJS.ProcessEnv,
 ): Promise<Start> {
   const version = await (await arena.newSecret({ strategy, tls })).begin();
-  const events = ['createSecret', 'setSecret'].map((Step) => JSON.stringify({ ...version, Step }));
+  const events = STEPS.map((Step) => JSON.stringify({ ...version, Step }));
   const from = performance.now();
   const child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT, bundleOf(strategy, folder), ...events], {
     env: environment,
@@ -200,24 +208,25 @@ async function startOurs(
   const marks: (NodeJS.ResourceUsage & { at: number })[] = [];
   child.on('message', (usage: NodeJS.ResourceUsage) => marks.push({ ...usage, at: performance.now() - from }));
   await once(child, 'close');
-  const [loaded, created, set] = marks;
-  if (loaded === undefined || created === undefined || set === undefined) {
-    throw new Error(`The function in ${folder} was to answer createSecret and setSecret, and did not.`);
+  const [loaded, created, , , whole] = marks;
+  if (loaded === undefined || created === undefined || whole === undefined) {
+    throw new Error(`The function in ${folder} was to answer all four steps, and did not.`);
   }
   return {
     loaded: loaded.at,
     created: created.at,
-    set: set.at,
+    whole: whole.at,
     cpu: (created.userCPUTime + created.systemCPUTime) / 1000,
-    peakMemory: set.maxRSS / 1024,
+    peakMemory: whole.maxRSS / 1024,
   };
 }
 
-async function startOther(arena: Arena, tls: boolean, strategy: StrategyName, other: Implementation): Promise<Start> {
-  const version = await (await arena.newSecret({ strategy, tls })).begin();
-  await using contender = new Contender(other, strategy, arena.environment());
-  await contender.run({ ...version, Step: 'createSecret' });
+async function startOther(arena: Arena, plan: ColdPlan, strategy: StrategyName, other: Implementation): Promise<Start> {
+  const version = await (await arena.newSecret({ strategy, tls: plan.tls })).begin();
+  await using contender = new Contender(other, strategy, arena.environment(plan.endpoint));
+  const [first, ...later] = STEPS;
+  await contender.run({ ...version, Step: first });
   const created = contender.age;
-  await contender.run({ ...version, Step: 'setSecret' });
-  return { created, set: contender.age };
+  for (const Step of later) await contender.run({ ...version, Step });
+  return { created, whole: contender.age };
 }

@@ -23,6 +23,8 @@ export interface Options {
   /** Who calls another Secrets Manager, where the environment says so. */
   readonly caller: Caller | undefined;
   readonly against: string | undefined;
+  /** ms on the way of every call to Secrets Manager. */
+  readonly apiLatency: number;
   readonly levers: boolean;
   readonly secrets: number;
   readonly concurrency: readonly number[];
@@ -76,6 +78,7 @@ function benchProgram(): Command {
       '--against <CMD>',
       'another implementation to measure in the same run: a shell command that does what stdio does, with endpoint and credentials in its environment; {scheme} becomes single or multi',
     )
+    .option('--api-latency <MS>', 'rotation, cold: ms on the way of every call to Secrets Manager, as in a region', '0')
     .option('--levers', 'cold: what each lever of the build is worth')
     .option('--secrets <N>', 'fleet: how many', '1000')
     .option('--concurrency <LIST>', 'fleet: invocations of the function at one time', '50,200,1000')
@@ -108,6 +111,7 @@ interface Given {
   readonly caFile?: string;
   readonly endpointUrl?: string;
   readonly against?: string;
+  readonly apiLatency: string;
   readonly levers?: true;
   readonly secrets: string;
   readonly concurrency: string;
@@ -140,6 +144,7 @@ export function parseOptions(args: readonly string[], environment: NodeJS.Proces
     endpointUrl,
     caller: endpointUrl === undefined ? undefined : callerIn(environment),
     against,
+    apiLatency: given.apiLatency === '0' ? 0 : count('--api-latency', given.apiLatency),
     levers,
     secrets: count('--secrets', given.secrets),
     concurrency: given.concurrency.split(',').map((each) => count('--concurrency', each)),

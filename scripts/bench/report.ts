@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { STEPS } from '../../shared/rotation/event.ts';
 import { buildFunctions, LEVERS } from '../build.ts';
+import { LateRelay } from '../relays/late-relay.ts';
 import { Arena } from './arena.ts';
 import { benchClients, type ClientResult } from './clients.ts';
 import { benchCold, type ColdResult } from './cold.ts';
@@ -91,13 +92,20 @@ export async function report(options: Options): Promise<void> {
 
 async function rotation(options: Options, bundles: string): Promise<Outcome> {
   await using arena = await Arena.open(options);
+  await using relay = await late(arena, options);
   const results = await benchRotations(arena, {
     implementations: [ours(bundles), ...(options.against === undefined ? [] : [against(options.against)])],
     variants: options.strategies.flatMap((strategy) => options.tls.map((tls) => ({ strategy, tls }))),
     blocks: options.rotations ?? 20,
+    endpoint: relay?.endpoint,
     progress,
   });
   return { results, text: rotationTables(results), postgres: arena.server.version };
+}
+
+/** @returns what stands before the arena's Secrets Manager for --api-latency; undefined: nothing. */
+async function late(arena: Arena, { apiLatency }: Options): Promise<LateRelay | undefined> {
+  return apiLatency === 0 ? undefined : LateRelay.start(arena.endpoint, apiLatency);
 }
 
 function rotationTables(results: readonly RotationResult[]): string {
@@ -121,22 +129,36 @@ function rotationTables(results: readonly RotationResult[]): string {
 
 async function cold(options: Options): Promise<Outcome> {
   await using arena = await Arena.open(options);
+  await using relay = await late(arena, options);
   const results = await benchCold(arena, {
     strategies: options.strategies,
     against: options.against === undefined ? undefined : against(options.against),
     levers: options.levers ? LEVERS : [],
     tls: options.tls.includes(true),
     blocks: options.rotations ?? 20,
+    endpoint: relay?.endpoint,
     progress,
   });
   const rows = results.map((result) => [
     `${result.strategy}: ${result.name}`,
-    ...[result.loaded?.median, result.created.median, result.created.p95, result.ratio, result.set?.median].map(
+    ...[result.loaded?.median, result.created.median, result.created.p95, result.ratio].map(
       (each) => each ?? Number.NaN,
     ),
+    ...[result.whole?.median, result.wholeRatio].map((each) => each ?? Number.NaN),
     ...[result.cpu?.median, result.peakMemory, result.bytes && result.bytes / 1000].map((each) => each ?? Number.NaN),
   ]);
-  const head = ['process start →', 'loaded ms', 'createSecret', 'p95', 'ratio', 'setSecret', 'CPU ms', 'peak MB', 'KB'];
+  const head = [
+    'process start →',
+    'loaded ms',
+    'createSecret',
+    'p95',
+    'ratio',
+    'rotation',
+    'ratio',
+    'CPU ms',
+    'peak MB',
+    'KB',
+  ];
   return { results, text: table(head, rows), postgres: arena.server.version };
 }
 

@@ -50,6 +50,8 @@ export interface RotationPlan {
   readonly variants: readonly Variant[];
   /** In each: one secret per contender, its first rotation and two later ones. */
   readonly blocks: number;
+  /** Of the timed calls, where it is not the arena's own. */
+  readonly endpoint?: string | undefined;
   readonly progress?: (done: number, all: number) => void;
 }
 
@@ -82,12 +84,16 @@ export async function benchRotations(arena: Arena, plan: RotationPlan): Promise<
 }
 
 /** All cases take turns in every block, so that whatever else the machine does meets them alike. */
-async function timeBlocks(arena: Arena, cases: readonly Case[], { blocks, progress }: RotationPlan): Promise<void> {
+async function timeBlocks(
+  arena: Arena,
+  cases: readonly Case[],
+  { blocks, endpoint, progress }: RotationPlan,
+): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const contenders = cases.map(({ implementation, variant, samples }) => ({
     variant,
     samples,
-    contender: stack.use(new Contender(implementation, variant.strategy, arena.environment())),
+    contender: stack.use(new Contender(implementation, variant.strategy, arena.environment(endpoint))),
   }));
   // The first block warms the processes up and is not kept.
   for (let block = 0; block <= blocks; block++) {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import type { Plugin } from 'esbuild';
 
@@ -150,5 +151,16 @@ export const leaveOutUnused: Plugin = {
       const { default: description } = await import(path, { with: { type: 'json' } });
       return { contents: JSON.stringify({ version: description.version }), loader: 'json' };
     });
+  },
+};
+
+/** SQL without the indentation that it has for us, which a minifier must keep; lines stay as they are. */
+export const withoutIndentation: Plugin = {
+  name: 'without-indentation',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]shared[\\/]database[\\/][^\\/]+\.ts$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8')).replace(/\n +/g, '\n'),
+      loader: 'ts',
+    }));
   },
 };
