@@ -252,6 +252,9 @@ const BY_STATE: ReadonlyMap<string, DatabaseErrorMeaning> = new Map<string, Data
   ['42501', MEANINGS.permission],
   ['55P03', MEANINGS.busy],
   ['40P01', MEANINGS.busy],
+  // Of catalogs alone, which is all that is written: somebody else has just made the role, the membership or the setting.
+  ['23505', MEANINGS.busy],
+  ['42710', MEANINGS.busy],
   ['57014', MEANINGS.timeout],
   ['25P03', MEANINGS.ownTimeout],
   ['25P04', MEANINGS.ownTimeout],
