@@ -13,9 +13,13 @@ export interface DatabaseErrorMeaning {
   readonly remedy: string;
 }
 
-/** The one place that tells what went wrong with a database; pure. */
-export function meaningOf(error: unknown, phase: Phase, encrypted: boolean): DatabaseErrorMeaning {
-  if (error instanceof DatabaseError) return serverMeaning(error, phase, encrypted);
+/**
+ * The one place that tells what went wrong with a database; pure.
+ *
+ * @param forTls whether TLS was asked for, also where the server turned out to have none.
+ */
+export function meaningOf(error: unknown, phase: Phase, forTls: boolean): DatabaseErrorMeaning {
+  if (error instanceof DatabaseError) return serverMeaning(error, phase, forTls);
   if (error instanceof AuthenticationUnsupported) return unsupported(error.method);
   if (error instanceof TooManyIterations) return tooManyIterations(error.iterations);
   const code = codeOf(error);
@@ -35,7 +39,7 @@ export function meaningOf(error: unknown, phase: Phase, encrypted: boolean): Dat
 }
 
 /** SQLSTATE → meaning. `routine` (a function of the server's source) tells apart what shares an SQLSTATE, in any language. */
-function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): DatabaseErrorMeaning {
+function serverMeaning(error: DatabaseError, phase: Phase, forTls: boolean): DatabaseErrorMeaning {
   const state = error.code ?? '';
   if (phase === 'connecting') {
     if (state === '28P01') return MEANINGS.wrongPassword;
@@ -46,7 +50,7 @@ function serverMeaning(error: DatabaseError, phase: Phase, encrypted: boolean): 
     if (/^PAM authentication failed/.test(error.message)) return MEANINGS.iamUser;
     if (state === '28000') {
       const hba = error.routine === 'ClientAuthentication' || /pg_hba/.test(error.message);
-      return hba && !encrypted ? MEANINGS.tlsRequired : MEANINGS.loginForbidden;
+      return hba && !forTls ? MEANINGS.tlsRequired : MEANINGS.loginForbidden;
     }
     if (state === '42501') return MEANINGS.noConnectPrivilege;
   }
@@ -169,7 +173,8 @@ const MEANINGS = {
   tlsRequired: {
     code: 'TLS_REQUIRED',
     what: 'the server admits no unencrypted connection for it',
-    remedy: 'Remove "ssl": false from the secret.',
+    remedy:
+      'Remove "ssl": false from the secret; if the server has no TLS at all, have its pg_hba.conf admit this user, database and the function\'s address without.',
   },
   noTls: {
     code: 'TLS_NOT_SUPPORTED',
@@ -247,6 +252,9 @@ const BY_STATE: ReadonlyMap<string, DatabaseErrorMeaning> = new Map<string, Data
   ['42501', MEANINGS.permission],
   ['55P03', MEANINGS.busy],
   ['40P01', MEANINGS.busy],
+  // Of catalogs alone, which is all that is written: somebody else has just made the role, the membership or the setting.
+  ['23505', MEANINGS.busy],
+  ['42710', MEANINGS.busy],
   ['57014', MEANINGS.timeout],
   ['25P03', MEANINGS.ownTimeout],
   ['25P04', MEANINGS.ownTimeout],

@@ -12,7 +12,7 @@ import {
   scramVerifier,
 } from './password-hash.ts';
 import { lockKey, type OpenedRole } from './role-lock.ts';
-import { isSilent, needSilence, type ServerTraits } from './server-traits.ts';
+import { isSilentInClear, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
 import type { PasswordHashing } from './settings.ts';
 
@@ -84,7 +84,8 @@ export async function prepareOwnPassword(
         ? { none: 'how it was stored is not known, as the server asked for no password at login' }
         : async (look) => {
             // The same stored form as before; where the server refuses hashes, the password itself, by the silent way.
-            const forms: [string, ...string[]] = former !== clear && isSilent(server) ? [former, clear] : [former];
+            const forms: [string, ...string[]] =
+              former !== clear && isSilentInClear(server) ? [former, clear] : [former];
             await changeRole(session, server, { ...change('', forms, look), persists: true });
           },
   };
@@ -102,7 +103,7 @@ async function isStored(
   if (request?.method !== 'scram-sha-256' || set === undefined) return true;
   if ([set, former].includes(request.salt.toString('base64'))) return true;
   const [row] = await session.proceed<{ expired: boolean }>(
-    'SELECT coalesce(rolvaliduntil <= now(), false) AS expired FROM pg_roles WHERE rolname = session_user',
+    'SELECT coalesce(rolvaliduntil <= clock_timestamp(), false) AS expired FROM pg_roles WHERE rolname = session_user',
   );
   return row?.expired === true;
 }

@@ -49,13 +49,17 @@ export function needUsualIterations({ login }: SqlSession, { iterations }: Serve
   if (iterations !== null && iterations > MAX_SCRAM_ITERATIONS) throw foundError(tooManyIterations(iterations), login);
 }
 
-/** Settings of a transaction that changes a password; whatever the role has for its own is as good as not there. */
+/**
+ * Settings of a transaction that changes a password; whatever the role has for its own is as good as not there. An error,
+ * such as somebody else's change of the role, must not end the session that has to put a password back (exit_on_error).
+ */
 export function changeSettings(session: SqlSession, server: ServerTraits, scram: boolean): string {
   const version = majorVersion(session);
   return `
     SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE;
     SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off';
     SET LOCAL lock_timeout = ${LOCK_TIMEOUT};
+    SET LOCAL exit_on_error = off;
     SET LOCAL idle_in_transaction_session_timeout = ${session.deadline.remaining()};
     ${server.method === 'md5' && scram ? "SET LOCAL password_encryption = 'scram-sha-256';" : ''}
     ${version >= 16 && server.iterations !== null ? `SET LOCAL scram_iterations = ${server.iterations};` : ''}

@@ -75,6 +75,11 @@ export function isSilent({ mayUseTemp, mayUsePlpgsql, ddlTriggers }: ServerTrait
   return mayUseTemp && mayUsePlpgsql && ddlTriggers.length === 0;
 }
 
+/** Whether a password in clear would get past the server's log: by the silent way, and where nothing logs what is inside of it. */
+export function isSilentInClear(server: ServerTraits): boolean {
+  return isSilent(server) && server.statistics.length === 0;
+}
+
 /**
  * A password in clear is sent by the silent way only, since the server may log everything else.
  *
@@ -83,7 +88,7 @@ export function isSilent({ mayUseTemp, mayUsePlpgsql, ddlTriggers }: ServerTrait
  */
 export function needSilence({ login }: Pick<SqlSession, 'login'>, server: ServerTraits, actor: string): void {
   const { mayUseTemp, mayUsePlpgsql, ddlTriggers, statistics } = server;
-  if (isSilent(server) && statistics.length === 0) return;
+  if (isSilentInClear(server)) return;
   const role = quotedName(actor);
   const causes = [
     ...(mayUseTemp
@@ -101,7 +106,10 @@ export function needSilence({ login }: Pick<SqlSession, 'login'>, server: Server
       found: `the event trigger ${quotedName(name)} watches DDL`,
       remedy: `ALTER EVENT TRIGGER ${quotedName(name)} DISABLE;`,
     })),
-    ...statistics.map((name) => ({ found: `${name} is on`, remedy: `ALTER SYSTEM SET ${name} = off;` })),
+    ...statistics.map((name) => ({
+      found: `${name} is on`,
+      remedy: `ALTER SYSTEM SET ${name} = off; SELECT pg_reload_conf();`,
+    })),
   ];
   const { host, port, username, database } = login;
   throw new RotationError(

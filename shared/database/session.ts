@@ -87,7 +87,7 @@ export async function withSession<T>(
   } catch (error) {
     const serverHasNoTls = error instanceof RotationError && error.code === 'TLS_NOT_SUPPORTED';
     if (!serverHasNoTls || login.tls !== 'verified-or-plain') throw error;
-    return await openSession({ ...login, tls: 'plain' }, settings, work);
+    return await openSession(login, settings, work, false);
   }
 }
 
@@ -95,8 +95,8 @@ async function openSession<T>(
   login: Login,
   { deadline, trust }: SessionSettings,
   work: (session: SqlSession) => Promise<T>,
+  encrypted = login.tls !== 'plain',
 ): Promise<PasswordOutcome<T>> {
-  const encrypted = login.tls !== 'plain';
   const socket = new Socket();
   const { client, connection } = newClient(login, encrypted ? await trust() : undefined, socket);
   // A socket that breaks between two statements is reported by the next one; without a listener it would end the process.
@@ -105,7 +105,7 @@ async function openSession<T>(
   const secrets = [login.password.reveal()];
   const redacted = (text: string) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
   const fail = (error: unknown, phase: Phase) => {
-    const meaning = error === TIMED_OUT ? TIMED_OUT : meaningOf(error, phase, encrypted);
+    const meaning = error === TIMED_OUT ? TIMED_OUT : meaningOf(error, phase, login.tls !== 'plain');
     const { host, port, username, database } = login;
     return { meaning, error: databaseError(meaning, error, { host, port, username, database }, redacted) };
   };

@@ -3,7 +3,7 @@ import { isSameServer } from '../secret/database-secret.ts';
 import { changeVerified, isReleased, logsIn } from './change-own.ts';
 import { noWorkingPassword, pendingMismatch } from './credential-errors.ts';
 import { passesByItself } from './patience.ts';
-import type { Credential, LoginOutcome, Origin, RoleSession } from './ports.ts';
+import type { Credential, LoginOutcome, Origin, RoleDatabase, RoleSession } from './ports.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import { candidates, isSamePassword, onServerOf } from './recovery.ts';
 import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
@@ -69,9 +69,9 @@ export const singleUser: RotationStrategy = {
   /** Under the lock: who has it may be about to put another password back. */
   async verify(roles, pending, database) {
     const role = await roles.awaitOwn();
-    const outcome = role.fresh ? 'accepted' : await logsIn(database, pending);
+    const holds = role.fresh || (await stillLogsIn(database, pending));
     await isReleased(role);
-    return outcome !== 'refused';
+    return holds;
   },
 
   mayLag: () => Promise.resolve(false),
@@ -139,6 +139,13 @@ async function loginAnew(context: SetSecretContext): Promise<Origin> {
     return { credential, request: outcome.request };
   }
   throw noWorkingPassword(context.current, tried, context.earlier.denied);
+}
+
+/** @throws RotationError where that could not be seen: the other one may have put its own back, and that is not promoted. */
+async function stillLogsIn({ tryPassword }: RoleDatabase, pending: Credential): Promise<boolean> {
+  const outcome = await tryPassword(pending, (roles) => roles.confirmUser(), 2 * PROOF_WITHIN);
+  if (outcome.accepted === 'without-session' && !isNoRoom(outcome.error)) throw outcome.error;
+  return outcome.accepted !== false;
 }
 
 /** As AWSPENDING, which logs in: sets the password that AWSCURRENT holds, and proves it. */

@@ -48,7 +48,7 @@ export function differences(current: DatabaseSecret, next: DatabaseSecret): read
   const keys = [...new Set([...Object.keys(left), ...Object.keys(right)])];
   return keys.filter((key) => {
     const [from, to] = [left[key], right[key]];
-    if (isSameJson(from, to)) return false;
+    if (Object.hasOwn(left, key) === Object.hasOwn(right, key) && isSameJson(from, to)) return false;
     const rewritten = typeof from === 'string' ? rewriteLogin(from, clear(current), clear(next)) : undefined;
     return rewritten === undefined || rewritten !== to;
   });

@@ -1,5 +1,5 @@
 import { faultOfHost, isSameHost } from './host-name.ts';
-import { replaceMembers } from './json-text.ts';
+import { replaceMembers, withAllDigits } from './json-text.ts';
 import { Password } from './password.ts';
 import { type Members, malformed, optional, parseMembers, requiredText, writtenOtherwise } from './secret-members.ts';
 
@@ -36,7 +36,7 @@ export interface DatabaseSecret {
    * absent. They have no effect, as in AWS's functions, and so are no error; whoever wrote them should know.
    */
   readonly misspelt: readonly string[];
-  /** The members besides user and password, as JSON has them. A function, so that nothing prints them by accident. */
+  /** The members besides user and password, for comparison: as JSON has them, `withAllDigits`. A function, so that nothing prints them by accident. */
   rest(): Members;
   /**
    * The same secret text with another user and password and everything else byte for byte as it was.
@@ -65,7 +65,10 @@ export function parseDatabaseSecret(text: string | undefined): DatabaseSecret {
     sslHostname: optional(members, 'sslhostname') === undefined ? undefined : parseHost(members, 'sslhostname'),
     superuserSecretArn: parseSuperuserSecretArn(members),
     misspelt: OPTIONAL_KEYS.flatMap((key) => writtenOtherwise(members, key) ?? []),
-    rest: () => Object.fromEntries(Object.entries(members).filter(([key]) => key !== 'username' && key !== 'password')),
+    rest() {
+      const all = Object.entries(parseMembers(withAllDigits(text)));
+      return Object.fromEntries(all.filter(([key]) => key !== 'username' && key !== 'password'));
+    },
     withCredentials: (username, password, copies = new Map()) =>
       replaceMembers(text, new Map([...copies, ['username', username], ['password', password.reveal()]])),
   };

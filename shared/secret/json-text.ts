@@ -26,3 +26,13 @@ export function replaceMembers(source: string, replacements: ReadonlyMap<string,
   }
   return result + source.slice(copied);
 }
+
+/**
+ * The same JSON with each whole number that a double can't hold as a text of its digits, which no other member can be: so
+ * two of them are the same only if all their digits are, whichever library reads them.
+ */
+export function withAllDigits(source: string): string {
+  return source.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) =>
+    /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"\\u0000${token}"` : token,
+  );
+}

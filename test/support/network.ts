@@ -97,3 +97,34 @@ export class TcpProxy extends TcpServer {
     while (this.#mode === 'stall') await this.#resume.promise;
   }
 }
+
+/** A way to a real server on which nothing goes on, in either direction, once a client has sent something: no end, no reset. */
+export class SilencedWay extends TcpServer {
+  /** What a client sends, within one write that still gets through. */
+  silentAfter: string | undefined;
+  readonly #target: Address;
+
+  static async start(target: Address): Promise<SilencedWay> {
+    return await new SilencedWay(target).listen();
+  }
+
+  private constructor({ host, port }: Address) {
+    super({ allowHalfOpen: true });
+    this.#target = { host, port };
+  }
+
+  protected serve(client: Socket): void {
+    const server = connect({ host: this.#target.host, port: this.#target.port, allowHalfOpen: true });
+    this.keep(server);
+    let silent = false;
+    const hand = (from: Socket, to: Socket) => {
+      from.on('data', (chunk: Buffer) => {
+        if (!silent) to.write(chunk);
+        if (from === client && this.silentAfter !== undefined && chunk.includes(this.silentAfter)) silent = true;
+      });
+      from.on('end', () => silent || to.end());
+    };
+    hand(client, server);
+    hand(server, client);
+  }
+}

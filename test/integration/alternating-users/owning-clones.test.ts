@@ -91,21 +91,31 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test.each([
     ['an object in another database', 'schema'],
     ['a database', 'database'],
+    // In place, without a folder of its own: from 15 on.
+    ...(version >= 15 ? [['a tablespace', 'tablespace']] : []),
   ])('a clone that owns %s loses nothing', async (_, what) => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);
     const app = await cloned(scope);
     const database = await scope.createDatabase();
-    if (what === 'database')
+    const space = escapeIdentifier(`space_of_${app.twin}`);
+    if (what === 'tablespace')
+      await server.withClient(async (client) => {
+        await client.query('SET allow_in_place_tablespaces = on');
+        await client.query(`CREATE TABLESPACE ${space} OWNER ${app.sql.twin} LOCATION ''`);
+      });
+    else if (what === 'database')
       await app.administer(`ALTER DATABASE ${escapeIdentifier(database)} OWNER TO ${app.sql.twin}`);
     else {
       await app.administer(`GRANT CREATE ON DATABASE ${escapeIdentifier(database)} TO ${app.sql.twin}`);
       await server.query(`CREATE SCHEMA mine AUTHORIZATION ${app.sql.twin}`, undefined, { database });
     }
     const alter =
-      what === 'database'
-        ? `COMMENT ON DATABASE ${escapeIdentifier(database)} IS 'mine'`
-        : `COMMENT ON SCHEMA mine IS 'mine'`;
+      what === 'tablespace'
+        ? `COMMENT ON TABLESPACE ${space} IS 'mine'`
+        : what === 'database'
+          ? `COMMENT ON DATABASE ${escapeIdentifier(database)} IS 'mine'`
+          : `COMMENT ON SCHEMA mine IS 'mine'`;
 
     for (const user of [app.twin, app.base.name, app.twin]) {
       expect(await noticesOf(app)).toEqual([NOTICE]);
@@ -119,6 +129,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     expect(await noticesOf(app)).toEqual([]);
     expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
     await server.query(alter, undefined, { ...(await app.login()), database });
+    if (what === 'tablespace') await server.query(`DROP TABLESPACE ${space}`);
   });
 
   test('default privileges, which are no objects and which nobody can hand over, keep no clone from being adopted', async () => {

@@ -135,6 +135,32 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     }
   });
 
+  test('a first turn beside another one that has just made the twin, in another database: it looks again', async () => {
+    await using scope = roleScope(await sharedServer(version));
+    const app = await twins(account, scope);
+    const token = await app.secret.begin();
+    await app.secret.step('createSecret', token);
+    const step = await app.server.withClient(async (client) => {
+      await client.query(`BEGIN; CREATE ROLE ${app.sql.twin} LOGIN IN ROLE ${app.sql.base};
+        ALTER ROLE ${app.sql.twin} SET role = ${escapeLiteral(app.base.name)}`);
+      const running = app.secret.step('setSecret', token);
+      await waitFor('it to wait for the name', async () => {
+        const waiting = await app.server.query(
+          `SELECT FROM pg_stat_activity WHERE usename = $1 AND wait_event = 'transactionid'`,
+          [app.admin.name],
+        );
+        return waiting.length > 0 || undefined;
+      });
+      await client.query('COMMIT');
+      return running;
+    });
+
+    expect(await step).toMatchObject({ outcome: 'done' });
+    for (const each of ['testSecret', 'finishSecret'] as const)
+      expect(await app.secret.step(each, token)).toMatchObject({ outcome: 'done' });
+    expect(await app.identity()).toEqual(asTwin(app));
+  });
+
   test('a late setSecret whose rotation is finished meanwhile changes nothing', async () => {
     await using scope = roleScope(await sharedServer(version));
     const app = await twins(account, scope);

@@ -5,10 +5,11 @@ import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
-import { arrange } from '../../support/arrangement.ts';
+import { arrange, quoted } from '../../support/arrangement.ts';
 import { OPEN } from '../../support/crash/gate.ts';
-import { HeldWays } from '../../support/held-rotation.ts';
-import { expectWorking } from '../../support/login-proof.ts';
+import { HeldWays, holdAt } from '../../support/held-rotation.ts';
+import { accepted, expectWorking } from '../../support/login-proof.ts';
+import { SilencedWay } from '../../support/network.ts';
 import { countLogins, newestVersion, postgresVersions, sharedServer, startTestServer } from '../../support/postgres.ts';
 import { expectRefusedAtOnce, expectRotated, rolesStay } from '../../support/rotation-proof.ts';
 import { TestAccount } from '../../support/test-account.ts';
@@ -65,6 +66,54 @@ describe.each(postgresVersions())("PostgreSQL %i: the role's own time-outs end n
     expect(await logins(role.name)).toEqual({ accepted: 0, failed: 0 });
     expect(await held.wrong()).toEqual([]);
   });
+});
+
+test('a role whose sessions end with their first error: the old password is put back all the same', async () => {
+  const server = await sharedServer();
+  await using ways = await HeldWays.open(account, server);
+  await using held = await ways.arrange({ prepare: (role) => `ALTER ROLE ${role} SET exit_on_error = on` });
+  const { role, secret } = held.here;
+  const name = quoted(role.name);
+  const token = await secret.begin();
+  await held.a('createSecret', token);
+  const hold = holdAt('setSecret: session 2, connect', held.step);
+  held.gate = hold;
+  const step = held.a('setSecret', token);
+  await held.untilHeld(hold, step);
+  await server.query(`ALTER ROLE ${name} NOLOGIN`);
+  // Another change of the role, which the way back waits for: the server answers that by an error.
+  await server.withClient(async (client) => {
+    await client.query(`BEGIN; ALTER ROLE ${name} CONNECTION LIMIT 77`);
+    hold.release();
+    await held.untilItWaits(step);
+    await client.query('COMMIT');
+  });
+
+  expect(await step).toMatchObject({ outcome: 'failed', error_code: 'PASSWORD_PUT_BACK' });
+  await server.query(`ALTER ROLE ${name} LOGIN`);
+  expect(await accepted(server, role, [role.password])).toEqual([true]);
+});
+
+test('a network that falls silent behind the message with the password leaves nothing locked for longer than the step', async () => {
+  const server = await sharedServer();
+  await using way = await SilencedWay.start(server);
+  await using here = await arrange(account, server, SINGLE_USER, { members: { host: way.host, port: way.port } });
+  const { secret } = here;
+  const token = await secret.begin();
+  await secret.step('createSecret', token);
+  way.silentAfter = 'COPY pg_temp.rotation';
+
+  expect(await secret.step('setSecret', token, { timeoutMs: 8_000 })).toMatchObject({
+    outcome: 'failed',
+    error_code: 'DATABASE_TIMEOUT',
+  });
+  way.silentAfter = undefined;
+
+  // Who waits for the server inside of COPY holds the role's row for as long as TCP takes to notice.
+  const choice = { environment: { INSTANCE: 'B' }, timeoutMs: 20_000 };
+  for (const step of ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const)
+    expect(await secret.step(step, token, choice)).toMatchObject({ outcome: expect.stringMatching(/done$/) });
+  await expectWorking(here);
 });
 
 describe('a server that has but one slot left', () => {

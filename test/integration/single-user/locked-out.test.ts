@@ -60,6 +60,21 @@ describe('killed after the change, then an edit of AWSCURRENT, then the retry', 
     expect(await held.wrong()).toEqual([]);
   });
 
+  test('another number, beyond what a double can hold: it is kept', async () => {
+    await using held = await ways.arrange({ members: { account: 'ACCOUNT' } });
+    const { secret } = held.here;
+    const text = (await secret.text()).replace('"ACCOUNT"', '12345678901234567890');
+    await secret.putText(text);
+    const token = await deadAfterSetSecret(held);
+    const edited = text.replace('12345678901234567890', '12345678901234567891');
+    await secret.putText(edited);
+
+    expect(await held.inTurn('b', token, STEPS)).toMatchObject({ error_code: 'PENDING_MISMATCH' });
+
+    expect(await secret.text()).toBe(edited);
+    expect(await held.wrong()).toEqual([]);
+  });
+
   test('another host: nothing is written there', async () => {
     await using held = await ways.arrange();
     await using elsewhere = await GreedyServer.start();

@@ -163,6 +163,25 @@ describe('a server without TLS', () => {
     expect(await here.secret.rotate()).toMatchObject({ outcome: 'succeeded' });
     await expectWorking(here);
   });
+
+  test('is not said to want it where pg_hba.conf admits nobody', async () => {
+    await using closed = await startTestServer({
+      hba: [`host all +${TLS_ONLY} all reject`, 'host all all all scram-sha-256'],
+    });
+    await closed.query(`CREATE ROLE ${TLS_ONLY}`);
+    const prepare = (role: string) => `GRANT ${TLS_ONLY} TO ${role}`;
+    const endOf = async (ssl: boolean | undefined, environment: Readonly<Record<string, string>>) => {
+      await using here = await arrangeOn(closed, ssl, environment, { prepare });
+      return (await here.secret.rotate()).steps.at(-1);
+    };
+
+    // Where the secret says nothing of TLS there is nothing to remove.
+    const remedy = expect.not.stringContaining('"ssl"');
+    expect(await endOf(undefined, { TLS_FALLBACK: 'allow' })).toMatchObject({ error_code: 'LOGIN_FORBIDDEN', remedy });
+    // Only who asks for TLS hears that there is none.
+    const both = expect.stringMatching(/"ssl": false.*pg_hba\.conf/);
+    expect(await endOf(false, {})).toMatchObject({ error_code: 'TLS_REQUIRED', remedy: both });
+  });
 });
 
 test('a DB_CA_FILE that is not there is an error of the environment, once TLS is needed', async () => {

@@ -127,3 +127,38 @@ describe.each(Array.from(SCHEDULES.entries()))('schedule %i', (number, [what, sc
     await waitFor('A to come to the point', () => holdAndSee(point, schedule));
   });
 });
+
+test('testSecret that has waited for A, and can not see what A has left, does not take it for proven', async () => {
+  await using held = await ways.arrange();
+  const token = await held.here.secret.begin();
+  await held.a('createSecret', token);
+  const proving = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  let isOver = false;
+  let isCut = false;
+  held.gate = {
+    reach: async (label) => {
+      const [, session] = /^session (\d+), connect$/.exec(label) ?? [];
+      // A's first and B's first; once A is over, all but one.
+      if (session === undefined || session === '1' || session === '3' || (isOver && isCut)) return 'pass';
+      if (session === '2') {
+        proving.resolve();
+        await goOn.promise;
+      }
+      isCut = isOver;
+      return 'cut';
+    },
+  };
+  const a = held.a('setSecret', token);
+  await proving.promise;
+  const b = held.b('testSecret', token);
+  await held.untilItWaits(b);
+  goOn.resolve();
+  expect(await a).toMatchObject({ outcome: 'failed', error_code: 'PASSWORD_PUT_BACK' });
+  isOver = true;
+
+  expect(await b).toMatchObject({ outcome: 'failed', error_code: 'PASSWORD_NOT_ACCEPTED' });
+  expect(await held.b('finishSecret', token)).toMatchObject({ outcome: 'failed' });
+  expect(await held.wrong()).toEqual([]);
+  expect((await held.here.secret.labels()).AWSCURRENT).not.toBe(token);
+});

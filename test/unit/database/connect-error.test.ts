@@ -106,6 +106,8 @@ describe('while working', () => {
     ['DATABASE_CONNECTION_LOST', "a time-out of the role's own", server('57P05')],
     ['DATABASE_CONNECTION_LOST', "a time-out of transactions of the role's own", server('25P04')],
     ['ROLE_BUSY', 'a concurrent ALTER ROLE', server('XX000', { message: 'tuple concurrently updated' })],
+    ['ROLE_BUSY', 'a concurrent CREATE ROLE', server('23505')],
+    ['ROLE_BUSY', 'a concurrent CREATE ROLE that was over a moment earlier', server('42710')],
     ['DATABASE_ERROR', 'another internal error', server('XX000')],
     ['DATABASE_TIMEOUT', 'a cancelled statement', server('57014')],
     ['PASSWORD_REFUSED_BY_POLICY', 'a password check', server('22023')],

@@ -47,7 +47,7 @@ describe('a clear password', () => {
     [{ mayUseTemp: false }, 'GRANT TEMP ON DATABASE "shop" TO "we""ird";'],
     [{ mayUsePlpgsql: false }, 'GRANT USAGE ON LANGUAGE plpgsql TO "we""ird";'],
     [{ ddlTriggers: ['au"dit'] }, 'ALTER EVENT TRIGGER "au""dit" DISABLE;'],
-    [{ statistics: ['log_parser_stats'] }, 'ALTER SYSTEM SET log_parser_stats = off;'],
+    [{ statistics: ['log_parser_stats'] }, 'ALTER SYSTEM SET log_parser_stats = off; SELECT pg_reload_conf();'],
   ])('is refused where it is not, with a remedy for the cause: %o', (traits, remedy) => {
     // A verifier may be logged with such statistics: no password is seen.
     expect(isSilent({ ...SILENT, ...traits })).toBe(traits.statistics !== undefined);

@@ -66,7 +66,25 @@ describe('the comparison of the pending version with the current one', () => {
     ['new', {}, { u: URL }, ['u']],
     ['another text', { u: 'a' }, { u: 'b' }, ['u']],
     ['the bare password', { u: 'old' }, { u: 'new' }, []],
+    ['one that all objects have', {}, JSON.parse('{"__proto__":{}}'), ['__proto__']],
   ])('takes a key that is %s for what it is', (_, from, to, keys) => {
     expect(differing(from, to)).toEqual(keys);
+  });
+
+  it.each([
+    ['12345678901234567890', '12345678901234567890', true],
+    ['12345678901234567890', '12345678901234567891', false],
+    ['-9007199254740993', '-9007199254740992', false],
+    ['{"a":[9007199254740993]}', '{ "a": [ 9007199254740993 ] }', true],
+    ['{"a":[9007199254740993]}', '{"a":[9007199254740994]}', false],
+    ['"12345678901234567890"', '12345678901234567890', false],
+    // As Python writes them anew.
+    ['1E2', '100.0', true],
+    ['0.1234567890123456789', '0.12345678901234568', true],
+    ['"\\"12345678901234567890, 1"', '"\\"12345678901234567890, 1"', true],
+  ])('takes %s and %s for the same: %s', (from, to, same) => {
+    const textOf = (value: string) => secretText({ n: 'here' }).replace('"here"', () => value);
+    const [left, right] = [from, to].map((value) => parseDatabaseSecret(textOf(value)));
+    expect(left && right && differences(left, right)).toEqual(same ? [] : ['n']);
   });
 });
