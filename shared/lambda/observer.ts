@@ -47,7 +47,7 @@ export function stepObserver(strategy: StrategyName): StepObserver {
       };
       logger.info('Rotation step succeeded', { ...line });
       countStep(step, duration);
-      if (step !== 'finishSecret' || report.outcome !== 'done') return;
+      if (report.promoted !== true && (step !== 'finishSecret' || report.outcome !== 'done')) return;
       const rotation = metrics.singleMetric();
       rotation.addDimension('strategy', strategy);
       rotation.addMetric('RotationSucceeded', MetricUnit.Count, 1);
