@@ -45,6 +45,11 @@ export interface StepReport {
   readonly waited?: Waited | undefined;
 }
 
+/** Whether the step is the one that moved AWSCURRENT, so that a rotation counts once. */
+export function countsRotation(step: Step, { outcome, promoted }: Pick<StepReport, 'outcome' | 'promoted'>): boolean {
+  return promoted === true || (step === 'finishSecret' && outcome === 'done');
+}
+
 /** What of a step's time, in ms, another try must leave for what comes after it: in setSecret, the way back too. */
 const RESERVES: Readonly<Record<Step, number>> = {
   createSecret: 2_000,
