@@ -2,6 +2,7 @@ import type { ServiceOptions } from '../aws/secret-store.ts';
 import type { DatabaseSettings } from '../database/settings.ts';
 import type { CaFile } from '../database/tls.ts';
 import { RotationError } from '../errors.ts';
+import type { StrategyName } from '../rotation/strategy.ts';
 import { OWN_KEYS } from '../secret/database-secret.ts';
 import {
   AWS_EXCLUDED,
@@ -18,6 +19,8 @@ export interface Config extends DatabaseSettings, ServiceOptions {
   readonly passwordPolicy: PasswordPolicy;
   /** The secret's keys whose copies of the login are rewritten with it. */
   readonly connectionStringKeys: readonly string[];
+  /** Whether setSecret moves AWSCURRENT itself (single user). */
+  readonly promoteEarly: boolean;
   /** Files of trusted CA certificates besides Node's own. */
   readonly caFiles: readonly CaFile[];
 }
@@ -35,9 +38,10 @@ const MAX_ATTEMPTS = 7;
 
 /**
  * @param environment process.env unless given.
+ * @param strategy of the function whose settings they are; 'single-user' unless given, which has them all.
  * @throws RotationError INVALID_ENVIRONMENT, naming the variable.
  */
-export function readConfig(environment: Environment = process.env): Config {
+export function readConfig(environment: Environment = process.env, strategy: StrategyName = 'single-user'): Config {
   const caFile = environment.DB_CA_FILE;
   return Object.freeze({
     secretsManagerEndpoint: readUrl(environment, 'SECRETS_MANAGER_ENDPOINT'),
@@ -48,11 +52,20 @@ export function readConfig(environment: Environment = process.env): Config {
     tlsFallback: readChoice(environment, 'TLS_FALLBACK', ['deny', 'allow']) === 'allow',
     allowPooler: readBoolean(environment, 'ALLOW_POOLER', false),
     alternatingSetRole: readBoolean(environment, 'ALTERNATING_SET_ROLE', true),
+    promoteEarly: readPromotion(environment.PROMOTE, strategy),
     caFiles: [
       { path: LAMBDA_CA_FILE, optional: true },
       ...(caFile === undefined ? [] : [{ path: caFile, optional: false }]),
     ],
   });
+}
+
+/** Alternating users have no window to be shortened: who asks for that there has set it on the wrong function. */
+function readPromotion(value: string | undefined, strategy: StrategyName): boolean {
+  if (value === undefined) return false;
+  if (value !== 'early') throw invalid('PROMOTE', 'early was needed, or none, found something else');
+  if (strategy === 'single-user') return true;
+  throw invalid('PROMOTE', `it is for the single-user function only, and this one's strategy is ${strategy}`);
 }
 
 /** AWS's rules as soon as any of AWS's variables is set, ours where none is. */

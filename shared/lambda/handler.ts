@@ -81,7 +81,7 @@ function instanceOf(
   let instance: Instance | undefined;
   return (event, context) => {
     // Made in the first invocation, so that a wrong variable is logged as what it is and not as a crash at start.
-    instance ??= newInstance();
+    instance ??= newInstance(strategy);
     const { config, client, trust, recentLogins } = instance;
     const deadline = Deadline.withinInvocation(remainingTime(context));
     return {
@@ -94,6 +94,7 @@ function instanceOf(
       database: roleDatabase({ settings: config, trust, deadline, twins }),
       newPassword: () => generatePassword(config.passwordPolicy),
       connectionStringKeys: config.connectionStringKeys,
+      promoteEarly: config.promoteEarly,
     };
   };
 }
@@ -103,8 +104,8 @@ function remainingTime(context: Partial<Context> | undefined): number {
   return context?.getRemainingTimeInMillis?.() ?? 30_000;
 }
 
-function newInstance(): Instance {
-  const config = readConfig();
+function newInstance({ name }: RotationStrategy): Instance {
+  const config = readConfig(undefined, name);
   return {
     config,
     client: secretsManagerClient(config),

@@ -2,7 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import type { RotationError } from '../errors.ts';
 import type { RotationEvent } from '../rotation/event.ts';
-import type { StepReport } from '../rotation/steps.ts';
+import { countsRotation, type StepReport } from '../rotation/steps.ts';
 import type { StrategyName } from '../rotation/strategy.ts';
 import type { StepFailed, StepStarted, StepSucceeded } from './step-line.ts';
 
@@ -47,7 +47,7 @@ export function stepObserver(strategy: StrategyName): StepObserver {
       };
       logger.info('Rotation step succeeded', { ...line });
       countStep(step, duration);
-      if (step !== 'finishSecret' || report.outcome !== 'done') return;
+      if (!countsRotation(step, report)) return;
       const rotation = metrics.singleMetric();
       rotation.addDimension('strategy', strategy);
       rotation.addMetric('RotationSucceeded', MetricUnit.Count, 1);

@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asRotationError, RotationError } from '../errors.ts';
-import { labelMoved, passwordNotPutBack, passwordPutBack, passwordReplaced } from './credential-errors.ts';
+import {
+  labelMoved,
+  passwordNotPutBack,
+  passwordPutBack,
+  passwordReplaced,
+  promotionUnseen,
+} from './credential-errors.ts';
 import type { Credential, Origin, OwnPasswordChange, OwnRole, RoleLock, RoleSession } from './ports.ts';
+import { promoteNow, type Sent } from './promote-early.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import type { Applied, SetSecretContext } from './strategy.ts';
 
@@ -11,9 +18,14 @@ const WAY_BACK = 3_000;
 const LOOK_WITHIN = 1_000;
 /** The least, in ms, that the proof has to have. */
 const LEAST_PROOF = 500;
+/** The same of moving AWSCURRENT, where setSecret does that: two calls. */
+const LEAST_PROMOTION = 1_000;
 
 /** What a change of the own password needs to know: to which, and whether it is still wanted. */
-export type ChangeContext = Pick<SetSecretContext, 'pending' | 'guard' | 'whereabouts' | 'tryPassword' | 'deadline'>;
+export type ChangeContext = Pick<
+  SetSecretContext,
+  'pending' | 'guard' | 'promote' | 'whereabouts' | 'tryPassword' | 'deadline'
+>;
 
 export interface VerifiedChange {
   readonly roles: RoleSession;
@@ -26,40 +38,45 @@ export interface VerifiedChange {
 
 /**
  * Sets the pending password as the user itself, proves it by the way that applications take, and puts back what logged in
- * where that fails: a step that fails leaves accepted what it found accepted.
+ * where that fails: a step that fails leaves accepted what it found accepted. Moves AWSCURRENT, where that is wanted of it.
  */
 export async function changeVerified(
   context: ChangeContext,
   { roles, role, origin, whenRefused }: VerifiedChange,
 ): Promise<Applied> {
-  const { pending, deadline } = context;
+  const { pending, deadline, promote } = context;
+  const after = WAY_BACK + (promote === undefined ? 0 : LEAST_PROMOTION);
   const change = await role.prepare(pending.secret.password, origin);
   const computing = 2 * change.computing;
   const already: Applied = { outcome: 'already-current', credential: origin.credential.source, proven: false };
   // Looked at as late as can be, since the guard may take its time.
   const guard = async () => {
     const verdict = await context.guard();
-    if (verdict === 'proceed') needTime(context, LEAST_PROOF + WAY_BACK + 2 * computing);
+    if (verdict === 'proceed') needTime(context, LEAST_PROOF + after + 2 * computing);
     return verdict;
   };
   if ((await change.apply(guard)) === 'already-current') return already;
-  try {
-    const left = deadline.remaining() - WAY_BACK - computing;
-    await prove(context, pending, (session) => session.confirmUser(), {
+  const done: Applied = { ...already, outcome: 'done' };
+  const proveAndPromote = async () => {
+    const left = deadline.remaining() - after - computing;
+    const proving = prove(context, pending, (session) => session.confirmUser(), {
       within: Math.max(1, Math.min(PROOF_WITHIN + computing, left)),
       address: roles.address,
       whenRefused,
     });
-  } catch (error) {
-    try {
-      if ((await goBack(context, change, origin, error)) === 'promoted') return already;
-    } catch (failure) {
-      // Not by the end of the session: a login that is still fresh may have been made with what was taken back.
-      await isReleased(role);
-      throw failure;
-    }
+    const failed = await proving.then(() => undefined, asRotationError);
+    if (failed !== undefined && (await goBack(context, { change, origin }, failed)) === 'promoted') return already;
+    if (promote === undefined) return done;
+    return { ...done, promoted: await promoteProven(context, promote, { change, origin }, computing) };
+  };
+  try {
+    const applied = await proveAndPromote();
+    return applied === already ? already : { ...applied, proven: await isReleased(role) };
+  } catch (failure) {
+    // Not by the end of the session: a login that is still fresh may have been made with what was taken back.
+    await isReleased(role);
+    throw failure;
   }
-  return { outcome: 'done', credential: origin.credential.source, proven: await isReleased(role) };
 }
 
 /** A proof counts only if the lock was held up to its end; that the session broke after that is no failure. */
@@ -67,39 +84,59 @@ export async function isReleased(role: RoleLock): Promise<boolean> {
   return await role.release().catch(() => false);
 }
 
-/**
- * @returns 'promoted' where somebody else has finished this very rotation; 'accepted' where the new password turned out to
- *   log in after all.
- * @throws RotationError otherwise
- */
+interface Back {
+  readonly change: OwnPasswordChange;
+  readonly origin: Origin;
+}
+
+/** @returns whether it was this step that moved the label. */
+async function promoteProven(
+  context: ChangeContext,
+  promote: NonNullable<ChangeContext['promote']>,
+  back: Back,
+  computing: number,
+): Promise<boolean> {
+  const within = Math.max(1, context.deadline.remaining() - WAY_BACK - computing);
+  const promotion = await promoteNow(context, promote, within);
+  if ('moved' in promotion) return promotion.moved === 'promoted';
+  const { failed, sent } = promotion;
+  // The label may come to be where the new password is: that one stays.
+  if (sent === 'open') throw promotionUnseen(failed, back.origin.credential);
+  await goBack(context, back, failed, sent);
+  return failed.code !== 'LABEL_MOVED';
+}
+
+/** @param sent whether the label's move, which has failed, was sent; undefined where it was the proof that failed. */
 async function goBack(
   context: ChangeContext,
-  change: OwnPasswordChange,
-  { credential }: Origin,
-  thrown: unknown,
+  { change, origin: { credential } }: Back,
+  cause: RotationError,
+  sent?: Sent,
 ): Promise<'promoted' | 'accepted'> {
-  const cause = asRotationError(thrown);
   const { wayBack } = change;
-  if (typeof wayBack !== 'function') throw passwordNotPutBack(cause, credential, wayBack.none);
+  const needed = sent === undefined ? 'usable' : 'current';
+  if (typeof wayBack !== 'function') throw passwordNotPutBack(cause, credential, wayBack.none, needed);
   const found: { whose: Whose } = { whose: 'ours' };
   try {
     await wayBack(async () => {
-      found.whose = await look(context, change);
+      found.whose = await look(context, change, sent);
       return found.whose === 'ours';
     });
   } catch (error) {
-    throw passwordNotPutBack(cause, credential, asRotationError(error).message);
+    throw passwordNotPutBack(cause, credential, asRotationError(error).message, needed);
   }
   switch (found.whose) {
     case 'promoted':
     case 'accepted':
       return found.whose;
+    case 'unseen':
+      throw promotionUnseen(cause, credential);
     case 'overtaken':
       throw labelMoved();
     case 'replaced':
       throw passwordReplaced(context.pending);
     case 'ours':
-      throw passwordPutBack(cause, credential, await logsIn(context, credential, LOOK_WITHIN));
+      throw passwordPutBack(cause, credential, await logsIn(context, credential, LOOK_WITHIN), needed);
     default: {
       const never: never = found.whose;
       return never;
@@ -109,29 +146,34 @@ async function goBack(
 
 /**
  * Whose the password is that the database has: still this rotation's, which is refused or gets no answer ('ours') or is
- * accepted; promoted meanwhile; another rotation's ('overtaken'); or one that somebody has set by hand ('replaced').
+ * accepted; promoted meanwhile, or maybe so ('unseen'); another rotation's ('overtaken'); or one that somebody has set by
+ * hand ('replaced').
  */
-type Whose = 'ours' | 'accepted' | 'promoted' | 'overtaken' | 'replaced';
+type Whose = 'ours' | 'accepted' | 'promoted' | 'unseen' | 'overtaken' | 'replaced';
 
-/** Where that can't be told, nobody else can have moved on: the lock and the row are ours, and the guard was asked under them. */
-async function look(context: ChangeContext, change: OwnPasswordChange): Promise<Whose> {
+/**
+ * Where that can't be told, nobody else can have moved on: the lock and the row are ours, and the guard was asked under
+ * them. We ourselves may have, where we have sent the label's move.
+ */
+async function look(context: ChangeContext, change: OwnPasswordChange, sent: Sent | undefined): Promise<Whose> {
+  const unseen: Whose = sent === 'answered' ? 'unseen' : 'ours';
   const late = new AbortController();
-  const noAnswer = sleep<Whose>(LOOK_WITHIN, 'ours', { signal: late.signal });
+  const noAnswer = sleep(LOOK_WITHIN, unseen, { signal: late.signal });
   try {
-    return await Promise.race([whose(context, change).catch((): Whose => 'ours'), noAnswer]);
+    return await Promise.race([whose(context, change, sent).catch(() => unseen), noAnswer]);
   } finally {
     noAnswer.catch(() => undefined);
     late.abort();
   }
 }
 
-async function whose(context: ChangeContext, change: OwnPasswordChange): Promise<Whose> {
+async function whose(context: ChangeContext, change: OwnPasswordChange, sent: Sent | undefined): Promise<Whose> {
   const [{ promoted, others }, pending] = await Promise.all([
     context.whereabouts(),
     context.tryPassword(context.pending, (roles) => roles.confirmUser(), LOOK_WITHIN).catch(() => undefined),
   ]);
   if (promoted) return 'promoted';
-  if (pending?.accepted === true) return 'accepted';
+  if (pending?.accepted === true && sent === undefined) return 'accepted';
   const outcomes = await Promise.all(others.map((other) => logsIn(context, other, LOOK_WITHIN)));
   if (outcomes.includes('accepted')) return 'overtaken';
   return pending?.accepted === false && !(await change.isStored(pending.request)) ? 'replaced' : 'ours';

@@ -63,11 +63,13 @@ export function noWorkingPassword(current: Credential, tried: readonly Credentia
  *
  * @param cause what the login with the new password has met.
  * @param works what the server said to the former password after that.
+ * @param needed of the new password.
  */
 export function passwordPutBack(
   cause: RotationError,
   former: Credential,
   works: 'accepted' | 'refused' | 'unknown',
+  needed: Needed = 'usable',
 ): RotationError {
   const source = NAMES[former.source] ?? former.source;
   const again = {
@@ -77,17 +79,22 @@ export function passwordPutBack(
   }[works];
   return new RotationError(
     'PASSWORD_PUT_BACK',
-    `The new password had to be one that applications can use, and it was not (${cause.code}: ${trimmed(cause)}); the former one was put back, ${again}.`,
+    `${NEEDED[needed]} (${cause.code}: ${trimmed(cause)}); the former one was put back, ${again}.`,
     { ...cause.facts, remedy: remedyOf(cause), reason: cause.facts.reason ?? cause.code, cause: cause.code },
   );
 }
 
 /** The same, but that the former password is not accepted (any more). @param why it could not be put back. */
-export function passwordNotPutBack(cause: RotationError, former: Credential, why: string): RotationError {
+export function passwordNotPutBack(
+  cause: RotationError,
+  former: Credential,
+  why: string,
+  needed: Needed = 'usable',
+): RotationError {
   const source = NAMES[former.source] ?? former.source;
   return new RotationError(
     'PASSWORD_NOT_PUT_BACK',
-    `The new password had to be one that applications can use, and it was not (${cause.code}: ${trimmed(cause)}); that of ${source} could not be put back (${why.replace(/\.$/, '')}).`,
+    `${NEEDED[needed]} (${cause.code}: ${trimmed(cause)}); that of ${source} could not be put back (${why.replace(/\.$/, '')}).`,
     {
       ...cause.facts,
       remedy: `${remedyOf(cause)} The database has the password of AWSPENDING: the service tries the rotation again; to end it now, as an administrator set the password that AWSCURRENT holds (in psql: \\password {role}).`,
@@ -96,6 +103,17 @@ export function passwordNotPutBack(cause: RotationError, former: Credential, why
     },
   );
 }
+
+/** Whether AWSCURRENT was moved to the new password is not known, so the former one was not put back. */
+export function promotionUnseen(cause: RotationError, former: Credential): RotationError {
+  return passwordNotPutBack(cause, former, 'as AWSCURRENT may be on the new one, which could not be seen', 'current');
+}
+
+type Needed = keyof typeof NEEDED;
+const NEEDED = {
+  usable: 'The new password had to be one that applications can use, and it was not',
+  current: 'AWSCURRENT had to be moved to the new password at once, and that failed',
+} as const;
 
 const NAMES: Readonly<Record<string, string>> = {
   current: 'AWSCURRENT',

@@ -27,7 +27,7 @@ export async function setEarlier({ from, to, database, deadline, guard }: Earlie
   const { tryPassword } = database;
   // No rotation is under way whose versions could have moved on; the guard has looked.
   const whereabouts = () => Promise.resolve({ promoted: false, others: [] });
-  const context = { pending: to, guard, whereabouts, tryPassword, deadline };
+  const context = { pending: to, guard, promote: undefined, whereabouts, tryPassword, deadline };
   const outcome = await database.withLogin(from, async (roles) => {
     const role = await roles.lockOwn();
     const origin = role.fresh ? { credential: from, request: roles.request } : await loginAnew(database, from);

@@ -4,6 +4,7 @@ import { changeVerified, isReleased, logsIn } from './change-own.ts';
 import { noWorkingPassword, pendingMismatch } from './credential-errors.ts';
 import { passesByItself } from './patience.ts';
 import type { Credential, LoginOutcome, Origin, RoleDatabase, RoleSession } from './ports.ts';
+import { moveLabel } from './promote-early.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import { candidates, isSamePassword, onServerOf } from './recovery.ts';
 import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
@@ -96,15 +97,25 @@ async function setOwn(context: SetSecretContext): Promise<Applied> {
         return await changeVerified(context, { roles, role, origin, whenRefused: WHEN_REFUSED });
       const { source } = origin.credential;
       const verdict = await context.guard();
+      const promoted = verdict === 'proceed' && (await promoteFound(context));
       return {
         outcome: verdict === 'already-current' ? verdict : ('already-done' as const),
         credential: source,
+        promoted: promoted || undefined,
         proven: await isReleased(role),
       };
     });
     if (outcome.accepted) return outcome.value;
   }
   throw noWorkingPassword(current, tried, context.earlier.denied);
+}
+
+/** The new password was in force already, and has logged in under the lock: nothing is put back. */
+async function promoteFound(context: SetSecretContext): Promise<boolean> {
+  if (context.promote === undefined) return false;
+  const promotion = await moveLabel(context, context.promote, context.deadline.remaining());
+  if ('failed' in promotion) throw promotion.failed;
+  return true;
 }
 
 /** Tries again to log in with this one, before any other is tried; what fails in the session is another matter. */

@@ -23,6 +23,8 @@ export interface StepInput {
   newPassword(): Password;
   /** The secret's keys whose copies of the login are rewritten with it; none unless given. */
   readonly connectionStringKeys?: readonly string[];
+  /** Whether setSecret moves AWSCURRENT itself, where a user's own password is replaced; default: no. */
+  readonly promoteEarly?: boolean;
   /** Pauses between tries; default: by the clock. */
   readonly sleep?: Sleep;
 }
@@ -79,6 +81,7 @@ export function contextOfChange(
       if (verdict === 'proceed' && versionWith(state.stages, 'AWSCURRENT') !== current.versionId) throw labelMoved();
       return verdict;
     },
+    promote: input.promoteEarly ? () => store.promotePending(current.versionId) : undefined,
     async latestLogin() {
       if (latest === undefined || latest.versionId === current.versionId) return undefined;
       if (latest.versionId === pending.versionId) return pending;

@@ -37,10 +37,17 @@ export interface StepReport {
   readonly outcome: 'done' | 'already-done' | 'already-current';
   /** The credential that the database accepted, where the step logged in. */
   readonly credential?: CredentialSource;
+  /** Whether setSecret has moved AWSCURRENT, which finishSecret then need not do. */
+  readonly promoted?: boolean | undefined;
   /** What an operator should know though all went well. */
   readonly notice?: string | undefined;
   /** What it has waited for, and how long. */
   readonly waited?: Waited | undefined;
+}
+
+/** Whether the step is the one that moved AWSCURRENT, so that a rotation counts once. */
+export function countsRotation(step: Step, { outcome, promoted }: Pick<StepReport, 'outcome' | 'promoted'>): boolean {
+  return promoted === true || (step === 'finishSecret' && outcome === 'done');
 }
 
 /** What of a step's time, in ms, another try must leave for what comes after it: in setSecret, the way back too. */
@@ -111,14 +118,14 @@ async function setSecret(input: StepWork): Promise<StepReport> {
     const [current, pending] = await inOrder([readCurrent(store), readPending(input)]);
     const context = contextOfChange(input, current, pending, { latest, onGuarded });
     await needMadeOf(input, current, pending, context);
-    const { outcome, credential, proven, notice } = await strategy.applyPending(context);
+    const { proven, ...applied } = await strategy.applyPending(context);
     if (proven) {
       const scram = recentLogins.get(event.secretArn, current.versionId)?.scram ?? true;
       const proof = { comparedWith: current.versionId };
       recentLogins.add(event.secretArn, event.versionId, { source: 'pending', scram, proof });
     }
     recentLogins.keepOnly(event.secretArn, [current.versionId, event.versionId]);
-    return { outcome, credential, notice };
+    return applied;
   };
   try {
     for (let moves = 1; ; moves++) {

@@ -60,6 +60,8 @@ export interface SetSecretContext extends StrategyContext {
   readonly pending: Credential;
   /** Throws too where AWSCURRENT is no longer the version that was compared. */
   readonly guard: Guard;
+  /** Moves AWSCURRENT from the version that was compared; undefined where that is left to finishSecret. */
+  readonly promote: (() => Promise<'promoted' | 'label-moved'>) | undefined;
   /** What this instance's createSecret has logged in with, where that was not AWSCURRENT. */
   latestLogin(): Promise<Credential | undefined>;
   /** For whoever is about to put a password back: who has moved on meanwhile. */
@@ -80,6 +82,8 @@ export interface Applied {
   readonly credential: CredentialSource;
   /** Whether the pending login was made under the lock, which was held to the end: nobody need make it again. */
   readonly proven: boolean;
+  /** Whether AWSCURRENT was moved to it, under that same lock. */
+  readonly promoted?: boolean | undefined;
   /** What an operator should know though all went well. */
   readonly notice?: string | undefined;
 }

@@ -52,6 +52,8 @@ export class FakeRotation {
   readonly servers: FakeServer[];
   readonly strategy: StepInput['strategy'];
   deadline = new ManualDeadline();
+  /** Whether setSecret moves AWSCURRENT itself. */
+  promoteEarly = false;
   /** What the current instance remembers. */
   logins = new RecentLogins();
   /** The secret that "masterarn" names. */
@@ -89,8 +91,8 @@ export class FakeRotation {
   /** Another instance of the function in the same world. */
   beside(): FakeRotation {
     const other = new FakeRotation(this.strategy);
-    const { secrets, server, servers } = this;
-    Object.assign(other, { secrets, server, servers, makes: `${this.makes}-beside` });
+    const { secrets, server, servers, promoteEarly } = this;
+    Object.assign(other, { secrets, server, servers, promoteEarly, makes: `${this.makes}-beside` });
     return other;
   }
 
@@ -110,6 +112,7 @@ export class FakeRotation {
       recentLogins: this.logins,
       deadline: this.deadline,
       newPassword: () => new Password(`${this.makes}-${++this.#made}`),
+      promoteEarly: this.promoteEarly,
       // Time passes at once.
       sleep: async (ms) => {
         this.deadline.left -= ms;

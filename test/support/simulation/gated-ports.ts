@@ -14,10 +14,13 @@ import type {
   TwinRoles,
   WhichVersion,
 } from '../../../shared/rotation/ports.ts';
+import { failure } from '../fake-server.ts';
 import { type Actor, API, type CallKind, type End, LOGIN, READ, SQL } from './actor.ts';
 
 const OWN_AFFAIR: CallKind = { ...SQL, isOwnAffair: true };
 const writes = (kind: CallKind): CallKind => ({ ...kind, writes: true });
+/** What the service refuses has no effect; a TIMEOUT may have one. */
+const MOVE: CallKind = { writes: true, failsWith: [failure('SECRET_ACCESS_DENIED'), API.failsWith[1]] };
 const keyOf = ({ versionId, stage }: WhichVersion, names: Names) =>
   [versionId === undefined ? undefined : names(versionId), stage].filter(Boolean).join(' ');
 
@@ -55,7 +58,7 @@ export function gatedStore(
     read,
     putPending: (text) => actor.call('PutSecretValue', writes(kind), () => inner.putPending(text), String),
     promotePending: (from) =>
-      actor.call('UpdateSecretVersionStage', writes(kind), () => inner.promotePending(from), String),
+      actor.call('UpdateSecretVersionStage', { ...kind, ...MOVE }, () => inner.promotePending(from), String),
     unlabelledVersions: () =>
       actor.call(
         'ListSecretVersionIds',

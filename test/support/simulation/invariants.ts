@@ -152,6 +152,8 @@ function promotionBreaches(play: Play, stage: MemoryStage, from: string, to: str
 export async function breachesAtEnd(play: Play, stage: MemoryStage): Promise<Breach[]> {
   const blocked = play.actors.filter((actor) => actor.isBlocked).map(({ name }) => name);
   if (!play.isOver && blocked.length > 0) return breach('nobody waits for ever', blocked.join(' and '));
+  const miscounted = countBreaches(play, stage);
+  if (miscounted.length > 0) return miscounted;
   if (isBeyondUs(play)) return [];
   const found: Breach[] = [];
   const secrets = play.scenario.shared ? (['admin', 'app', 'shop'] as const) : (['app'] as const);
@@ -172,6 +174,15 @@ export async function breachesAtEnd(play: Play, stage: MemoryStage): Promise<Bre
       found.push(...breach('at the end AWSCURRENT logs in', `not that of ${secret} after the next rotation`));
   }
   return found;
+}
+
+/** Where no answer gets lost and nobody but functions moves labels: whoever has moved AWSCURRENT counts that. */
+function countBreaches({ schedule, scenario, ends }: Play, stage: MemoryStage): Breach[] {
+  const isBeyondCounting = scenario.parts.some(({ first = [] }) => first.length > 0) || scenario.lags === true;
+  if (isBeyondCounting || schedule.some((choice) => choice.includes(' — '))) return [];
+  const counted = ends.filter(({ part, counts }) => counts && (part.secret ?? 'app') === 'app').length;
+  const moved = stage.secrets.app.with('AWSCURRENT') === idOf('T1') ? 1 : 0;
+  return counted === moved ? [] : breach('a rotation is counted once', `${counted} times, of ${moved}`);
 }
 
 /** What a person does who gives a rotation up, or goes back to an earlier version. */

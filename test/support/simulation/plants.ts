@@ -134,6 +134,15 @@ class Credulous extends RecentLogins {
 
 export const believesItHasTested: Plant = (input) => ({ ...input, recentLogins: new Credulous() });
 
+/** Says of each setSecret that it has moved the label. */
+export const alwaysSaysItHasPromoted: Plant = (input) => ({
+  ...input,
+  strategy: {
+    ...singleUser,
+    applyPending: async (context) => ({ ...(await singleUser.applyPending(context)), promoted: true }),
+  },
+});
+
 /** Its proof wants the lock that its own first session has. */
 export const locksTwice: Plant = withSessions((roles, source) => ({
   ...roles,

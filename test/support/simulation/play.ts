@@ -4,7 +4,7 @@ import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts'
 import { STEPS, type Step } from '../../../shared/rotation/event.ts';
 import { RecentLogins } from '../../../shared/rotation/recent-logins.ts';
 import { singleUser } from '../../../shared/rotation/single-user.ts';
-import { runStep, type StepInput } from '../../../shared/rotation/steps.ts';
+import { countsRotation, runStep, type StepInput } from '../../../shared/rotation/steps.ts';
 import { Password } from '../../../shared/secret/password.ts';
 import { failure } from '../fake-server.ts';
 import { Actor, API, type Fault, Killed } from './actor.ts';
@@ -18,6 +18,8 @@ export interface StepEnd {
   readonly part: Part;
   readonly step: Step;
   readonly outcome: string;
+  /** Whether it counts the rotation as one that has succeeded. */
+  readonly counts: boolean;
 }
 
 /** A fault planted into the engine: what a test must see caught. */
@@ -167,10 +169,10 @@ export class Play {
           () => '',
         );
       for (const step of steps) {
-        const outcome = await this.#step(actor, part, step, logins);
+        const end = await this.#step(actor, part, step, logins);
         if (actor.isDead) return;
-        this.ends.push({ actor, part, step, outcome });
-        if (isFailure(outcome) && part.goesOn !== true) return;
+        this.ends.push({ actor, part, step, ...end });
+        if (isFailure(end.outcome) && part.goesOn !== true) return;
       }
     };
     void this.stage.as(actor, work).then(
@@ -182,11 +184,17 @@ export class Play {
     );
   }
 
-  async #step(actor: Actor, part: Part, step: Step, logins: RecentLogins): Promise<string> {
+  async #step(
+    actor: Actor,
+    part: Part,
+    step: Step,
+    logins: RecentLogins,
+  ): Promise<Pick<StepEnd, 'outcome' | 'counts'>> {
     try {
-      return (await runStep(this.#input(actor, part, step, logins))).outcome;
+      const report = await runStep(this.#input(actor, part, step, logins));
+      return { outcome: report.outcome, counts: countsRotation(step, report) };
     } catch (error) {
-      return error instanceof RotationError ? error.code : `UNEXPECTED ${String(error)}`;
+      return { outcome: error instanceof RotationError ? error.code : `UNEXPECTED ${String(error)}`, counts: false };
     }
   }
 
@@ -215,6 +223,7 @@ export class Play {
       database: gatedDatabase(actor, this.stage.database(actor.name), (role) => this.stage.names(role), mayLogIn),
       recentLogins: logins,
       deadline: new Deadline(STEP_TIME),
+      promoteEarly: this.scenario.promoteEarly ?? false,
       newPassword: () => new Password(this.stage.password(`${secret} ${tokenName} by ${actor.name}-${++actor.made}`)),
     };
     return actor.isFree ? input : (this.#options.plant?.(input) ?? input);

@@ -7,6 +7,7 @@ export const INVARIANTS = [
   'no password labelled AWSPREVIOUS returns',
   'a rotation that was replaced changes nothing any more',
   'what is promoted logs in',
+  'a rotation is counted once',
   'nobody waits for ever',
   'every error is one of ours',
   'at the end AWSCURRENT logs in',

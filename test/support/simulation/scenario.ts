@@ -51,6 +51,8 @@ export interface Scenario {
   readonly lags?: boolean;
   /** Promises that are known not to be kept there, and why. */
   readonly exempt?: { readonly from: readonly Invariant[]; readonly because: string };
+  /** Whether setSecret moves AWSCURRENT itself (PROMOTE=early). */
+  readonly promoteEarly?: boolean;
   /** Whether the secret `shop` and the rotation of `admin` are there. */
   readonly shared?: boolean;
 }

@@ -171,6 +171,60 @@ function retired(strategy: StrategyName): Scenario[] {
   ];
 }
 
+/** Where setSecret moves AWSCURRENT itself. */
+function early(isSoak: boolean): Scenario[] {
+  const set = before('setSecret');
+  const setting: Omit<Scenario, 'name' | 'parts' | 'faults'> = {
+    strategy: 'single-user',
+    before: set,
+    promoteEarly: true,
+  };
+  const narrow: Partial<Part> = { narrow: true };
+  const replacing: readonly Deed[] = ['takes AWSPENDING off', 'begins T2'];
+  const late = [true, false].flatMap((isNarrow) => [part('A', ['setSecret'], isNarrow ? narrow : {})]);
+  return [
+    { ...setting, name: 'one attempt', parts: [part('A', STEPS.slice(1))], faults: 2 },
+    {
+      ...setting,
+      name: 'two attempts of setSecret',
+      parts: [part('A', ['setSecret']), part('B', ['setSecret'])],
+      faults: 1,
+    },
+    {
+      ...setting,
+      name: 'two attempts of setSecret, of which one gets no further with the new password',
+      parts: [part('A', ['setSecret'], narrow), part('B', ['setSecret'])],
+      faults: isSoak ? 1 : 0,
+    },
+    {
+      ...setting,
+      name: 'setSecret beside steps that come too early',
+      parts: [part('A', STEPS.slice(1)), part('B', ['finishSecret', 'setSecret'], { goesOn: true })],
+      faults: isSoak ? 1 : 0,
+    },
+    {
+      ...setting,
+      before: [],
+      name: 'two attempts of a rotation',
+      parts: [part('A', STEPS), part('B', STEPS)],
+      faults: 0,
+    },
+    ...late.map((A) => ({
+      ...setting,
+      name: `a late setSecret of a rotation that was given up${A.narrow ? ', of which it gets no further' : ''}, beside a new one`,
+      parts: [A, part('B', STEPS, { first: replacing, token: 'T2' })],
+      faults: isSoak ? 1 : 0,
+    })),
+    ...PERSONS.map((deeds) => ({
+      ...setting,
+      second: true,
+      name: `a person who ${deeds.join(', ')}, beside setSecret and what follows`,
+      parts: [part('A', STEPS.slice(1), { remembers: true }), operator(deeds)],
+      faults: 1,
+    })),
+  ].map((scenario) => ({ ...scenario, name: `moving AWSCURRENT early: ${scenario.name}` }));
+}
+
 /** Two secrets' rotations that share a superuser secret that is itself rotated. */
 function shared(isSoak: boolean): Scenario[] {
   const admin = (steps: readonly Step[], more: Partial<Part> = {}) => part('C', steps, { ...more, secret: 'admin' });
@@ -199,7 +253,7 @@ export function scenarios(isSoak: boolean): readonly Scenario[] {
   const both = STRATEGIES.flatMap((strategy) =>
     [attempts, disorder, abandoned, persons, retired].flatMap((kind) => kind(strategy, isSoak)),
   );
-  return [...both, ...shared(isSoak)].map((scenario) => ({
+  return [...both, ...early(isSoak), ...shared(isSoak)].map((scenario) => ({
     ...scenario,
     name: `${scenario.strategy}: ${scenario.name}`,
   }));

@@ -28,12 +28,13 @@ export class SimulatedTime {
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<T | undefined> => {
     const waits = this.#atWork.getStore();
-    if (signal === undefined || waits === undefined) {
+    if (signal === undefined) {
       this.#now += milliseconds;
       return Promise.resolve(value);
     }
     const { promise, resolve, reject } = Promise.withResolvers<T | undefined>();
-    const takeBack = waits.mayEnd(() => resolve(value));
+    // Before a schedule begins and after it, every answer comes in time.
+    const takeBack = waits?.mayEnd(() => resolve(value)) ?? (() => {});
     const abort = () => {
       takeBack();
       reject(signal.reason);

@@ -16,6 +16,7 @@ describe('an empty environment', () => {
       connectionStringKeys: [],
       passwordHashing: 'client',
       tlsFallback: false,
+      promoteEarly: false,
       caFiles: [{ path: '/var/runtime/ca-cert.pem', optional: true }],
     });
   });
@@ -59,6 +60,18 @@ describe('the environment', () => {
     expect(readConfig({ ALTERNATING_SET_ROLE: 'true' }).alternatingSetRole).toBe(true);
     expect(readConfig({ ALLOW_POOLER: 'true' }).allowPooler).toBe(true);
     expect(() => readConfig({ ALTERNATING_SET_ROLE: 'off' })).toThrow('ALTERNATING_SET_ROLE');
+  });
+
+  it('moves AWSCURRENT early only in so many words, and only where a window would be shortened', () => {
+    expect(readConfig({ PROMOTE: 'early' }).promoteEarly).toBe(true);
+    expect(readConfig({ PROMOTE: 'early' }, 'single-user').promoteEarly).toBe(true);
+    for (const wrong of ['', 'late', 'Early', 'true', ' early'])
+      for (const strategy of ['single-user', 'alternating-users'] as const)
+        expect(() => readConfig({ PROMOTE: wrong }, strategy), wrong).toThrow('PROMOTE: early was needed, or none');
+    expect(() => readConfig({ PROMOTE: 'early' }, 'alternating-users')).toThrow(
+      'PROMOTE: it is for the single-user function only',
+    );
+    expect(readConfig({}, 'alternating-users').promoteEarly).toBe(false);
   });
 
   it('names a file of CA certificates that has to be there', () => {

@@ -75,6 +75,12 @@ const PLANTED: readonly (readonly [Invariant, string, string, ExploreOptions])[]
     { plant: plants.believesItHasTested },
   ],
   [
+    'a rotation is counted once',
+    'each setSecret says that it has moved the label',
+    'single-user: moving AWSCURRENT early: two attempts of setSecret',
+    { plant: plants.alwaysSaysItHasPromoted },
+  ],
+  [
     'nobody waits for ever',
     'the proof wants the lock that its own session has',
     'single-user: two attempts of setSecret',
