@@ -19,9 +19,8 @@ declare module 'echarts/charts' {
   export const BarChart: object;
 }
 declare module 'echarts/components' {
-  export const AriaComponent: object;
-  export const GridComponent: object;
-  export const LegendComponent: object;
+  export const GridSimpleComponent: object;
+  export const LegendPlainComponent: object;
   export const MarkLineComponent: object;
 }
 declare module 'echarts/renderers' {

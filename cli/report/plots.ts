@@ -1,11 +1,11 @@
 /** The report's plots, as SVG whose colours are the page's own variables: one drawing for light, dark and paper. */
 import { BarChart } from 'echarts/charts';
-import { AriaComponent, GridComponent, LegendComponent, MarkLineComponent } from 'echarts/components';
+import { GridSimpleComponent, LegendPlainComponent, MarkLineComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import { type AgeClass, type HourOfWindows, ROTATIONS_PER_HOUR } from './figures.ts';
 
-use([AriaComponent, BarChart, GridComponent, LegendComponent, MarkLineComponent, SVGRenderer]);
+use([BarChart, GridSimpleComponent, LegendPlainComponent, MarkLineComponent, SVGRenderer]);
 
 const WIDTH = 760;
 const INK = 'var(--ink)';

@@ -27,12 +27,15 @@ export async function buildCommand(folder: string): Promise<readonly BuiltFile[]
     target: 'node20',
     mainFields: ['module', 'main'],
     minify: true,
+    // Without the warnings that ECharts has for its developers.
+    define: { 'process.env.NODE_ENV': '"production"' },
     legalComments: 'none',
+    charset: 'utf8',
     banner: { js: REQUIRE },
     metafile: true,
     logLevel: 'warning',
     absWorkingDir: root,
-    plugins: [onlyWhatIsUsed, plainKeys, versionsOnly, withoutNative],
+    plugins: [onlyWhatIsUsed, plainKeys, versionsOnly, withoutUnused],
   });
   return builtFiles(metafile, folder);
 }
@@ -80,13 +83,13 @@ const versionsOnly: Plugin = {
   },
 };
 
-/** pg looks for a driver in C, which nobody here asks for. */
-const withoutNative: Plugin = {
-  name: 'without-native',
+/** pg looks for a driver in C, which nobody here asks for; the SDK takes a browser's user agent apart, where there is one. */
+const withoutUnused: Plugin = {
+  name: 'without-unused',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^pg-native$/ }, ({ path }) => ({ path, namespace: 'absent' }));
-    onLoad({ filter: /.*/, namespace: 'absent' }, () => ({
-      contents: `throw Object.assign(new Error('pg-native is not in this bundle.'), { code: 'MODULE_NOT_FOUND' });`,
+    onResolve({ filter: /^(?:pg-native|bowser)$/ }, ({ path }) => ({ path, namespace: 'absent' }));
+    onLoad({ filter: /.*/, namespace: 'absent' }, ({ path }) => ({
+      contents: `throw Object.assign(new Error('${path} is not in this bundle.'), { code: 'MODULE_NOT_FOUND' });`,
     }));
   },
 };

@@ -62,8 +62,8 @@ export class TestAccount implements AsyncDisposable {
 
   /** @returns the ARN of the built function. */
   function(choice: FunctionChoice): string {
-    const { strategy, environment = {}, timeoutMs = 30_000 } = choice;
-    return this.#register(bundleOf(strategy), environment, timeoutMs);
+    const { strategy, environment = {}, timeoutMs = 30_000, bundle = bundleOf(strategy) } = choice;
+    return this.#register(bundle, environment, timeoutMs);
   }
 
   /** @returns the ARN of a function that fails at once, and so leaves a rotation at its beginning. */

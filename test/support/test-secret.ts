@@ -23,6 +23,8 @@ export interface FunctionChoice {
   readonly environment?: Readonly<Record<string, string>>;
   /** Default 30,000. */
   readonly timeoutMs?: number | undefined;
+  /** Absolute path of the function's module. Default: the one that was built of this source. */
+  readonly bundle?: string;
 }
 
 /** The members of a secret's JSON; undefined leaves one out. */
