@@ -98,6 +98,30 @@ it('stores another value only where a login proves it, and keeps the rest of the
   expect((await here.secret.rotate()).outcome).toBe('succeeded');
 }, 120_000);
 
+it('leaves everything of the text that it was not told to change, and has copies of the login follow', async () => {
+  await using here = await arrange(account, server, single);
+  const { arn } = here.secret;
+  const { name, password } = here.role;
+  const { host, port } = server;
+  const login = `"engine":"postgres","host":"${host}","username":"${name}"`;
+  const url = (word: string) => `"DATABASE_URL":"postgres://${name}:${word}@${host}:${port}/postgres"`;
+  const written = (word: string, more: string) =>
+    `{ "id": 12345678901234567890, "n": 1.0, ${login}, "port" : "${port}", "e":"\\u00e4\\/", ${url(word)}, "password": "${word}"${more} }`;
+  await here.secret.putText(written(password, ', "ssl": false'));
+  const next = 'another-one-by-hand';
+  account.leaks.keepSecret(next);
+  await server.query(`ALTER ROLE "${name}" PASSWORD '${next}'`);
+  const args = ['update', arn, '--password-stdin', '--dbname', 'template1', '--yes'];
+  const { exitCode, stdout } = await command.run(args, { stdin: `${next}\n` });
+  expect({ exitCode, stdout }).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(
+      /DATABASE_URL: this user and password too\n.*DATABASE_URL: its server and database stay/s,
+    ),
+  });
+  expect(await here.secret.text()).toBe(written(next, ', "ssl": false, "dbname": "template1"'));
+}, 120_000);
+
 it('changes nothing in the middle of a rotation', async () => {
   await using here = await arrange(account, server, single);
   await here.secret.begin();
