@@ -42,11 +42,11 @@ export function setMembers(source: string, values: ReadonlyMap<string, string | 
   return text.slice(0, end) + (member ? between : '') + added.join(between) + text.slice(end);
 }
 
-function edited(source: string, members: readonly Member[], valueOf: (member: Member) => unknown): string {
+function edited(source: string, members: readonly Member[], newValue: (member: Member) => unknown): string {
   let result = '';
   let copied = 0;
   for (const member of members) {
-    const value = valueOf(member);
+    const value = newValue(member);
     if (value === undefined) continue;
     result += source.slice(copied, member.start) + JSON.stringify(value);
     copied = member.end;
