@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import type { DatabaseSecret } from '../shared/secret/database-secret.ts';
 import { EXIT } from './exit-codes.ts';
 import { CommandError, refused } from './failures.ts';
+import { certificateBundleFor, isRdsHost } from './rds-host.ts';
 
 /** Of the operator's own PG* variables those that neither say where to log in and as whom nor weaken TLS. */
 const KEPT = ['PGAPPNAME', 'PGCLIENTENCODING', 'PGCONNECT_TIMEOUT', 'PGDATESTYLE', 'PGTZ'];
@@ -66,18 +67,16 @@ async function hostOf({ host, sslHostname }: DatabaseSecret): Promise<NodeJS.Pro
   }
 }
 
-const BUNDLE = 'https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem';
-
 /** RDS's certificate authorities are Amazon's own: no operating system has them, and libpq brings none. */
 function rootCertificates({ host }: DatabaseSecret, given: string | undefined): string {
   if (given !== undefined && given !== '') return given;
   const own = join(homedir(), '.postgresql', 'root.crt');
   if (existsSync(own)) return own;
-  if (/\.rds\.amazonaws\.com(?:\.cn)?$/i.test(host)) {
+  if (isRdsHost(host)) {
     throw refused(
       'NO_CA_FILE',
       `The certificates of RDS were needed to verify ${host}, and no system has them.`,
-      `Download them once (curl -O ${BUNDLE}) and give --ca-file, or name the file in ROTATION_CA_FILE or PGSSLROOTCERT.`,
+      `Download them once (curl -O ${certificateBundleFor(host)}) and give --ca-file, or name the file in ROTATION_CA_FILE or PGSSLROOTCERT.`,
     );
   }
   // libpq 16 and later; an older one takes it for a file that is not there, and refuses to connect.

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { PutSecretValueCommand, UpdateSecretVersionStageCommand } from '@aws-sdk/client-secrets-manager';
 import { type Command, Option } from 'commander';
+import { copiesIn, rewrittenCopies } from '../../shared/secret/copies.ts';
 import { type DatabaseSecret, parseDatabaseSecret } from '../../shared/secret/database-secret.ts';
+import { setMembers } from '../../shared/secret/json-text.ts';
 import type { Password } from '../../shared/secret/password.ts';
 import { bold, green, shortId } from '../../shared/terminal/text.ts';
 import type { Context } from '../context.ts';
@@ -65,12 +67,12 @@ async function update(context: Context, id: string, options: UpdateOptions): Pro
   const before = parseDatabaseSecret(version.text);
   const members = membersOf(options, await passwordOf(context, options, before.username));
   if (Object.keys(members).length === 0) throw usage('Something to change was needed, such as --host, found nothing.');
-  const text = JSON.stringify({ ...JSON.parse(version.text ?? '{}'), ...members });
-  const after = parseDatabaseSecret(text);
+  const { text, after, copies } = edited(version.text ?? '{}', before, members);
   if (options.login) await prove(context, after, options.caFile);
 
   output.line(`${bold(secret.Name)} (${placeOfArn(secret.ARN)})`);
-  for (const line of changes(before, after, 'password' in members)) output.line(`  ${line}`);
+  for (const line of [...changes(before, after, 'password' in members), ...toldOf(before, after, copies)])
+    output.line(`  ${line}`);
   if (!(await prompts.agree(`Store this as AWSCURRENT of ${secret.Name}?`, options.yes === true))) {
     output.line('Nothing was changed.');
     return EXIT.refused;
@@ -84,7 +86,7 @@ async function update(context: Context, id: string, options: UpdateOptions): Pro
     secret: Name,
     arn: ARN,
     versionId,
-    changed: Object.keys(members),
+    changed: [...new Set([...Object.keys(members), ...copies.keys()])],
     login: options.login ? 'accepted' : 'not-tried',
   });
   return EXIT.done;
@@ -116,7 +118,10 @@ async function passwordOf(
 }
 
 /** What is to be otherwise, by the secret's own keys. */
-function membersOf(options: UpdateOptions, password: Password | undefined): Readonly<Record<string, unknown>> {
+function membersOf(
+  options: UpdateOptions,
+  password: Password | undefined,
+): Readonly<Record<string, string | number | boolean>> {
   const { host, port, dbname, username, ssl, superuserSecret } = options;
   return {
     ...(host !== undefined && { host }),
@@ -127,6 +132,17 @@ function membersOf(options: UpdateOptions, password: Password | undefined): Read
     ...(superuserSecret !== undefined && { masterarn: superuserSecret }),
     ...(password !== undefined && { password: password.reveal() }),
   };
+}
+
+/** The same text, in which nothing else is changed but copies of the login, which would be left with the former one. */
+function edited(source: string, before: DatabaseSecret, members: ReturnType<typeof membersOf>) {
+  const named = parseDatabaseSecret(setMembers(source, new Map(Object.entries(members))));
+  const isSame = named.username === before.username && named.password.reveal() === before.password.reveal();
+  const copies = isSame
+    ? new Map<string, string>()
+    : rewrittenCopies(before, named.username, named.password, copiesIn(before));
+  const text = setMembers(source, new Map([...copies, ...Object.entries(members)]));
+  return { text, after: parseDatabaseSecret(text), copies };
 }
 
 async function prove({ output }: Context, secret: DatabaseSecret, caFile: string | undefined): Promise<void> {
@@ -149,6 +165,16 @@ function changes(before: DatabaseSecret, after: DatabaseSecret, password: boolea
   const changed = keys.filter((key) => before[key] !== after[key]);
   const lines = changed.map((key) => `${key}: ${before[key] ?? 'none'} → ${after[key] ?? 'none'}`);
   return password ? [...lines, 'password: another one'] : lines;
+}
+
+/** Copies of the login in other members, and what they will not follow. */
+function toldOf(before: DatabaseSecret, after: DatabaseSecret, copies: ReadonlyMap<string, string>): string[] {
+  const lines = [...copies.keys()].map((key) => `${key}: this user and password too`);
+  const moved = (['host', 'port', 'dbname'] as const).some((key) => before[key] !== after[key]);
+  const strings = copiesIn(before).filter((key) => before.rest()[key] !== before.password.reveal());
+  if (moved)
+    lines.push(...strings.map((key) => `${key}: its server and database stay as they are; correct it by hand`));
+  return lines;
 }
 
 /**

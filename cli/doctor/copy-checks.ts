@@ -5,8 +5,19 @@ import { copiesIn, rewrittenCopies } from '../../shared/secret/copies.ts';
 import type { DatabaseSecret } from '../../shared/secret/database-secret.ts';
 import { broken, type Finding, ok, warning } from './finding.ts';
 
-/** @param variables the function's environment. */
-export function judgeCopies(secret: DatabaseSecret, variables: Readonly<Record<string, string>>): Finding[] {
+/** @param variables the function's environment; undefined where there is no function, or it gave no answer. */
+export function judgeCopies(
+  secret: DatabaseSecret,
+  variables: Readonly<Record<string, string>> | undefined,
+): Finding[] {
+  if (variables === undefined) {
+    const keys = copiesIn(secret);
+    if (keys.length === 0) return [];
+    const message = `${quoted(keys)} of the secret: it holds the password too, and a function rewrites only what it was told to`;
+    return [
+      warning('copies', message, `Attach a function whose environment has CONNECTION_STRING_KEYS=${keys.join(',')}.`),
+    ];
+  }
   const listed = listedIn(variables);
   try {
     rewrittenCopies(secret, secret.username, secret.password, listed);

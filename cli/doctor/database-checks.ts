@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { quotedName, type RotationError } from '../../shared/errors.ts';
 import type { DatabaseSecret } from '../../shared/secret/database-secret.ts';
 import { isOnlyFromHere, type LoginProof, loginName } from '../login.ts';
+import { isRdsHost } from '../rds-host.ts';
 import { broken, type Check, type Finding, ok, unknown, warning } from './finding.ts';
 
 export async function checkName({ host }: DatabaseSecret, inVpc: boolean): Promise<Finding> {
@@ -46,9 +47,7 @@ export function judgeConnection({ secret, proof }: LoginFacts, trust: TrustFacts
   const { error } = proof;
   if (error.code === 'TLS_UNTRUSTED_CERTIFICATE') {
     // Amazon's roots, which Lambda trusts and Node.js does not.
-    const mayTrust =
-      trust.otherFile ||
-      /\.rds\.amazonaws\.com(\.cn)?\.?$|\.rds\.[a-z0-9-]+\.amazonaws\.com\.cn\.?$/i.test(secret.host);
+    const mayTrust = trust.otherFile || isRdsHost(secret.host);
     const more = 'the function trusts more certificates than this machine; give them with --ca-file';
     return [mayTrust ? unknown('TLS', `${error.message} But ${more}.`) : broken('TLS', error.message, error.remedy)];
   }

@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { strategyOf } from '../functions.ts';
 import { type DescribedSecret, describeSecret, primaryOf } from '../secrets.ts';
 import { ask, callerOf } from './aws-facts.ts';
+import { judgeCopies } from './copy-checks.ts';
 import type { Label, LoginFacts } from './database-checks.ts';
 import { visitDatabase } from './database-visit.ts';
 import { type Finding, ok, unknown, warning } from './finding.ts';
@@ -59,6 +60,7 @@ export async function examine(context: Context, id: string, { login, caFile }: E
   const visit = { secret, login: current, strategy };
   const described =
     functionArn === undefined ? undefined : await visitFunction(context, { ...visit, functionArn }, add);
+  if (described === undefined && current !== undefined) add(...judgeCopies(current, undefined));
 
   let logins: LoginFacts[] = [];
   if (!login) add(unknown('login', 'it was not asked for (--no-login)'));

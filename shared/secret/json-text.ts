@@ -1,3 +1,11 @@
+/** One member of a JSON object, by where it stands in the text. */
+interface Member {
+  readonly key: string;
+  readonly keyStart: number;
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
  * Replaces string members of a JSON object in its source text, so that everything else (unknown keys, their order,
  * large integers, white space) stays as it was, byte for byte. Parsing and printing again would not do that.
@@ -7,22 +15,41 @@
  *   agrees on it; a key that is not there is left out.
  */
 export function replaceMembers(source: string, replacements: ReadonlyMap<string, string>): string {
+  return edited(source, membersOf(source), ({ key, start }) =>
+    source[start] === '"' ? replacements.get(key) : undefined,
+  );
+}
+
+/**
+ * The same for values of any kind; a key that is not there is added behind the last, spaced as that one is.
+ *
+ * @param source the text of a JSON object, known to be valid.
+ * @param values by key.
+ */
+export function setMembers(source: string, values: ReadonlyMap<string, string | number | boolean>): string {
+  const members = membersOf(source);
+  const present = new Set(members.map(({ key }) => key));
+  const text = edited(source, members, ({ key }) => values.get(key));
+  const [before, last] = members.slice(-2);
+  const between = before && last ? source.slice(before.end, last.keyStart) : ',';
+  const member = last ?? before;
+  const colon = member ? source.slice(member.keyStart, member.start).replace(/^"(?:[^"\\]|\\.)*"/, '') : ':';
+  const added = [...values]
+    .filter(([key]) => !present.has(key))
+    .map(([key, value]) => `${JSON.stringify(key)}${colon}${JSON.stringify(value)}`);
+  if (added.length === 0) return text;
+  const end = member ? text.length - (source.length - member.end) : text.indexOf('{') + 1;
+  return text.slice(0, end) + (member ? between : '') + added.join(between) + text.slice(end);
+}
+
+function edited(source: string, members: readonly Member[], newValue: (member: Member) => unknown): string {
   let result = '';
   let copied = 0;
-  let depth = 0;
-  let key: string | undefined;
-  let previous = '';
-  for (const match of source.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+/g)) {
-    const token = match[0];
-    const replacement = depth === 1 && previous === ':' && key !== undefined ? replacements.get(key) : undefined;
-    if (replacement !== undefined && token.startsWith('"')) {
-      result += source.slice(copied, match.index) + JSON.stringify(replacement);
-      copied = match.index + token.length;
-    }
-    if (token === '{' || token === '[') depth++;
-    else if (token === '}' || token === ']') depth--;
-    else if (depth === 1 && token.startsWith('"') && previous !== ':') key = JSON.parse(token) as string;
-    previous = token;
+  for (const member of members) {
+    const value = newValue(member);
+    if (value === undefined) continue;
+    result += source.slice(copied, member.start) + JSON.stringify(value);
+    copied = member.end;
   }
   return result + source.slice(copied);
 }
@@ -35,4 +62,28 @@ export function withAllDigits(source: string): string {
   return source.replace(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g, (token) =>
     /^-?\d+$/.test(token) && !Number.isSafeInteger(Number(token)) ? `"\\u0000${token}"` : token,
   );
+}
+
+function membersOf(source: string): readonly Member[] {
+  const members: Member[] = [];
+  let depth = 0;
+  let key = '';
+  let keyStart = 0;
+  let start: number | undefined;
+  let previous = '';
+  for (const { 0: token, index } of source.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:,]|[^\s{}[\]:,"]+/g)) {
+    if (depth === 1 && previous === ':') start = index;
+    else if (depth === 1 && token.startsWith('"')) {
+      key = JSON.parse(token) as string;
+      keyStart = index;
+    }
+    if (token === '{' || token === '[') depth++;
+    else if (token === '}' || token === ']') depth--;
+    if (depth === 1 && start !== undefined) {
+      members.push({ key, keyStart, start, end: index + token.length });
+      start = undefined;
+    }
+    previous = token;
+  }
+  return members;
 }

@@ -6,7 +6,9 @@ export function matches(pattern: JsonObject, event: JsonObject): boolean {
   return Object.entries(pattern).every(([name, wanted]) => {
     const found = event[name];
     if (isObject(wanted)) return isObject(found) && matches(wanted, found);
-    return asList(wanted).some((each) => accepts(each, found));
+    // Of a list in the event, one member is enough.
+    const members = Array.isArray(found) ? found : [found];
+    return asList(wanted).some((each) => members.some((member) => accepts(each, member)));
   });
 }
 

@@ -25,6 +25,8 @@ export interface FunctionDetails {
   readonly description?: string;
   /** Default nodejs24.x. The lab runs every function on the Node that it runs on itself. */
   readonly runtime?: string;
+  /** Default Zip. Of an image Lambda tells neither runtime nor handler. */
+  readonly packageType?: 'Zip' | 'Image';
   readonly state?: string;
   /** The execution role's ARN. Default: a role of its own, with what a rotation function needs. */
   readonly role: string;

@@ -75,20 +75,21 @@ function showFunction(found: DescribedFunction): object {
 }
 
 function showConfiguration({ arn, name, timeoutMs, environment, logGroup, settings }: DescribedFunction): object {
-  const { description = '', runtime = 'nodejs24.x', state = 'Active', vpc } = settings;
+  const { description = '', packageType = 'Zip', runtime = 'nodejs24.x', state = 'Active', vpc } = settings;
+  const isZip = packageType === 'Zip';
   return {
     FunctionName: name,
     FunctionArn: arn,
     Description: description,
-    Runtime: runtime,
+    Runtime: isZip ? runtime : undefined,
     State: state,
     Role: settings.role,
-    Handler: 'index.handler',
+    Handler: isZip ? 'index.handler' : undefined,
     Timeout: Math.ceil(timeoutMs / 1000),
     MemorySize: 256,
     LastModified: '2026-01-01T00:00:00.000+0000',
     Version: '$LATEST',
-    PackageType: 'Zip',
+    PackageType: packageType,
     Architectures: ['arm64'],
     LastUpdateStatus: 'Successful',
     Environment: { Variables: environment },

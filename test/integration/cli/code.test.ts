@@ -1,11 +1,9 @@
-/** What `rotation` writes for others: code that logs in, shells' completion, and another value of a secret. */
+/** What `rotation` writes for others: code that logs in, and another value of a secret. */
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DescribeSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { expect, it } from 'vitest';
-import { SCRIPTS } from '../../../cli/completion/scripts.ts';
 import { arrange } from '../../support/arrangement.ts';
 import { installBeside, installClient } from '../../support/installed-client.ts';
 import { operator } from '../../support/operator.ts';
@@ -59,29 +57,6 @@ it.skipIf(!hasPython)('writes code for Python that Python can read, and names no
   );
 });
 
-it('completes commands, options and names of secrets, in bash too', async () => {
-  const secret = await account.store(single, '{}');
-  const { Name = '' } = await account.client.send(new DescribeSecretCommand({ SecretId: secret.arn }));
-  const found = await command.run(['__complete', '--', 'doctor', Name.slice(0, 12)], { before: true });
-  expect(found).toMatchObject({ exitCode: 0, stdout: `${Name}\n`, stderr: '' });
-  const options = await command.run(['__complete', '--', 'status', '--un'], { before: true });
-  expect(options.stdout).toBe('--unwell\n');
-  const folder = await mkdtemp(join(tmpdir(), 'completion-'));
-  try {
-    await mkdir(join(folder, 'bin'));
-    const rotation = `#!/bin/sh\nprintf '%s\\n' "asked:$*" other\n`;
-    await writeFile(join(folder, 'bin/rotation'), rotation, { mode: 0o755 });
-    const line = `${SCRIPTS.bash}\nCOMP_WORDS=(rotation doctor pr); COMP_CWORD=2; _rotation; printf '%s|' "\${COMPREPLY[@]}"`;
-    const { stdout } = spawnSync('bash', ['-c', line], {
-      encoding: 'utf8',
-      env: { PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
-    });
-    expect(stdout).toBe('asked:__complete -- doctor pr|other|');
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}, 120_000);
-
 it('stores another value only where a login proves it, and keeps the rest of the secret', async () => {
   await using here = await arrange(account, server, single, { members: { note: 'kept' } });
   const { arn } = here.secret;
@@ -96,6 +71,30 @@ it('stores another value only where a login proves it, and keeps the rest of the
   const after = await here.secret.labels();
   expect(after).toEqual({ AWSCURRENT: expect.any(String), AWSPREVIOUS: before.AWSCURRENT });
   expect((await here.secret.rotate()).outcome).toBe('succeeded');
+}, 120_000);
+
+it('leaves everything of the text that it was not told to change, and has copies of the login follow', async () => {
+  await using here = await arrange(account, server, single);
+  const { arn } = here.secret;
+  const { name, password } = here.role;
+  const { host, port } = server;
+  const login = `"engine":"postgres","host":"${host}","username":"${name}"`;
+  const url = (word: string) => `"DATABASE_URL":"postgres://${name}:${word}@${host}:${port}/postgres"`;
+  const written = (word: string, more: string) =>
+    `{ "id": 12345678901234567890, "n": 1.0, ${login}, "port" : "${port}", "e":"\\u00e4\\/", ${url(word)}, "password": "${word}"${more} }`;
+  await here.secret.putText(written(password, ', "ssl": false'));
+  const next = 'another-one-by-hand';
+  account.leaks.keepSecret(next);
+  await server.query(`ALTER ROLE "${name}" PASSWORD '${next}'`);
+  const args = ['update', arn, '--password-stdin', '--dbname', 'template1', '--yes'];
+  const { exitCode, stdout } = await command.run(args, { stdin: `${next}\n` });
+  expect({ exitCode, stdout }).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(
+      /DATABASE_URL: this user and password too\n.*DATABASE_URL: its server and database stay/s,
+    ),
+  });
+  expect(await here.secret.text()).toBe(written(next, ', "ssl": false, "dbname": "template1"'));
 }, 120_000);
 
 it('changes nothing in the middle of a rotation', async () => {

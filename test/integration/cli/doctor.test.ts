@@ -112,6 +112,27 @@ describe('rotation doctor', () => {
     expect(exitCode).toBe(0);
   });
 
+  it('tells of a container image what Lambda tells of it, and goes on', async () => {
+    await using here = await attached();
+    await redeploy(here.secret.arn, { settings: { packageType: 'Image' } });
+    const { find, answer, exitCode } = await examine(here.secret.arn);
+    expect(find('function')).toMatchObject({ state: 'unknown', message: expect.stringContaining('container image') });
+    expect(find('invoke permission')).toMatchObject({ state: 'ok' });
+    expect({ exitCode, broken: answer.broken }).toEqual({ exitCode: 0, broken: 0 });
+  });
+
+  it('warns of copies of the password, with a function or without', async () => {
+    const DATABASE_URL = 'postgres://{user}:{password}@db.example.com/shop';
+    await using here = await arrange(account, server, { strategy: 'single-user' });
+    const url = DATABASE_URL.replace('{user}', here.role.name).replace('{password}', here.role.password);
+    await here.secret.put({ DATABASE_URL: url });
+    const without = await examine(here.secret.arn);
+    expect(without.find('copies')).toMatchObject({ state: 'warning', remedy: expect.stringContaining('Attach') });
+    await attachTo(account, here.secret.arn, newFunction());
+    const found = await examine(here.secret.arn);
+    expect(found.find('copies')).toMatchObject({ state: 'warning', remedy: expect.stringContaining('DATABASE_URL') });
+  });
+
   it('finds what the role may not do, and an answer that it did not get is no ok', async () => {
     const role = { arn: 'arn:aws:iam::123456789012:role/poor', policies: [] };
     account.lab.resources.roles.set(role.arn, role);

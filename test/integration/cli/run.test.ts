@@ -51,13 +51,16 @@ it('gives the login to the program alone, with TLS verified, and ends as the pro
   expect(run.stdout + run.stderr).not.toContain(here.role.password);
 });
 
-it("asks for Amazon's certificates where an RDS server is to be verified, and does not begin without", async () => {
-  await using here = await arrange(account, server, single, {
-    members: { ssl: true, host: 'db.abc.eu-west-1.rds.amazonaws.com' },
-  });
+it.each([
+  ['db.abc.eu-west-1.rds.amazonaws.com', 'https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem'],
+  [
+    'db.abc.rds.cn-north-1.amazonaws.com.cn',
+    'https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/global/global-bundle.pem',
+  ],
+])("asks for Amazon's certificates where %s is to be verified, and does not begin without", async (host, bundle) => {
+  await using here = await arrange(account, server, single, { members: { ssl: true, host } });
   const { exitCode, stderr } = await command.run(['run', here.secret.arn, '--', 'true'], { before: true });
-  expect(exitCode).toBe(4);
-  expect(stderr).toContain('https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem');
+  expect({ exitCode, stderr }).toEqual({ exitCode: 4, stderr: expect.stringContaining(bundle) });
 });
 
 it('leaves Ctrl-C to the program', async () => {

@@ -34,6 +34,14 @@ describe('copies of the login in the secret', () => {
     ]);
   });
 
+  it('are named where there is no function, with what one would need', () => {
+    const secret = (members: Readonly<Record<string, unknown>>) => parseDatabaseSecret(secretText(members));
+    expect(judgeCopies(secret({}), undefined)).toEqual([]);
+    expect(judgeCopies(secret({ DATABASE_URL: URL }), undefined)).toMatchObject([
+      { state: 'warning', remedy: expect.stringContaining('CONNECTION_STRING_KEYS=DATABASE_URL.') },
+    ]);
+  });
+
   it('are judged without a list where the environment can not be read', () => {
     expect(judged({ DATABASE_URL: URL }, 'password')).toMatchObject([{ state: 'warning' }]);
   });

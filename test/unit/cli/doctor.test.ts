@@ -79,6 +79,29 @@ describe('the runtime', () => {
   });
 });
 
+describe('a function in a container image', () => {
+  const judged = (more: Readonly<Record<string, unknown>> = {}) => {
+    const configuration = { PackageType: 'Image' as const, Timeout: 60, ...more };
+    const described = { arn: FUNCTION, name: 'rotate', logGroup: 'g', configuration, reservedConcurrency: 3 };
+    return judgeFunction(described).map(({ check, state }) => `${check}: ${state}`);
+  };
+
+  it('is not known to be ours, nor said to be none: its runtime is not told', () => {
+    expect(judged()).toEqual(['function: unknown', 'concurrency: broken']);
+  });
+
+  it('is judged in all else as others are', () => {
+    const Environment = { Variables: { PASSWORD_LENGTH: 'long' } };
+    expect(judged({ Timeout: 3, Environment })).toEqual([
+      'function: unknown',
+      'time-out: warning',
+      'concurrency: broken',
+      'environment: broken',
+    ]);
+    expect(judged({ State: 'Failed', StateReason: 'the image was deleted' })).toEqual(['function: broken']);
+  });
+});
+
 describe('the environment', () => {
   const stateOf = (Variables: Record<string, string>) => {
     const configuration = { Timeout: 60, Runtime: 'nodejs24.x' as const, Environment: { Variables } };

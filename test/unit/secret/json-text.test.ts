@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { replaceMembers } from '../../../shared/secret/json-text.ts';
+import { replaceMembers, setMembers } from '../../../shared/secret/json-text.ts';
 
 const NEW = new Map([
   ['username', 'new "user"\\'],
@@ -151,4 +151,44 @@ it('reads, after any replacement, as what was put in', () => {
       expect(JSON.parse(result)).toEqual({ username, password, port: 5432 });
     }),
   );
+});
+
+describe('setting members of any kind', () => {
+  const set = (source: string, values: Readonly<Record<string, string | number | boolean>>) =>
+    setMembers(source, new Map(Object.entries(values)));
+
+  it.each<[string, string, Readonly<Record<string, string | number | boolean>>, string]>([
+    [
+      'a number for a string',
+      '{"port": "5432",\n "id":12345678901234567890}',
+      { port: 5433 },
+      '{"port": 5433,\n "id":12345678901234567890}',
+    ],
+    ['a text for null', '{"a":1.0,"host":null}', { host: 'db' }, '{"a":1.0,"host":"db"}'],
+    ['a text for an object', '{"host":{"a":["}"]} ,"b":{}}', { host: 'db' }, '{"host":"db" ,"b":{}}'],
+    ['a key that stands twice', '{"ssl":true,"ssl":"no"}', { ssl: false }, '{"ssl":false,"ssl":false}'],
+    [
+      'keys that are not there, spaced as the last is',
+      '{\n  "a": 1,\n  "b": [2]\n}\n',
+      { ssl: true, port: 1 },
+      '{\n  "a": 1,\n  "b": [2],\n  "ssl": true,\n  "port": 1\n}\n',
+    ],
+    ['a key besides the only one', '{ "a" : 1 }', { b: 'x' }, '{ "a" : 1,"b" : "x" }'],
+    ['both', '{"a":1,"b":2}', { b: 'longer', c: 3 }, '{"a":1,"b":"longer","c":3}'],
+    ['a key in an empty object', '{ }', { a: 1 }, '{"a":1 }'],
+    ['nothing', ' {"a":1} ', {}, ' {"a":1} '],
+  ])('sets %s', (_, source, values, expected) => {
+    expect(set(source, values)).toBe(expected);
+  });
+
+  it('reads as what was set, and else as before, in any JSON object', () => {
+    const values = { password: 'p"\\', port: 5433, ssl: true };
+    fc.assert(
+      fc.property(objects, ({ source }) => {
+        const before = JSON.parse(source);
+        const after = JSON.parse(set(source, values));
+        expect(after).toEqual({ ...before, ...values });
+      }),
+    );
+  });
 });

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { asList, asObject, asText, type Json, type Parameters, Stack } from '../../support/cloudformation.ts';
+import { matches } from '../../support/event-pattern.ts';
 import { samStacks, samTranslatorIsHere } from '../../support/sam.ts';
 import { run, toolIsHere } from '../../support/tools.ts';
 import { APP_SECRET, TOPIC } from './stacks.ts';
@@ -41,16 +42,23 @@ describe.skipIf(!cfnLintIsHere)('cfn-lint', { timeout: 60_000 }, () => {
 });
 
 describe.skipIf(!samTranslatorIsHere)('restart-consumers.yaml', () => {
-  it('starts on a rotation of that secret that has succeeded, and on nothing else', () => {
-    expect(stacks('all').resource('Rule').properties.EventPattern).toEqual({
-      source: ['aws.secretsmanager'],
-      'detail-type': ['AWS Service Event via CloudTrail'],
-      detail: {
-        eventSource: ['secretsmanager.amazonaws.com'],
-        eventName: ['RotationSucceeded'],
-        additionalEventData: { SecretId: [APP_SECRET] },
-      },
+  it('starts when another version of that secret has become AWSCURRENT, and on nothing else', () => {
+    const pattern = asObject(stacks('all').resource('Rule').properties.EventPattern ?? null);
+    /** As in the user guide's example of this event, with our secret. */
+    const event = (secret: string, labelUpdated: string) => ({
+      version: '0',
+      'detail-type': 'Secret Label Updated',
+      source: 'aws.secretsmanager',
+      account: '111122223333',
+      region: 'eu-west-1',
+      resources: [secret],
+      detail: { name: 'shop', labelUpdated, versionId: 'a1b2c3d4-5678-90ab-cdef-EXAMPLE11111' },
     });
+    expect(matches(pattern, event(APP_SECRET, 'AWSCURRENT'))).toBe(true);
+    expect(matches(pattern, event(APP_SECRET, 'blue'))).toBe(false);
+    expect(matches(pattern, event(`${APP_SECRET}x`, 'AWSCURRENT'))).toBe(false);
+    const rotated = { ...event(APP_SECRET, 'AWSCURRENT'), 'detail-type': 'AWS Service Event via CloudTrail' };
+    expect(matches(pattern, rotated)).toBe(false);
   });
 
   it('may do what it does, to what was named, and nothing more', () => {
