@@ -7,7 +7,7 @@ import { type Config, type Environment, readConfig } from '../shared/lambda/conf
 import { alternatingUsers } from '../shared/rotation/alternating-users.ts';
 import type { Credential, RoleDatabase, RoleSession } from '../shared/rotation/ports.ts';
 import type { StrategyName } from '../shared/rotation/strategy.ts';
-import type { DatabaseSecret } from '../shared/secret/database-secret.ts';
+import type { DatabaseSecret, ServerLogin } from '../shared/secret/database-secret.ts';
 
 /** What came of a login from this machine. */
 export type LoginProof =
@@ -111,6 +111,6 @@ export function isOnlyFromHere({ code }: RotationError): boolean {
 }
 
 /** Such as `shop@db.example.com:5432/shop`. */
-export function loginName({ username, host, port, dbname }: DatabaseSecret): string {
+export function loginName({ username, host, port, dbname }: ServerLogin): string {
   return `${username}@${host}:${port}/${dbname}`;
 }

@@ -5,7 +5,7 @@ import { superuserSecrets } from '../../shared/aws/superuser-secret.ts';
 import { Deadline } from '../../shared/deadline.ts';
 import { RotationError } from '../../shared/errors.ts';
 import type { Environment } from '../../shared/lambda/config.ts';
-import type { Credential, SuperuserSecrets } from '../../shared/rotation/ports.ts';
+import type { Administrator, Credential, SuperuserSecrets } from '../../shared/rotation/ports.ts';
 import { type NextTurn, previewTurn } from '../../shared/rotation/preview-turn.ts';
 import type { DatabaseSecret } from '../../shared/secret/database-secret.ts';
 import type { Context } from '../context.ts';
@@ -56,7 +56,7 @@ export async function checkTwin(context: Context, facts: TwinFacts): Promise<Fin
 async function planNextTurn(
   context: Context,
   current: Credential,
-  superuser: Credential,
+  superuser: Administrator,
   superusers: SuperuserSecrets,
   { caFile, secretArn, environment }: TwinFacts,
 ): Promise<Finding> {
@@ -78,7 +78,7 @@ async function planNextTurn(
 
 function judgeTurn(
   { base, twin, username, exists, statements, actsAsItself }: NextTurn,
-  superuser: Credential,
+  superuser: Administrator,
 ): Finding {
   if (actsAsItself) {
     return warning(

@@ -1,5 +1,11 @@
 /** The one AWS account that the lab plays. */
 export const ACCOUNT_ID = '123456789012';
+/** What the lab's functions sign with. */
+export const FUNCTION_CREDENTIALS = {
+  accessKeyId: 'ASIALABLABLABLABLABL',
+  secretAccessKey: 'lab',
+  sessionToken: 'lab',
+} as const;
 export const DEFAULT_REGION = 'us-east-1';
 
 /** Of the partition "aws" (AWS General Reference, "Secrets Manager endpoints"). */

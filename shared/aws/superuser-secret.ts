@@ -2,9 +2,11 @@ import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Deadline } from '../deadline.ts';
 import { RotationError } from '../errors.ts';
 import { superuserSecretMissing } from '../rotation/credential-errors.ts';
-import type { Credential, SuperuserSecrets } from '../rotation/ports.ts';
+import type { Administrator, Credential, SuperuserSecrets } from '../rotation/ports.ts';
 import { isAnyPending } from '../rotation/version-stage.ts';
-import { type DatabaseSecret, isSameServer, parseDatabaseSecret } from '../secret/database-secret.ts';
+import { parseAdministratorSecret, type TokensFor } from '../secret/administrator-secret.ts';
+import { isSameServer, type ServerLogin } from '../secret/database-secret.ts';
+import { connectToken } from './connect-token.ts';
 import type { RdsServers } from './rds-servers.ts';
 import { secretReader } from './secret-store.ts';
 
@@ -21,8 +23,9 @@ export function superuserSecrets(client: SecretsManagerClient, deadline: Deadlin
     if (secret.superuserSecretArn === undefined) throw superuserSecretMissing(secret.misspelt);
     return secret.superuserSecretArn;
   };
+  const tokensFor: TokensFor = (server) => ({ token: () => connectToken(client.config, server) });
   return {
-    async read(current) {
+    async read(current): Promise<Administrator> {
       const secretArn = named(current);
       const reader = secretReader(client, secretArn, deadline);
       try {
@@ -31,7 +34,7 @@ export function superuserSecrets(client: SecretsManagerClient, deadline: Deadlin
         const text = needsServer(version.text)
           ? await withServer(version.text, await reader.describe(), rds)
           : version.text;
-        const secret = parseDatabaseSecret(text);
+        const secret = parseAdministratorSecret(text, tokensFor);
         if (!isSameServer(secret, current.secret)) await needReplica(secret, current.secret, rds);
         return { source: 'superuser', versionId: version.versionId, secret: asStrictAs(current, secret) };
       } catch (error) {
@@ -80,7 +83,7 @@ async function withServer(
 }
 
 /** The superuser's password is sent over TLS at least as strict as the application's. */
-function asStrictAs({ secret: { ssl } }: Credential, superuser: DatabaseSecret): DatabaseSecret {
+function asStrictAs({ secret: { ssl } }: Credential, superuser: ServerLogin): ServerLogin {
   const strictness = (each: boolean | undefined) => [false, undefined, true].indexOf(each);
   return strictness(superuser.ssl) >= strictness(ssl) ? superuser : { ...superuser, ssl };
 }
@@ -104,7 +107,7 @@ function unusable(found: string): RotationError {
 }
 
 /** Of the application's host, of the superuser's: RDS tells. */
-async function needReplica(superuser: DatabaseSecret, current: DatabaseSecret, rds: RdsServers): Promise<void> {
+async function needReplica(superuser: ServerLogin, current: ServerLogin, rds: RdsServers): Promise<void> {
   let unknown: RotationError | undefined;
   const isReplica = await rds.isReplica(current.host, superuser.host).catch((error: unknown) => {
     if (!(error instanceof RotationError)) throw error;
@@ -115,7 +118,7 @@ async function needReplica(superuser: DatabaseSecret, current: DatabaseSecret, r
 }
 
 /** @param unknown why RDS could not be asked whether one is a replica of the other. */
-function onOtherServer(superuser: DatabaseSecret, current: DatabaseSecret, unknown?: RotationError): RotationError {
+function onOtherServer(superuser: ServerLogin, current: ServerLogin, unknown?: RotationError): RotationError {
   const asked =
     unknown === undefined
       ? ''

@@ -1,7 +1,9 @@
 import type { SecureContext } from 'node:tls';
 import { Deadline } from '../deadline.ts';
 import { RotationError } from '../errors.ts';
-import type { Credential, PasswordOutcome, RoleDatabase, RoleSession } from '../rotation/ports.ts';
+import type { Administrator, PasswordOutcome, RoleDatabase, RoleSession } from '../rotation/ports.ts';
+import type { ServerLogin } from '../secret/database-secret.ts';
+import { Password } from '../secret/password.ts';
 import { isRdsProxyHost } from '../secret/rds-proxy.ts';
 import { behindProxy } from './connect-error.ts';
 import { DIALECTS } from './dialect.ts';
@@ -19,14 +21,18 @@ export interface DatabaseOptions {
 
 /** The adapter between the engine's credentials and sessions with a server, for one rotation step. */
 export function roleDatabase({ settings, trust, deadline, twins }: DatabaseOptions): RoleDatabase {
+  /** A token is for verified TLS only, whatever else is allowed. */
+  async function protectedLogin({ password, ssl }: ServerLogin): Promise<Pick<Login, 'password' | 'byToken' | 'tls'>> {
+    if (password instanceof Password) return { password, byToken: false, tls: tlsPolicy(ssl, settings.tlsFallback) };
+    return { password: await password.token(), byToken: true, tls: 'verified' };
+  }
+
   async function tryPassword<T>(
-    { source, secret }: Credential,
+    { source, secret }: Administrator,
     work: (roles: RoleSession) => Promise<T>,
     within?: number,
   ): Promise<PasswordOutcome<T>> {
-    const { host, port, username, password, dbname: database, engine, sslHostname } = secret;
-    const tls = tlsPolicy(secret.ssl, settings.tlsFallback);
-    const login: Login = { host, port, username, password, database, tls, sslHostname };
+    const { host, port, username, dbname: database, engine, sslHostname } = secret;
     const until = within === undefined ? deadline : new Deadline(Math.min(within, deadline.remaining()));
     // Some errors are about another role than the one that is logged in.
     const about = (error: RotationError) =>
@@ -36,7 +42,8 @@ export function roleDatabase({ settings, trust, deadline, twins }: DatabaseOptio
         ...([undefined, username].includes(error.facts.username) ? { credential: source } : {}),
       });
     try {
-      if (isRdsProxyHost(host)) throw behindProxy(login);
+      if (isRdsProxyHost(host)) throw behindProxy({ host, port, username, database });
+      const login: Login = { host, port, username, database, sslHostname, ...(await protectedLogin(secret)) };
       const outcome = await withSession(login, { deadline: until, trust }, (session) =>
         work(DIALECTS[engine](session, settings, twins)),
       );

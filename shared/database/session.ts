@@ -9,6 +9,7 @@ import { ExplicitClient } from './client-options.ts';
 import { databaseError, meaningOf, type Phase, TIMED_OUT } from './connect-error.ts';
 import { ServerConnection } from './connection.ts';
 import { copyQuery } from './copy-query.ts';
+import { answerOnlyInClear, iamMeaning } from './iam-login.ts';
 import { PINNED } from './pinned.ts';
 import { needSpellable } from './role-names.ts';
 import { before, close, connectedInTime } from './time-limits.ts';
@@ -21,6 +22,8 @@ export interface Login {
   readonly database: string;
   readonly username: string;
   readonly password: Password;
+  /** Whether `password` is an IAM token, which only verified TLS may carry. */
+  readonly byToken: boolean;
   readonly tls: TlsPolicy;
   /** The name in the server's certificate, where it is another than `host`. */
   readonly sslHostname: string | undefined;
@@ -105,7 +108,8 @@ async function openSession<T>(
   const secrets = [login.password.reveal()];
   const redacted = (text: string) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
   const fail = (error: unknown, phase: Phase) => {
-    const meaning = error === TIMED_OUT ? TIMED_OUT : meaningOf(error, phase, login.tls !== 'plain');
+    const found = error === TIMED_OUT ? TIMED_OUT : meaningOf(error, phase, login.tls !== 'plain');
+    const meaning = login.byToken ? iamMeaning(error, found) : found;
     const { host, port, username, database } = login;
     return { meaning, error: databaseError(meaning, error, { host, port, username, database }, redacted) };
   };
@@ -207,6 +211,7 @@ function newClient(login: Login, secureContext: SecureContext | undefined, socke
   // Our own socket, so that a silent server can be hung up on.
   const stream = () => socket;
   const connection = new ServerConnection({ ssl, stream, sslNegotiation: 'postgres' });
+  if (login.byToken) answerOnlyInClear(connection);
   const client = new ExplicitClient({
     host: login.host,
     port: login.port,

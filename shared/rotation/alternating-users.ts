@@ -8,7 +8,7 @@ import {
   superuserSecretMissing,
   twinNotLinked,
 } from './credential-errors.ts';
-import type { Credential, RoleSession, TwinChange, TwinLink, UserFacts } from './ports.ts';
+import type { Administrator, Credential, RoleSession, TwinChange, TwinLink, UserFacts } from './ports.ts';
 import { PROOF_WITHIN, prove } from './proof.ts';
 import { candidates } from './recovery.ts';
 import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
@@ -103,7 +103,7 @@ export const alternatingUsers: RotationStrategy = {
  * The superuser secret's new version, where the refused one is being replaced: between its own setSecret and finishSecret
  * the server has the new password, and AWSCURRENT the old one. No version is tried twice.
  */
-async function nextAdministrator(context: SetSecretContext, refused: Credential): Promise<Credential> {
+async function nextAdministrator(context: SetSecretContext, refused: Administrator): Promise<Administrator> {
   const { current, superusers } = context;
   return await context.patiently(
     async () => {
@@ -119,7 +119,7 @@ async function nextAdministrator(context: SetSecretContext, refused: Credential)
 async function changeTwin(
   context: SetSecretContext,
   roles: RoleSession,
-  administrator: Credential,
+  administrator: Administrator,
   change: TwinChange,
 ): Promise<Applied> {
   const role = await roles.twins.lock(change.base);
@@ -145,7 +145,7 @@ async function changeTwin(
 async function provePending(
   context: SetSecretContext,
   roles: RoleSession,
-  administrator: Credential,
+  administrator: Administrator,
   computing: number,
 ): Promise<boolean> {
   const { pending } = context;

@@ -1,5 +1,5 @@
 import { quotedName, quotedText, RotationError } from '../errors.ts';
-import type { Credential, TwinLink } from './ports.ts';
+import type { Administrator, Credential, TwinLink } from './ports.ts';
 import { editsCurrent, givingUpFirst, TAKE_PENDING_OFF } from './remedies.ts';
 
 /**
@@ -23,7 +23,7 @@ export function pendingMismatch(pending: Credential, needed: string, currentWork
 }
 
 /** The server said "wrong password", and nothing else is wrong. */
-export function passwordNotAccepted(credential: Credential, remedy: string): RotationError {
+export function passwordNotAccepted(credential: Administrator, remedy: string): RotationError {
   const { host, port, username } = credential.secret;
   return new RotationError(
     'PASSWORD_NOT_ACCEPTED',
@@ -157,7 +157,7 @@ export function twinNotLinked(base: string, twin: string, link: TwinLink): Rotat
 }
 
 /** What an error may tell of a credential. */
-export function credentialFacts({ source, secret: { host, port, username } }: Credential) {
+export function credentialFacts({ source, secret: { host, port, username } }: Administrator) {
   return { credential: source, host, port, username };
 }
 

@@ -1,15 +1,18 @@
 /** What a rotation needs of the outside: where versions live and where roles live. aws/ and database/ have the adapters. */
 import type { CredentialSource, RotationError } from '../errors.ts';
-import type { DatabaseSecret } from '../secret/database-secret.ts';
+import type { DatabaseSecret, ServerLogin } from '../secret/database-secret.ts';
 import type { Password } from '../secret/password.ts';
 import type { RotationState } from './version-stage.ts';
 
 /** The login that one version of a secret holds. */
-export interface Credential {
+export interface Credential<Login extends ServerLogin = DatabaseSecret> {
   readonly source: CredentialSource;
   readonly versionId: string;
-  readonly secret: DatabaseSecret;
+  readonly secret: Login;
 }
+
+/** The superuser secret's, which may be one by IAM, without a password. */
+export type Administrator = Credential<ServerLogin>;
 
 /** How the server asked for the password. Nothing of it is secret. */
 export type PasswordRequest =
@@ -181,13 +184,13 @@ export interface TwinRoles {
 /** The port to where roles live. */
 export interface RoleDatabase {
   /** Logs in, runs `work`, and always ends the session. */
-  withLogin<T>(credential: Credential, work: (roles: RoleSession) => Promise<T>): Promise<LoginOutcome<T>>;
+  withLogin<T>(credential: Administrator, work: (roles: RoleSession) => Promise<T>): Promise<LoginOutcome<T>>;
   /**
    * The same, for whom a right password is an answer though there is no session.
    * @param within ms, of which none counts as an answer (DATABASE_TIMEOUT); default: the step's time.
    */
   tryPassword<T>(
-    credential: Credential,
+    credential: Administrator,
     work: (roles: RoleSession) => Promise<T>,
     within?: number,
   ): Promise<PasswordOutcome<T>>;
@@ -196,7 +199,7 @@ export interface RoleDatabase {
 /** The port to superuser secrets. */
 export interface SuperuserSecrets {
   /** The superuser's login, proven to be for the same server as `current`, or for the primary of its replica. */
-  read(current: Credential): Promise<Credential>;
+  read(current: Credential): Promise<Administrator>;
   /**
    * Whether a rotation of that secret is under way, so that its server may have a password that is not current yet; false
    * where that may not be asked.

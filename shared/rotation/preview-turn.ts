@@ -1,7 +1,15 @@
 /** What alternating users would do next, without doing it. */
 import type { Deadline } from '../deadline.ts';
 import { alternatingUsers } from './alternating-users.ts';
-import type { Credential, LoginOutcome, RoleDatabase, SecretReader, SuperuserSecrets, TwinPreview } from './ports.ts';
+import type {
+  Administrator,
+  Credential,
+  LoginOutcome,
+  RoleDatabase,
+  SecretReader,
+  SuperuserSecrets,
+  TwinPreview,
+} from './ports.ts';
 import type { StrategyContext } from './strategy.ts';
 import { earlierCredentials } from './version-read.ts';
 
@@ -31,7 +39,7 @@ export interface NextTurn extends TwinPreview {
  */
 export async function previewTurn(
   current: Credential,
-  superuser: Credential,
+  superuser: Administrator,
   { database, superusers, versions, deadline }: TurnPorts,
 ): Promise<LoginOutcome<NextTurn>> {
   const { withLogin, tryPassword } = database;

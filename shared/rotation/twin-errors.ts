@@ -1,7 +1,7 @@
 /** What alternating users are refused for besides what all rotations are. */
 import { quotedName, RotationError } from '../errors.ts';
 import { credentialFacts } from './credential-errors.ts';
-import type { Credential, UserFacts } from './ports.ts';
+import type { Administrator, Credential, UserFacts } from './ports.ts';
 
 /** AWS's rule for the name of the second login. */
 export const TWIN_SUFFIX = '_clone';
@@ -24,7 +24,7 @@ export function isSuperuser(current: Credential): RotationError {
   );
 }
 
-export function superuserIsApplicationUser(administrator: Credential): RotationError {
+export function superuserIsApplicationUser(administrator: Administrator): RotationError {
   return new RotationError(
     'SUPERUSER_IS_APPLICATION_USER',
     `The superuser secret must be for a user other than the application's two logins, and it is for ${administrator.secret.username}.`,

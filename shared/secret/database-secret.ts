@@ -1,6 +1,6 @@
 import { faultOfHost, isSameHost } from './host-name.ts';
 import { replaceMembers, withAllDigits } from './json-text.ts';
-import { Password } from './password.ts';
+import { type LoginTokens, Password } from './password.ts';
 import { type Members, malformed, optional, parseMembers, requiredText, writtenOtherwise } from './secret-members.ts';
 
 /** The engines whose secrets we rotate; AWS's names. */
@@ -8,13 +8,13 @@ export const ENGINES = ['postgres', 'aurora-postgresql'] as const;
 export type Engine = (typeof ENGINES)[number];
 
 /** Keys that a secret may leave out, or give null. */
-const OPTIONAL_KEYS = ['port', 'dbname', 'ssl', 'masterarn', 'sslhostname'] as const;
+const OPTIONAL_KEYS = ['port', 'dbname', 'ssl', 'masterarn', 'sslhostname', 'iam'] as const;
 
 /** Keys that have a meaning of their own for a rotation. */
 export const OWN_KEYS: readonly string[] = ['engine', 'host', 'username', 'password', ...OPTIONAL_KEYS];
 
-/** One version's value, parsed. Keys and defaults are AWS's for PostgreSQL. */
-export interface DatabaseSecret {
+/** A server and who logs in to it. Keys and defaults are AWS's for PostgreSQL. */
+export interface ServerLogin {
   readonly engine: Engine;
   /** A DNS name or an IP address. */
   readonly host: string;
@@ -22,13 +22,18 @@ export interface DatabaseSecret {
   readonly port: number;
   /** At most 63 bytes, as PostgreSQL cuts longer names. */
   readonly username: string;
-  readonly password: Password;
+  readonly password: Password | LoginTokens;
   /** Default "postgres". */
   readonly dbname: string;
   /** The `ssl` key; undefined where the secret has none. */
   readonly ssl: boolean | undefined;
   /** The name (or IP address) in the server's certificate, where it is another than `host`: `sslhostname`, our own key. */
   readonly sslHostname: string | undefined;
+}
+
+/** One version's value, parsed. */
+export interface DatabaseSecret extends ServerLogin {
+  readonly password: Password;
   /** The superuser secret's ARN (`masterarn`), which alternating users need. */
   readonly superuserSecretArn: string | undefined;
   /**
@@ -54,15 +59,10 @@ export interface DatabaseSecret {
 export function parseDatabaseSecret(text: string | undefined): DatabaseSecret {
   if (text === undefined) throw malformed('SecretString', 'text was needed, found SecretBinary');
   const members = parseMembers(text);
+  if (optional(members, 'iam') === true) throw malformed('iam', 'a login by password was needed, found one by IAM');
   return {
-    engine: parseEngine(members),
-    host: parseHost(members, 'host'),
-    port: parsePort(members),
-    username: parseUsername(members),
+    ...parseServer(members),
     password: new Password(requiredText(members, 'password')),
-    dbname: parseDbname(members),
-    ssl: parseSsl(members),
-    sslHostname: optional(members, 'sslhostname') === undefined ? undefined : parseHost(members, 'sslhostname'),
     superuserSecretArn: parseSuperuserSecretArn(members),
     misspelt: OPTIONAL_KEYS.flatMap((key) => writtenOtherwise(members, key) ?? []),
     rest() {
@@ -74,8 +74,21 @@ export function parseDatabaseSecret(text: string | undefined): DatabaseSecret {
   };
 }
 
+/** All of a login but its password. */
+export function parseServer(members: Members): Omit<ServerLogin, 'password'> {
+  return {
+    engine: parseEngine(members),
+    host: parseHost(members, 'host'),
+    port: parsePort(members),
+    username: parseUsername(members),
+    dbname: parseDbname(members),
+    ssl: parseSsl(members),
+    sslHostname: optional(members, 'sslhostname') === undefined ? undefined : parseHost(members, 'sslhostname'),
+  };
+}
+
 /** Whether two secrets are for one server: same host, however its name is written, and port. */
-export function isSameServer(a: DatabaseSecret, b: DatabaseSecret): boolean {
+export function isSameServer(a: ServerLogin, b: ServerLogin): boolean {
   return isSameHost(a.host, b.host) && a.port === b.port;
 }
 

@@ -2,6 +2,12 @@ import { inspect } from 'node:util';
 
 const REDACTED = '[redacted]';
 
+/** What a login by IAM has instead of a password: a token, made for one login and good for minutes. */
+export interface LoginTokens {
+  /** @throws RotationError IAM_CREDENTIALS_UNUSABLE */
+  token(): Promise<Password>;
+}
+
 /** A password that redacts itself in JSON, in `util.inspect` and in string templates. */
 export class Password {
   readonly #value: string;

@@ -1,6 +1,6 @@
 import { RotationError, type RotationErrorCode } from '../../shared/errors.ts';
 import type {
-  Credential,
+  Administrator,
   LockedTwins,
   OwnPasswordChange,
   OwnRole,
@@ -13,6 +13,7 @@ import type {
   TwinLink,
   UserFacts,
 } from '../../shared/rotation/ports.ts';
+import { Password } from '../../shared/secret/password.ts';
 import { FakeLocks, FakeRows } from './fake-locks.ts';
 
 export interface FakeRole {
@@ -24,7 +25,7 @@ export interface FakeRole {
 
 /** A login that the server has been asked for. */
 export interface LoginAttempt {
-  readonly credential: Credential;
+  readonly credential: Administrator;
   /** Of all logins with this server, from 1. */
   readonly number: number;
 }
@@ -139,18 +140,19 @@ export class FakeServer {
 
   /** @param who of several actors logs in. */
   async login<T>(
-    credential: Credential,
+    credential: Administrator,
     work: (roles: RoleSession) => Promise<T>,
     who = '',
   ): Promise<PasswordOutcome<T>> {
     const { username, password } = credential.secret;
+    const sent = password instanceof Password ? password : await password.token();
     const number = ++this.#logins;
     await this.happens(`login ${credential.source}`);
     const meeting = this.meets({ credential, number });
     if (meeting !== undefined && 'fails' in meeting) throw meeting.fails;
     const request = this.#requestFor(username);
     const isRefused = meeting !== undefined && 'refused' in meeting;
-    if (isRefused || (request !== undefined && this.passwordOf(username) !== password.reveal())) {
+    if (isRefused || (request !== undefined && this.passwordOf(username) !== sent.reveal())) {
       this.events.push(`refused ${credential.source}`);
       const salt = isRefused ? meeting.salt : undefined;
       const shown = request?.method === 'scram-sha-256' && salt !== undefined ? { ...request, salt } : request;
@@ -182,7 +184,7 @@ export class FakeServer {
     return Buffer.from(`salt ${number} of ${who}`);
   }
 
-  #session(credential: Credential, session: Session, request: PasswordRequest | undefined): RoleSession {
+  #session(credential: Administrator, session: Session, request: PasswordRequest | undefined): RoleSession {
     const { username, dbname } = credential.secret;
     const lock = (role: string, event: 'lock' | 'await' = 'lock') => this.#lockRole(role, dbname, session, event);
     return {

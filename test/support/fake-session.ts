@@ -36,6 +36,7 @@ export class FakeSession implements SqlSession {
       tls: 'verified',
       sslHostname: undefined,
       password: new Password(password),
+      byToken: false,
     };
   }
 

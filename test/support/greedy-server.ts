@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
+import { AUTHENTICATION, authenticationRequest, fatal } from '../../scripts/relays/backend-messages.ts';
 import { frames } from '../../scripts/relays/postgres-messages.ts';
 import { TcpServer } from '../../scripts/relays/tcp-server.ts';
-import { AUTHENTICATION, authenticationRequest, fatal } from './backend-messages.ts';
 
 /**
  * An attacker's server: asks every client for its password in clear, notes it and says that it was wrong, so that the

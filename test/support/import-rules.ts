@@ -16,7 +16,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   'deadline.ts': { after: [] },
   secret: { after: GROUND },
   rotation: { after: [...GROUND, 'secret'] },
-  aws: { after: [...GROUND, 'secret', 'rotation'], packages: /^@aws-sdk\// },
+  aws: { after: [...GROUND, 'secret', 'rotation'], packages: /^@(?:aws-sdk\/|smithy\/signature-v4$)/ },
   database: { after: [...GROUND, 'secret', 'rotation'], packages: /^pg$/ },
   lambda: {
     after: [...GROUND, 'secret', 'rotation', 'aws', 'database'],

@@ -2,8 +2,6 @@ import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { Socket } from 'node:net';
 import { Client, DatabaseError } from 'pg';
 import type { Credentials, PostgresServer } from '../../scripts/lab/database/server.ts';
-import { type Frame, frames } from '../../scripts/relays/postgres-messages.ts';
-import { TcpServer } from '../../scripts/relays/tcp-server.ts';
 import {
   AUTHENTICATION,
   authenticationRequest,
@@ -12,7 +10,9 @@ import {
   parameterStatus,
   type Refusal,
   readyForQuery,
-} from './backend-messages.ts';
+} from '../../scripts/relays/backend-messages.ts';
+import { type Frame, frames } from '../../scripts/relays/postgres-messages.ts';
+import { TcpServer } from '../../scripts/relays/tcp-server.ts';
 
 export interface MiddlemanOptions {
   /** How it asks its clients for their passwords. */

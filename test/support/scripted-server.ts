@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { type Frame, frames } from '../../scripts/relays/postgres-messages.ts';
-import { TcpServer } from '../../scripts/relays/tcp-server.ts';
 import {
   AUTHENTICATION,
   authenticationRequest,
@@ -11,7 +9,9 @@ import {
   type Refusal,
   readyForQuery,
   saslMechanisms,
-} from './backend-messages.ts';
+} from '../../scripts/relays/backend-messages.ts';
+import { type Frame, frames } from '../../scripts/relays/postgres-messages.ts';
+import { TcpServer } from '../../scripts/relays/tcp-server.ts';
 
 /** A client that has sent its start-up message. */
 export interface ScriptedClient {

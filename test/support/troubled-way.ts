@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
+import { fatal, type Refusal } from '../../scripts/relays/backend-messages.ts';
 import { frames } from '../../scripts/relays/postgres-messages.ts';
 import { type Address, TcpServer } from '../../scripts/relays/tcp-server.ts';
-import { fatal, type Refusal } from './backend-messages.ts';
 
 /**
  * What meets one connection:

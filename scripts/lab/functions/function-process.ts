@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { FUNCTION_CREDENTIALS } from '../account.ts';
 import type { FunctionLogLine } from '../events.ts';
 import { endOfLog, type FromFunction, type Invocation, type InvocationResult } from './protocol.ts';
 
@@ -182,9 +183,9 @@ function environmentOf(settings: FunctionSettings): NodeJS.ProcessEnv {
     LANG: 'en_US.UTF-8',
     TZ: ':UTC',
     _HANDLER: 'index.handler',
-    AWS_ACCESS_KEY_ID: 'ASIALABLABLABLABLABL',
-    AWS_SECRET_ACCESS_KEY: 'lab',
-    AWS_SESSION_TOKEN: 'lab',
+    AWS_ACCESS_KEY_ID: FUNCTION_CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: FUNCTION_CREDENTIALS.secretAccessKey,
+    AWS_SESSION_TOKEN: FUNCTION_CREDENTIALS.sessionToken,
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,
     AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',

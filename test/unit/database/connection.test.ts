@@ -2,9 +2,6 @@ import { Duplex } from 'node:stream';
 import fc from 'fast-check';
 import type { Client } from 'pg';
 import { describe, expect, it } from 'vitest';
-import { ExplicitClient } from '../../../shared/database/client-options.ts';
-import { meaningOf } from '../../../shared/database/connect-error.ts';
-import { AuthenticationUnsupported, ServerConnection, TooManyIterations } from '../../../shared/database/connection.ts';
 import {
   AUTHENTICATION,
   authenticationRequest,
@@ -13,7 +10,10 @@ import {
   parameterStatus,
   readyForQuery,
   saslMechanisms,
-} from '../../support/backend-messages.ts';
+} from '../../../scripts/relays/backend-messages.ts';
+import { ExplicitClient } from '../../../shared/database/client-options.ts';
+import { meaningOf } from '../../../shared/database/connect-error.ts';
+import { AuthenticationUnsupported, ServerConnection, TooManyIterations } from '../../../shared/database/connection.ts';
 
 const SALT = Buffer.from('a salt').toString('base64');
 

@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FUNCTION_CREDENTIALS } from '../../../scripts/lab/account.ts';
+import type { IamFront, IamFrontOptions } from '../../../scripts/lab/database/iam-front.ts';
+import { canLogin, countLogins, roleScope } from '../../support/postgres.ts';
+import { ENDPOINT, RdsServer } from '../../support/rds-server.ts';
+import type { RoleScope } from '../../support/role-scope.ts';
+import { TestAccount } from '../../support/test-account.ts';
+import { outermostVersions, type TwinOptions, twins } from '../../support/twins.ts';
+
+let account: TestAccount;
+beforeAll(async () => {
+  account = await TestAccount.open();
+});
+afterAll(async () => {
+  expect(account.output.lines.length).toBeGreaterThan(0);
+  for (const part of ['X-Amz-', 'rds-db%2F']) expect(account.output.contains(part)).toBe(false);
+  await account[Symbol.asyncDispose]();
+});
+
+const PREVIOUS = { label: 'AWSPREVIOUS' };
+
+describe.each(outermostVersions())('PostgreSQL %i, an administrator that logs in by IAM', (version) => {
+  let rds: RdsServer;
+  beforeAll(async () => {
+    rds = await RdsServer.start(version);
+  });
+  afterAll(() => rds[Symbol.asyncDispose]());
+
+  /** @param options of the front. */
+  async function arrange(scope: RoleScope, front: IamFront, options: TwinOptions = {}) {
+    const app = await twins(account, scope, rds.byIam(front, options));
+    await rds.grantIam(app.admin);
+    return app;
+  }
+  const frontWith = (options: Partial<IamFrontOptions> = {}) => rds.front(options);
+
+  test.each(['creator', 'admin-option'] as const)('rotates both twins, turn by turn (%s)', async (admin) => {
+    await using scope = roleScope(rds.server);
+    await using front = await frontWith();
+    const app = await arrange(scope, front, { admin });
+    expect(await app.superuserSecret.text()).not.toContain('password');
+
+    await app.rotate();
+    expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
+    expect(await canLogin(rds.server, await app.login(PREVIOUS))).toBe('accepted');
+    await app.query(`INSERT INTO ${app.base.table} VALUES (2, 'second')`);
+
+    const second = await app.countedRotation();
+    expect(await app.identity()).toEqual({ session: app.base.name, current: app.base.name });
+    expect(await canLogin(rds.server, await app.login(PREVIOUS))).toBe('accepted');
+    expect(second.failed).toEqual([0, 0, 0]);
+    // One login, one token.
+    expect(second.accepted[2]).toBe(1);
+    expect(front.faults).toEqual([]);
+  });
+
+  test('sends its token over TLS though TLS_FALLBACK is allowed, and no plain text where the server has none', async () => {
+    await using scope = roleScope(rds.server);
+    await using front = await frontWith();
+    const app = await arrange(scope, front, { environment: { TLS_FALLBACK: 'allow' } });
+    await app.rotate();
+    // The server itself has no TLS: the application may fall back there, the administrator never.
+    const { port } = rds.server;
+    await app.secret.put({ ...JSON.parse(await app.secret.text()), port });
+    await app.superuserSecret.put({ ...JSON.parse(await app.superuserSecret.text()), port });
+    const logins = await countLogins(rds.server);
+    const failure = await app.refused('TLS_NOT_SUPPORTED');
+    expect(failure).toMatchObject({ step: 'setSecret', credential: 'superuser' });
+    expect(failure.remedy).not.toContain('"ssl": false');
+    expect(await logins(app.admin.name)).toEqual({ accepted: 0, failed: 0 });
+  });
+
+  test('passes a token of 1.5 KB', async () => {
+    await using scope = roleScope(rds.server);
+    // Letters that a query has to escape, as session tokens have them.
+    const sessionToken = `${'IQoJb3JpZ2luX2VjEPf//////////wEaCXVz+'.repeat(24)}==`;
+    const { accessKeyId, secretAccessKey } = FUNCTION_CREDENTIALS;
+    await using front = await frontWith({ keyOf: () => ({ secretAccessKey, sessionToken }) });
+    const environment = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SESSION_TOKEN: sessionToken };
+    const app = await arrange(scope, front, { environment });
+    await app.rotate();
+    expect(front.tokenBytes).toBeGreaterThan(1_400);
+  });
+
+  test.each<[string, Partial<IamFrontOptions>]>([
+    ['other region or service', { region: 'eu-west-1' }],
+    ['age', { now: () => Date.now() + 16 * 60_000 }],
+    ['unknown key', { keyOf: () => undefined }],
+    ['session token', { keyOf: () => ({ secretAccessKey: 'lab', sessionToken: 'another' }) }],
+    ['signature', { keyOf: () => ({ ...FUNCTION_CREDENTIALS, secretAccessKey: 'another' }) }],
+    ['no permission', { mayConnect: () => false }],
+  ])('whose token RDS refuses (%s) is told in words, and nothing changes', async (fault, options) => {
+    await using scope = roleScope(rds.server);
+    await using front = await frontWith(options);
+    const app = await arrange(scope, front);
+    const failure = await app.refused('IAM_LOGIN_REFUSED');
+    expect(failure).toMatchObject({ step: 'setSecret', credential: 'superuser', username: app.admin.name });
+    expect(failure).toMatchObject({ reason: '28000', host: ENDPOINT });
+    for (const words of ['rds-db:connect', 'GRANT rds_iam', 'IAM authentication'])
+      expect(failure.remedy).toContain(words);
+    expect(front.faults).toEqual([fault]);
+    expect(await canLogin(rds.server, await app.login())).toBe('accepted');
+  });
+
+  test('that is not in rds_iam is told so, and its token goes nowhere', async () => {
+    await using scope = roleScope(rds.server);
+    await using front = await frontWith();
+    const app = await twins(account, scope, rds.byIam(front));
+    const logins = await countLogins(rds.server);
+    const failure = await app.refused('IAM_LOGIN_REFUSED');
+    expect(failure.error_message).toContain('asks for a password');
+    expect(failure.remedy).toContain(`GRANT rds_iam TO "${app.admin.name}"`);
+    expect((await logins(app.admin.name)).accepted).toBe(0);
+    await rds.grantIam(app.admin);
+    await app.rotate();
+  });
+
+  test.each<[string, string, Readonly<Record<string, unknown>>]>([
+    ['a password beside', 'password', { password: 'hunter2hunter2' }],
+    ['another type', 'iam', { iam: 'yes' }],
+    ['"ssl": false', 'ssl', { ssl: false }],
+    ['another name in the certificate', 'sslhostname', { sslhostname: 'db.example.com' }],
+    ['a host that is no endpoint', 'host', { host: 'db.example.com' }],
+  ])('whose secret has %s is refused in words', async (_, key, members) => {
+    await using scope = roleScope(rds.server);
+    await using front = await frontWith();
+    const app = await arrange(scope, front, { superuserMembers: members });
+    const failure = await app.refused('SECRET_MALFORMED');
+    expect(failure).toMatchObject({ step: 'setSecret', credential: 'superuser', key });
+    expect(JSON.stringify(failure)).not.toContain('hunter2');
+  });
+
+  test('for another server than the application is refused before a token is made', async () => {
+    await using scope = roleScope(rds.server);
+    await using front = await frontWith();
+    const host = ENDPOINT.replace('orders', 'others');
+    const environment = { ...rds.environment(host), AWS_ENDPOINT_URL_RDS: account.lab.endpoint };
+    const app = await arrange(scope, front, { superuserMembers: { host }, environment });
+    await app.refused('SUPERUSER_ON_OTHER_SERVER');
+    expect(front.tokenBytes).toBe(0);
+  });
+
+  test('leaves its twins alone when the application itself is in rds_iam, whose password does not count', async () => {
+    await using scope = roleScope(rds.server);
+    await using front = await frontWith();
+    const app = await arrange(scope, front);
+    await rds.grantIam(app.base);
+    const failure = await app.refused('LOGIN_FORBIDDEN');
+    expect(failure).toMatchObject({ step: 'createSecret', credential: 'current', username: app.base.name });
+    expect(failure.remedy).toContain(`REVOKE rds_iam FROM "${app.base.name}"`);
+  });
+
+  test('has a secret that no single user rotation takes for one of its own', async () => {
+    await using scope = roleScope(rds.server);
+    await using front = await frontWith();
+    const app = await arrange(scope, front);
+    const single = await account.store(
+      { strategy: 'single-user', environment: rds.environment() },
+      await app.superuserSecret.text(),
+    );
+    const { steps } = await single.rotate();
+    expect(steps.at(-1)).toMatchObject({ step: 'createSecret', error_code: 'SECRET_MALFORMED', key: 'iam' });
+  });
+});
