@@ -43,9 +43,10 @@ let account: TestAccount;
 beforeAll(async () => {
   account = await TestAccount.open();
 });
+/** Searches all that the functions and the lab have said for every password there was. */
 afterAll(async () => {
   await account?.[Symbol.asyncDispose]();
-});
+}, 3_600_000);
 
 /** RotateSecret refuses to replace a rotation that has not ended; and one superuser is enough for a role. */
 const PLAYABLE = scenarios(false).filter(({ name, shared }) => !shared && !name.includes('that was replaced'));
