@@ -78,7 +78,7 @@ export function tooManyIterations(found: number | string): DatabaseErrorMeaning 
     code: 'SCRAM_ITERATIONS_TOO_HIGH',
     what: `its SCRAM passwords take ${found} iterations, where at most ${MAX_SCRAM_ITERATIONS} are computed`,
     remedy:
-      'Lower scram_iterations (ALTER ROLE {role} SET scram_iterations = 4096; or in postgresql.conf), and set the password again where it was stored with more (in psql: \\password {role}).',
+      'Lower scram_iterations (in postgresql.conf, or ALTER ROLE {role} SET scram_iterations = 4096;), and set the password again where it was stored with more (in psql: SET scram_iterations = 4096; \\password {role} – before PostgreSQL 16 without the SET).',
   };
 }
 
