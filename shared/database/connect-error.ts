@@ -96,7 +96,7 @@ export function isRefusedByPolicy(error: unknown): error is RotationError {
 const MEANINGS = {
   formUnknown: {
     code: 'PASSWORD_FORM_UNKNOWN',
-    what: 'it asks for the password in clear and stores new ones as md5, so that nobody can tell how this one is stored',
+    what: 'passwords are asked for in clear and new ones are stored as md5, so that nobody can tell how the one that is used now is stored',
     remedy:
       "Set password_encryption = 'scram-sha-256' in the server (ALTER ROLE {role} SET password_encryption = 'scram-sha-256'; is enough), or in pg_hba.conf change the method password to scram-sha-256 or md5.",
   },
