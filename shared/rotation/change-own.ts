@@ -1,7 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asRotationError, RotationError } from '../errors.ts';
 import { labelMoved, passwordNotPutBack, passwordPutBack, passwordReplaced } from './credential-errors.ts';
-import type { Credential, Origin, OwnPasswordChange, OwnRole, RoleLock, RoleSession } from './ports.ts';
+import type {
+  Credential,
+  Origin,
+  OwnPasswordChange,
+  OwnRole,
+  PasswordRequest,
+  RoleLock,
+  RoleSession,
+} from './ports.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import type { Applied, SetSecretContext } from './strategy.ts';
 
@@ -43,16 +51,20 @@ export async function changeVerified(
     return verdict;
   };
   if ((await change.apply(guard)) === 'already-current') return already;
+  let refused: { readonly request: PasswordRequest | undefined } | undefined;
   try {
     const left = deadline.remaining() - WAY_BACK - computing;
     await prove(context, pending, (session) => session.confirmUser(), {
       within: Math.max(1, Math.min(PROOF_WITHIN + computing, left)),
       address: roles.address,
       whenRefused,
+      onRefused: (request) => {
+        refused = { request };
+      },
     });
   } catch (error) {
     try {
-      if ((await goBack(context, change, origin, error)) === 'promoted') return already;
+      if ((await goBack({ ...context, refused }, change, origin, error)) === 'promoted') return already;
     } catch (failure) {
       // Not by the end of the session: a login that is still fresh may have been made with what was taken back.
       await isReleased(role);
@@ -67,13 +79,18 @@ export async function isReleased(role: RoleLock): Promise<boolean> {
   return await role.release().catch(() => false);
 }
 
+interface FailedChange extends ChangeContext {
+  /** The last login with the new password that the server has refused, if any. */
+  readonly refused: { readonly request: PasswordRequest | undefined } | undefined;
+}
+
 /**
  * @returns 'promoted' where somebody else has finished this very rotation; 'accepted' where the new password turned out to
  *   log in after all.
  * @throws RotationError otherwise
  */
 async function goBack(
-  context: ChangeContext,
+  context: FailedChange,
   change: OwnPasswordChange,
   { credential }: Origin,
   thrown: unknown,
@@ -113,19 +130,23 @@ async function goBack(
  */
 type Whose = 'ours' | 'accepted' | 'promoted' | 'overtaken' | 'replaced';
 
-/** Where that can't be told, nobody else can have moved on: the lock and the row are ours, and the guard was asked under them. */
-async function look(context: ChangeContext, change: OwnPasswordChange): Promise<Whose> {
+/**
+ * Where that can't be told, nobody else can have moved on: the lock and the row are ours, and the guard was asked under
+ * them. Only what the proof has met then counts.
+ */
+async function look(context: FailedChange, change: OwnPasswordChange): Promise<Whose> {
   const late = new AbortController();
-  const noAnswer = sleep<Whose>(LOOK_WITHIN, 'ours', { signal: late.signal });
+  const noAnswer = sleep(LOOK_WITHIN, undefined, { signal: late.signal });
   try {
-    return await Promise.race([whose(context, change).catch((): Whose => 'ours'), noAnswer]);
+    const seen = await Promise.race([whose(context, change).catch(() => undefined), noAnswer]);
+    return seen ?? (await byRefusal(context.refused, change));
   } finally {
     noAnswer.catch(() => undefined);
     late.abort();
   }
 }
 
-async function whose(context: ChangeContext, change: OwnPasswordChange): Promise<Whose> {
+async function whose(context: FailedChange, change: OwnPasswordChange): Promise<Whose> {
   const [{ promoted, others }, pending] = await Promise.all([
     context.whereabouts(),
     context.tryPassword(context.pending, (roles) => roles.confirmUser(), LOOK_WITHIN).catch(() => undefined),
@@ -134,7 +155,13 @@ async function whose(context: ChangeContext, change: OwnPasswordChange): Promise
   if (pending?.accepted === true) return 'accepted';
   const outcomes = await Promise.all(others.map((other) => logsIn(context, other, LOOK_WITHIN)));
   if (outcomes.includes('accepted')) return 'overtaken';
-  return pending?.accepted === false && !(await change.isStored(pending.request)) ? 'replaced' : 'ours';
+  if (pending === undefined) return await byRefusal(context.refused, change);
+  return await byRefusal(pending.accepted === false ? pending : undefined, change);
+}
+
+/** How a refused login was asked shows whether the password is still the one that was set. */
+async function byRefusal(refused: FailedChange['refused'], change: OwnPasswordChange): Promise<'ours' | 'replaced'> {
+  return refused !== undefined && !(await change.isStored(refused.request)) ? 'replaced' : 'ours';
 }
 
 /** @returns 'unknown' where nobody can tell now whether applications could log in so. */
