@@ -2,6 +2,7 @@ import { escapeIdentifier } from 'pg';
 import { quotedName, RotationError } from '../errors.ts';
 import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/ports.ts';
 import { changeRole } from './change-role.ts';
+import { formUnknown } from './connect-error.ts';
 import { changeSettings, storedForm } from './password-change.ts';
 import { lockKey, type OpenedRole } from './role-lock.ts';
 import { needSpellable } from './role-names.ts';
@@ -41,8 +42,15 @@ export async function applyTwin(
   const { base, twin, username, password, scram, database } = change;
   needSpellable(session, [base, twin]);
   const actor = session.login.username;
+  // The other login's stored form, which applications are known to get in by, can't be seen; md5 might keep them out.
+  if (scram === undefined && server.method === 'md5') throw formUnknown(session.login);
   const started = performance.now();
-  const stored = await storedForm(session, server, settings.passwordHashing, { username, password, scram, actor });
+  const stored = await storedForm(session, server, settings.passwordHashing, {
+    username,
+    password,
+    scram: scram === true,
+    actor,
+  });
   const computing = performance.now() - started;
   const version = majorVersion(session);
   let actsAsItself = false;
@@ -55,7 +63,7 @@ export async function applyTwin(
   try {
     const isChanged = await changeRole(session, server, {
       locked: base,
-      opening: `${changeSettings(session, server, scram)} ${version >= 16 ? "SET LOCAL createrole_self_grant = '';" : ''} ${actAsOneself(session)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
+      opening: `${changeSettings(session, server, scram === true)} ${version >= 16 ? "SET LOCAL createrole_self_grant = '';" : ''} ${actAsOneself(session)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
       plan,
       alter: `ALTER ROLE ${escapeIdentifier(username)}`,
       stored: [stored],

@@ -78,7 +78,7 @@ export function tooManyIterations(found: number | string): DatabaseErrorMeaning 
     code: 'SCRAM_ITERATIONS_TOO_HIGH',
     what: `its SCRAM passwords take ${found} iterations, where at most ${MAX_SCRAM_ITERATIONS} are computed`,
     remedy:
-      'Lower scram_iterations (ALTER ROLE {role} SET scram_iterations = 4096; or in postgresql.conf), and set the password again where it was stored with more (in psql: \\password {role}).',
+      'Lower scram_iterations (in postgresql.conf, or ALTER ROLE {role} SET scram_iterations = 4096;), and set the password again where it was stored with more (in psql: SET scram_iterations = 4096; \\password {role} – before PostgreSQL 16 without the SET).',
   };
 }
 
@@ -96,7 +96,7 @@ export function isRefusedByPolicy(error: unknown): error is RotationError {
 const MEANINGS = {
   formUnknown: {
     code: 'PASSWORD_FORM_UNKNOWN',
-    what: 'it asks for the password in clear and stores new ones as md5, so that nobody can tell how this one is stored',
+    what: 'passwords are asked for in clear and new ones are stored as md5, so that nobody can tell how the one that is used now is stored',
     remedy:
       "Set password_encryption = 'scram-sha-256' in the server (ALTER ROLE {role} SET password_encryption = 'scram-sha-256'; is enough), or in pg_hba.conf change the method password to scram-sha-256 or md5.",
   },

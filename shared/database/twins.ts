@@ -1,5 +1,6 @@
 import { escapeLiteral } from 'pg';
 import type { UserFacts } from '../rotation/ports.ts';
+import { storedForScram } from '../rotation/recent-logins.ts';
 import { applyTwin, previewTwin } from './apply-twin.ts';
 import { type Identity, needUser } from './identity.ts';
 import { openRole } from './role-lock.ts';
@@ -45,7 +46,7 @@ async function describeUser(session: SqlSession, settings: DatabaseSettings, use
         WHERE me.rolname = ${username === undefined ? 'session_user' : escapeLiteral(username)}) AS facts`);
   const { facts } = needUser(session, row, settings.allowPooler);
   if (facts === null) throw roleMissing(username ?? session.login.username);
-  return { ...facts, serverVersion: session.version, scram: session.request?.method === 'scram-sha-256' };
+  return { ...facts, serverVersion: session.version, scram: storedForScram(session.request) };
 }
 
 /**

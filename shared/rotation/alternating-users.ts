@@ -10,6 +10,7 @@ import {
 } from './credential-errors.ts';
 import type { Administrator, Credential, RoleSession, TwinChange, TwinLink, UserFacts } from './ports.ts';
 import { PROOF_WITHIN, prove } from './proof.ts';
+import { storedForScram } from './recent-logins.ts';
 import { candidates } from './recovery.ts';
 import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
 import {
@@ -198,7 +199,7 @@ async function logsInAsOther(current: Credential, username: string, context: Str
     const request = outcome.accepted === true ? outcome.value : outcome.request;
     // Who let everybody in has proven nothing.
     if (request === undefined) continue;
-    context.recentLogins.add(candidate, { scram: request.method === 'scram-sha-256' });
+    context.recentLogins.add(candidate, { scram: storedForScram(request) });
     return true;
   }
   return false;

@@ -7,7 +7,15 @@ import {
   passwordReplaced,
   promotionUnseen,
 } from './credential-errors.ts';
-import type { Credential, Origin, OwnPasswordChange, OwnRole, RoleLock, RoleSession } from './ports.ts';
+import type {
+  Credential,
+  Origin,
+  OwnPasswordChange,
+  OwnRole,
+  PasswordRequest,
+  RoleLock,
+  RoleSession,
+} from './ports.ts';
 import { promoteNow, type Sent } from './promote-early.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import type { Applied, SetSecretContext } from './strategy.ts';
@@ -57,15 +65,19 @@ export async function changeVerified(
   };
   if ((await change.apply(guard)) === 'already-current') return already;
   const done: Applied = { ...already, outcome: 'done' };
+  let refused: Refused | undefined;
   const proveAndPromote = async () => {
     const left = deadline.remaining() - after - computing;
     const proving = prove(context, pending, (session) => session.confirmUser(), {
       within: Math.max(1, Math.min(PROOF_WITHIN + computing, left)),
       address: roles.address,
       whenRefused,
+      onRefused: (request) => {
+        refused = { request };
+      },
     });
     const failed = await proving.then(() => undefined, asRotationError);
-    if (failed !== undefined && (await goBack(context, { change, origin }, failed)) === 'promoted') return already;
+    if (failed !== undefined && (await goBack(context, { change, origin, refused }, failed)) === 'promoted') return already;
     if (promote === undefined) return done;
     return { ...done, promoted: await promoteProven(context, promote, { change, origin }, computing) };
   };
@@ -84,9 +96,16 @@ export async function isReleased(role: RoleLock): Promise<boolean> {
   return await role.release().catch(() => false);
 }
 
+/** A login that the server has refused, and how it had asked for the password. */
+interface Refused {
+  readonly request: PasswordRequest | undefined;
+}
+
 interface Back {
   readonly change: OwnPasswordChange;
   readonly origin: Origin;
+  /** The last login with the new password that was refused, if any. */
+  readonly refused?: Refused | undefined;
 }
 
 /** @returns whether it was this step that moved the label. */
@@ -109,17 +128,18 @@ async function promoteProven(
 /** @param sent whether the label's move, which has failed, was sent; undefined where it was the proof that failed. */
 async function goBack(
   context: ChangeContext,
-  { change, origin: { credential } }: Back,
+  back: Back,
   cause: RotationError,
   sent?: Sent,
 ): Promise<'promoted' | 'accepted'> {
-  const { wayBack } = change;
+  const { credential } = back.origin;
+  const { wayBack } = back.change;
   const needed = sent === undefined ? 'usable' : 'current';
   if (typeof wayBack !== 'function') throw passwordNotPutBack(cause, credential, wayBack.none, needed);
   const found: { whose: Whose } = { whose: 'ours' };
   try {
     await wayBack(async () => {
-      found.whose = await look(context, change, sent);
+      found.whose = await look(context, back, sent);
       return found.whose === 'ours';
     });
   } catch (error) {
@@ -153,21 +173,21 @@ type Whose = 'ours' | 'accepted' | 'promoted' | 'unseen' | 'overtaken' | 'replac
 
 /**
  * Where that can't be told, nobody else can have moved on: the lock and the row are ours, and the guard was asked under
- * them. We ourselves may have, where we have sent the label's move.
+ * them. Only what the proof has met then counts. We ourselves may have, where we have sent the label's move.
  */
-async function look(context: ChangeContext, change: OwnPasswordChange, sent: Sent | undefined): Promise<Whose> {
-  const unseen: Whose = sent === 'answered' ? 'unseen' : 'ours';
+async function look(context: ChangeContext, back: Back, sent: Sent | undefined): Promise<Whose> {
   const late = new AbortController();
-  const noAnswer = sleep(LOOK_WITHIN, unseen, { signal: late.signal });
+  const noAnswer = sleep(LOOK_WITHIN, undefined, { signal: late.signal });
   try {
-    return await Promise.race([whose(context, change, sent).catch(() => unseen), noAnswer]);
+    const seen = await Promise.race([whose(context, back, sent).catch(() => undefined), noAnswer]);
+    return seen ?? (sent === 'answered' ? 'unseen' : await byRefusal(back.refused, back));
   } finally {
     noAnswer.catch(() => undefined);
     late.abort();
   }
 }
 
-async function whose(context: ChangeContext, change: OwnPasswordChange, sent: Sent | undefined): Promise<Whose> {
+async function whose(context: ChangeContext, back: Back, sent: Sent | undefined): Promise<Whose> {
   const [{ promoted, others }, pending] = await Promise.all([
     context.whereabouts(),
     context.tryPassword(context.pending, (roles) => roles.confirmUser(), LOOK_WITHIN).catch(() => undefined),
@@ -176,7 +196,13 @@ async function whose(context: ChangeContext, change: OwnPasswordChange, sent: Se
   if (pending?.accepted === true && sent === undefined) return 'accepted';
   const outcomes = await Promise.all(others.map((other) => logsIn(context, other, LOOK_WITHIN)));
   if (outcomes.includes('accepted')) return 'overtaken';
-  return pending?.accepted === false && !(await change.isStored(pending.request)) ? 'replaced' : 'ours';
+  if (pending === undefined) return await byRefusal(back.refused, back);
+  return await byRefusal(pending.accepted === false ? pending : undefined, back);
+}
+
+/** How a refused login was asked shows whether the password is still the one that was set. */
+async function byRefusal(refused: Refused | undefined, { change }: Back): Promise<'ours' | 'replaced'> {
+  return refused !== undefined && !(await change.isStored(refused.request)) ? 'replaced' : 'ours';
 }
 
 /** @returns 'unknown' where nobody can tell now whether applications could log in so. */

@@ -20,6 +20,9 @@ export type PasswordRequest =
   | { readonly method: 'md5' }
   | { readonly method: 'clear' };
 
+/** Whether a password is stored for SCRAM; undefined where it was asked for in clear, which shows nothing of that. */
+export type StoredForScram = boolean | undefined;
+
 /** A login that worked and what came of it, or a password that the server refused. Everything else is an error. */
 export type LoginOutcome<T> =
   | { readonly accepted: true; readonly value: T }
@@ -59,7 +62,7 @@ export interface UserFacts {
   readonly serverVersion: string;
   readonly superuser: boolean;
   /** Whether it logged in by SCRAM, which its clients then know, and which may be all that pg_hba.conf lets in. */
-  readonly scram: boolean;
+  readonly scram: StoredForScram;
   /** The role that it acts as from login on: itself, unless a setting says otherwise. */
   readonly actsAs: string;
   /** The role whose name with `_clone` appended is this user's; null where there is none. */
@@ -86,8 +89,8 @@ export interface TwinChange {
   /** The one that applications log in to. */
   readonly database: string;
   readonly password: Password;
-  /** Whether it has to be stored for SCRAM, whatever the server's password_encryption. */
-  readonly scram: boolean;
+  /** Whether it has to be stored for SCRAM, whatever the server's password_encryption; undefined: as the other login's, which can't be told. */
+  readonly scram: StoredForScram;
   /** Whether a version of the secret logs in as the other of the two names; asked only where that matters. */
   proven(): Promise<boolean>;
 }

@@ -31,6 +31,8 @@ export interface ProofOptions {
   /** The server's end of the connection that made the change: what that server refuses it has refused. */
   readonly address: string | undefined;
   readonly whenRefused: string;
+  /** Hears how that server had asked for a password that it refused. */
+  readonly onRefused?: (request: PasswordRequest | undefined) => void;
 }
 
 /** What a login has shown. */
@@ -72,7 +74,7 @@ async function tryOnce(
   { tryPassword }: Pick<StrategyContext, 'tryPassword'>,
   credential: Credential,
   work: (roles: RoleSession) => Promise<void>,
-  { within, address, whenRefused }: ProofOptions,
+  { within, address, whenRefused, onRefused }: ProofOptions,
 ): Promise<Proof | { readonly error: RotationError; readonly final: boolean }> {
   try {
     const outcome = await tryPassword(
@@ -89,12 +91,12 @@ async function tryOnce(
       case 'without-session':
         if (isNoRoom(outcome.error)) return { proof: 'without-session', request: outcome.request };
         return { error: outcome.error, final: !NO_ANSWER.includes(outcome.error.code) };
-      case false:
+      case false: {
         // Another server behind the same name may be a standby that has not heard of the change yet.
-        return {
-          error: passwordNotAccepted(credential, whenRefused),
-          final: address === undefined || outcome.address === undefined || outcome.address === address,
-        };
+        const final = address === undefined || outcome.address === undefined || outcome.address === address;
+        if (final) onRefused?.(outcome.request);
+        return { error: passwordNotAccepted(credential, whenRefused), final };
+      }
       default: {
         const never: never = outcome;
         return never;

@@ -1,13 +1,18 @@
 import type { CredentialSource } from '../errors.ts';
+import type { PasswordRequest, StoredForScram } from './ports.ts';
 
 /** How long a login by this instance is believed, in ms: longer than a rotation, shorter than anyone's patience. */
 const BELIEVED_FOR = 5 * 60_000;
 
+/** What a login shows of how its password is stored. */
+export function storedForScram(request: PasswordRequest | undefined): StoredForScram {
+  return request?.method === 'clear' ? undefined : request?.method === 'scram-sha-256';
+}
+
 /** What is remembered of a version: never its value, which a version's id stands for, as it never changes. */
 export interface RecentLogin {
   readonly source: CredentialSource;
-  /** Whether the server asked for SCRAM. */
-  readonly scram: boolean;
+  readonly scram: StoredForScram;
   /** Of the pending version, once setSecret or testSecret has logged in with it as they must: what finishSecret need not do. */
   readonly proof?: {
     /** The id of the version that was current when the two were compared; undefined where they were not. */

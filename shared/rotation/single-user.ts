@@ -6,6 +6,7 @@ import { passesByItself } from './patience.ts';
 import type { Credential, LoginOutcome, Origin, RoleDatabase, RoleSession } from './ports.ts';
 import { moveLabel } from './promote-early.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
+import { storedForScram } from './recent-logins.ts';
 import { candidates, isSamePassword, onServerOf } from './recovery.ts';
 import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
 
@@ -27,7 +28,7 @@ export const singleUser: RotationStrategy = {
     for await (const candidate of mayLogIn(current, context, tried)) {
       const examine = async (roles: RoleSession) => {
         await roles.examineOwn();
-        return roles.request?.method === 'scram-sha-256';
+        return storedForScram(roles.request);
       };
       const outcome = await context.patiently(() => context.withLogin(candidate, examine));
       if (!outcome.accepted) {

@@ -17,6 +17,7 @@ import type { Step } from './event.ts';
 import { hasPendingValue, keptCopies, storeNewValue } from './new-value.ts';
 import { Patience, passesByItself, type Waited } from './patience.ts';
 import type { Credential, SecretDescription } from './ports.ts';
+import { storedForScram } from './recent-logins.ts';
 import { editsCurrent, givingUpFirst, needsNewValue } from './remedies.ts';
 import { contextOf, contextOfChange, type StepInput, type StepWork } from './step-context.ts';
 import {
@@ -120,7 +121,7 @@ async function setSecret(input: StepWork): Promise<StepReport> {
     await needMadeOf(input, current, pending, context);
     const { proven, ...applied } = await strategy.applyPending(context);
     if (proven) {
-      const scram = recentLogins.get(event.secretArn, current.versionId)?.scram ?? true;
+      const { scram } = recentLogins.get(event.secretArn, current.versionId) ?? { scram: true };
       const proof = { comparedWith: current.versionId };
       recentLogins.add(event.secretArn, event.versionId, { source: 'pending', scram, proof });
     }
@@ -227,7 +228,7 @@ async function testPending(input: StepWork, pending: Credential): Promise<void> 
     async () => {
       const outcome = await database.withLogin(pending, async (roles) => ({
         holds: await strategy.verify(roles, pending, database),
-        scram: roles.request?.method === 'scram-sha-256',
+        scram: storedForScram(roles.request),
       }));
       if (outcome.accepted && outcome.value.holds) return outcome.value;
       throw passwordNotAccepted(pending, strategy.whenPendingIsRefused);

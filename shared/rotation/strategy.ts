@@ -13,7 +13,7 @@
 import type { Deadline } from '../deadline.ts';
 import type { CredentialSource } from '../errors.ts';
 import type { IsWorthwhile } from './patience.ts';
-import type { Credential, Guard, RoleDatabase, RoleSession, SuperuserSecrets } from './ports.ts';
+import type { Credential, Guard, RoleDatabase, RoleSession, StoredForScram, SuperuserSecrets } from './ports.ts';
 
 export type StrategyName = 'single-user' | 'alternating-users';
 
@@ -32,8 +32,8 @@ export interface StrategyContext extends RoleDatabase {
   readonly deadline: Deadline;
   /** Credentials that this very instance has logged in with a moment ago, and whether by SCRAM. */
   readonly recentLogins: {
-    get(credential: Credential): { readonly scram: boolean } | undefined;
-    add(credential: Credential, login: { readonly scram: boolean }): void;
+    get(credential: Credential): { readonly scram: StoredForScram } | undefined;
+    add(credential: Credential, login: { readonly scram: StoredForScram }): void;
     remove(credential: Credential): void;
   };
   /** The superuser secret that a secret names by `masterarn`. */

@@ -130,3 +130,27 @@ describe.each([...EDITS.entries()])('edit %i', (number, [what, edit]) => {
     await waitFor('A to come to the point', () => holdAndEdit(point, edit));
   });
 });
+
+test('another password in the server and in the secret, and from then on no login gets through: it is not put back over it', async () => {
+  await using held = await ways.arrange();
+  const { role } = held.here;
+  const password = newPassword();
+  const token = await held.here.secret.begin();
+  await held.a('createSecret', token);
+  const proving = holdAt('setSecret: session 2, connect', held.step);
+  const isLater = (label: string) => /^session ([3-9]|\d\d), connect/.test(label);
+  held.gate = { reach: async (label) => (isLater(label) ? 'cut' : await proving.reach(label)) };
+  const a = held.a('setSecret', token);
+  await held.untilHeld(proving, a);
+  await inServer(held, password);
+  await inSecret(held, password);
+  proving.release();
+
+  expect(await a).toMatchObject({
+    outcome: 'failed',
+    error_code: 'PASSWORD_NOT_ACCEPTED',
+    error_message: expect.stringContaining('somebody has set another one'),
+  });
+
+  expect(await held.wrong([{ username: role.name, password }])).toEqual([]);
+});

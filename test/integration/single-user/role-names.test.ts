@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
+import { HeldWays } from '../../support/held-rotation.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
-import { newestVersion, postgresVersions, sharedServer } from '../../support/postgres.ts';
+import { newestVersion, postgresVersions, roleScope, sharedServer } from '../../support/postgres.ts';
 import { TestAccount } from '../../support/test-account.ts';
 
 let account: TestAccount;
@@ -56,4 +57,26 @@ describe.each([...new Set([Math.min(...postgresVersions()), newestVersion()])])(
     expect(await accepted(server, role, [password])).toEqual([false]);
     await expectWorking(here);
   });
+});
+
+test.each([
+  'LATIN1',
+  'SQL_ASCII',
+  'UTF8',
+])("AWSCURRENT's password is set again in a database in %s as the bytes that clients send", async (encoding) => {
+  const server = await sharedServer();
+  await using scope = roleScope(server);
+  const database = await scope.createDatabase('odd', `ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`);
+  await using ways = await HeldWays.open(account, server);
+  await using held = await ways.arrange({ password: 'gr\u00fcn-\u00df-0123456789', members: { dbname: database } });
+  const token = await held.here.secret.begin();
+  await held.inTurn('a', token, ['createSecret', 'setSecret']);
+  await held.here.secret.put({ note: 'by hand' });
+
+  expect(await held.b('setSecret', token)).toMatchObject({
+    error_code: 'PENDING_MISMATCH',
+    error_message: expect.stringContaining('AWSCURRENT logs in'),
+  });
+
+  expect(await held.wrong()).toEqual([]);
 });
