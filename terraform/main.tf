@@ -12,7 +12,7 @@ locals {
   strategies = {
     "single-user" = {
       description = "Rotates PostgreSQL passwords in Secrets Manager, replacing the user's own password"
-      environment = {}
+      environment = { for name, value in { PROMOTE = "early" } : name => value if var.promote_early }
     }
     "alternating-users" = {
       description = "Rotates PostgreSQL passwords in Secrets Manager, letting two logins take turns"

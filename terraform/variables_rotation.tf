@@ -165,3 +165,10 @@ variable "alternating_set_role" {
   default     = true
   nullable    = false
 }
+
+variable "promote_early" {
+  description = "true: the single-user function moves AWSCURRENT in setSecret, as soon as the new password has logged in, and not in finishSecret. AWSCURRENT is refused for less time. Not AWS's order of steps."
+  type        = bool
+  default     = false
+  nullable    = false
+}

@@ -41,6 +41,7 @@ function spellOut(document: Document, id: string, shared: YAMLMap): void {
 
 /** What the function says itself comes before what all say. Nodes are copied, lest they become YAML's aliases. */
 function merge(own: YAMLMap, shared: YAMLMap): void {
+  own.commentBefore ??= shared.commentBefore ?? null;
   for (const { key, value } of shared.items) {
     const name = String(key);
     const there = own.get(name, true);

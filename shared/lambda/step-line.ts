@@ -99,7 +99,8 @@ function stepLine(members: Readonly<Record<string, unknown>>): StepLine | undefi
   const outcome = OUTCOMES.find((each) => each === members.outcome) ?? 'done';
   const credential = CREDENTIALS.find((each) => each === members.credential);
   const notice = text(members.notice);
-  return { ...ended, outcome, ...(credential && { credential }), ...(notice !== undefined && { notice }) };
+  const promoted = members.promoted === true && { promoted: true };
+  return { ...ended, outcome, ...(credential && { credential }), ...promoted, ...(notice !== undefined && { notice }) };
 }
 
 const OUTCOMES = ['done', 'already-done', 'already-current'] as const satisfies readonly StepReport['outcome'][];
@@ -126,7 +127,7 @@ const LABELS: Readonly<Record<CredentialSource, string>> = {
 export function wordsFor(step: Step, line: StepLine | undefined): string {
   if (line?.outcome === undefined) return 'succeeded';
   if (line.outcome === 'failed') return line.error_message;
-  const { strategy, outcome, credential } = line;
+  const { strategy, outcome, credential, promoted } = line;
   const twins = strategy === 'alternating-users';
   if (outcome === 'already-current') return 'nothing left to do: the version is AWSCURRENT';
   const again = outcome === 'already-done';
@@ -136,11 +137,13 @@ export function wordsFor(step: Step, line: StepLine | undefined): string {
       return twins
         ? 'logged in with AWSCURRENT, stored the other login as AWSPENDING'
         : 'made a new password, stored it as AWSPENDING';
-    case 'setSecret':
-      if (again) return 'an earlier attempt has set the password: the server accepts it';
+    case 'setSecret': {
+      const moved = promoted === true ? ', moved AWSCURRENT to it' : '';
+      if (again) return `an earlier attempt has set the password: the server accepts it${moved}`;
       return twins
         ? "as the administrator, set the other login's password"
-        : `logged in with ${LABELS[credential ?? 'current']}, set the new password`;
+        : `logged in with ${LABELS[credential ?? 'current']}, set the new password${moved}`;
+    }
     case 'testSecret':
       return twins ? 'logged in with AWSPENDING, checked whom it acts as' : 'logged in with AWSPENDING';
     case 'finishSecret':

@@ -1,28 +1,13 @@
 import { RotationError } from '../errors.ts';
 import { isSameServer } from '../secret/database-secret.ts';
 import { logsIn } from './change-own.ts';
-import {
-  credentialFacts,
-  passwordNotAccepted,
-  pendingMismatch,
-  superuserSecretMissing,
-  twinNotLinked,
-} from './credential-errors.ts';
-import type { Administrator, Credential, RoleSession, TwinChange, TwinLink, UserFacts } from './ports.ts';
-import { PROOF_WITHIN, prove } from './proof.ts';
-import { storedForScram } from './recent-logins.ts';
-import { candidates } from './recovery.ts';
-import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
-import {
-  actsOtherwise,
-  isSuperuser,
-  MAX_NAME_BYTES,
-  nameTooLong,
-  ownsObjects,
-  superuserIsApplicationUser,
-  TWIN_SUFFIX,
-  twinDiffers,
-} from './twin-errors.ts';
+import { changeTwin, verifyTwin, WHEN_REFUSED } from './change-twin.ts';
+import { passwordNotAccepted, pendingMismatch, superuserSecretMissing, twinNotLinked } from './credential-errors.ts';
+import { healCurrent } from './heal-twin.ts';
+import type { Administrator, Credential, UserFacts } from './ports.ts';
+import type { RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
+import { isSuperuser, superuserIsApplicationUser, TWIN_SUFFIX } from './twin-errors.ts';
+import { isLinked, logsInAsOther, nameOfOther } from './twin-link.ts';
 
 /**
  * Alternating users: two twin logins of one identity take turns, so that the credential that applications hold keeps
@@ -82,11 +67,13 @@ export const alternatingUsers: RotationStrategy = {
     }
   },
 
-  /** No rotation touches its password: where it does not log in, that is not for a rotation to mend. */
-  keepCurrentWorking: async (context) => (await logsIn(context, context.current)) === 'accepted',
+  /** No rotation touches its password, but where the label came to be on the login whose turn it is. */
+  async keepCurrentWorking(context) {
+    const works = await logsIn(context, context.current);
+    return works === 'refused' ? await healCurrent(context) : works === 'accepted';
+  },
 
-  whenPendingIsRefused:
-    "AWSCURRENT's password was not touched: let the service try again; if it comes back, check the role's VALID UNTIL (\\du in psql), and that pg_hba.conf lets in what password_encryption makes.",
+  whenPendingIsRefused: WHEN_REFUSED,
 
   async verify(roles, pending) {
     await verifyTwin(roles, await roles.twins.describeUser(), pending);
@@ -116,98 +103,11 @@ async function nextAdministrator(context: SetSecretContext, refused: Administrat
   );
 }
 
-/** As the administrator: makes or mends the twin, sets the pending password and proves it, under the base role's lock. */
-async function changeTwin(
-  context: SetSecretContext,
-  roles: RoleSession,
-  administrator: Administrator,
-  change: TwinChange,
-): Promise<Applied> {
-  const role = await roles.twins.lock(change.base);
-  const changed = await role.applyTwin(change, context.guard);
-  if (changed.verdict === 'already-current')
-    return { outcome: changed.verdict, credential: 'superuser', proven: false };
-  const isProven = await provePending(context, roles, administrator, 2 * changed.computing);
-  const isReleased = await role.release().catch(() => false);
-  return {
-    outcome: 'done',
-    credential: 'superuser',
-    proven: isProven && isReleased,
-    notice: changed.actsAsItself ? ownsObjects(change.twin, change.base) : undefined,
-  };
-}
-
-/**
- * By the way that applications take. Where the twin gets no session, the administrator's looks at what one would show. A
- * replica may hear of the new password later: that is left to testSecret, which waits for it.
- *
- * @returns whether the login was made.
- */
-async function provePending(
-  context: SetSecretContext,
-  roles: RoleSession,
-  administrator: Administrator,
-  computing: number,
-): Promise<boolean> {
-  const { pending } = context;
-  if (!isSameServer(administrator.secret, pending.secret)) return false;
-  const { proof } = await prove(
-    context,
-    pending,
-    async (session) => verifyTwin(session, await session.twins.describeUser(), pending),
-    {
-      within: Math.min(PROOF_WITHIN + computing, context.deadline.remaining()),
-      address: roles.address,
-      whenRefused: alternatingUsers.whenPendingIsRefused,
-    },
-  );
-  if (proof === 'session') return true;
-  await verifyTwin(roles, await roles.twins.describeUser(pending.secret.username), pending);
-  return true;
-}
-
-/** The other of the two names: without the suffix where the user is a member of that role, which makes it no user of its own. */
-function nameOfOther(current: Credential, { namesake, asTwin }: UserFacts): string {
-  const { username } = current.secret;
-  if (namesake !== null && asTwin !== null && (asTwin.membership !== 'none' || asTwin.setToBase)) return namesake;
-
-  const bytes = Buffer.byteLength(username + TWIN_SUFFIX);
-  if (bytes > MAX_NAME_BYTES) throw nameTooLong(current, bytes);
-  return username + TWIN_SUFFIX;
-}
-
-/**
- * Whether two roles are proven to be twins: an administrator made the one a member of the other, and besides it acts as the
- * other by a setting of its own, or the secret knows a password of the login that is not current.
- */
-async function isLinked(
-  { membership, setToBase, superuser }: TwinLink,
-  current: Credential,
-  other: string,
-  context: StrategyContext,
-): Promise<boolean> {
-  return !superuser && membership === 'granted' && (setToBase || (await logsInAsOther(current, other, context)));
-}
-
-/** That the server takes the password is enough: a twin with NOLOGIN is mended. */
-async function logsInAsOther(current: Credential, username: string, context: StrategyContext): Promise<boolean> {
-  const others = candidates(context, current, { username, from: ['previous', 'own', 'unlabelled'], seen: [] });
-  for await (const candidate of others) {
-    if (context.recentLogins.get(candidate) !== undefined) return true;
-    const outcome = await context.tryPassword(candidate, (roles) => Promise.resolve(roles.request));
-    if (outcome.accepted === false) continue;
-    const request = outcome.accepted === true ? outcome.value : outcome.request;
-    // Who let everybody in has proven nothing.
-    if (request === undefined) continue;
-    context.recentLogins.add(candidate, { scram: storedForScram(request) });
-    return true;
-  }
-  return false;
-}
-
 async function proveCurrent(current: Credential, context: StrategyContext): Promise<UserFacts> {
   const outcome = await context.patiently(() => context.withLogin(current, (roles) => roles.twins.describeUser()));
   if (!outcome.accepted) {
+    // Where this rotation's own password is why, whoever judges that one mends it and says so.
+    await context.earlier.own()[Symbol.asyncIterator]().next();
     throw passwordNotAccepted(
       current,
       "As an administrator set the password that AWSCURRENT holds (in psql: \\password {role}), check that the role exists and its VALID UNTIL (\\du), then rotate again; if the database was restored from a snapshot, it has the password of then: AWSPREVIOUS's, maybe.",
@@ -227,22 +127,6 @@ function twinsOf(current: Credential, pending: Credential): { readonly base: str
     if (now === next + TWIN_SUFFIX) return { base: next, twin: now };
   }
   throw pendingMismatch(pending, `for the twin of ${now} on the current version's host and port`);
-}
-
-/** What the application relies on: the twin acts as the base role, or has at least what the base role has. */
-async function verifyTwin(roles: RoleSession, user: UserFacts, pending: Credential): Promise<void> {
-  const { namesake: base, asTwin } = user;
-  if (base === null || asTwin === null) return;
-  if (asTwin.membership !== 'granted') {
-    if (asTwin.setToBase) throw twinNotLinked(base, pending.secret.username, asTwin).with(credentialFacts(pending));
-    return;
-  }
-  // Acting as the same role, it has the same privileges by definition, and there is nothing to compare.
-  if (user.actsAs === user.namesakeActsAs) return;
-  const missing = await roles.twins.missingPrivileges(base, pending.secret.username);
-  if (missing > 0) throw twinDiffers(pending, base, missing);
-  // It is set to act as the base role and does not, or acts as a third role that the base role does not act as.
-  if (asTwin.setToBase || user.actsAs !== pending.secret.username) throw actsOtherwise(pending, base, user);
 }
 
 /** The contract's key, checked before a value is stored for which it would be missing. */

@@ -77,7 +77,8 @@ export async function changeVerified(
       },
     });
     const failed = await proving.then(() => undefined, asRotationError);
-    if (failed !== undefined && (await goBack(context, { change, origin, refused }, failed)) === 'promoted') return already;
+    if (failed !== undefined && (await goBack(context, { change, origin, refused }, failed)) === 'promoted')
+      return already;
     if (promote === undefined) return done;
     return { ...done, promoted: await promoteProven(context, promote, { change, origin }, computing) };
   };

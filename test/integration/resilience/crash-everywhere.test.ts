@@ -39,15 +39,18 @@ describe.each(versions)('PostgreSQL %i', (version) => {
   });
 
   test.each([
-    ['of a single user', 'single-user', 'first'],
-    ['that makes the twin', 'alternating-users', 'first'],
-    ["of the twins' base role", 'alternating-users', 'later'],
+    ['of a single user', 'single-user', 'first', {}],
+    ['of a single user whose AWSCURRENT is moved early', 'single-user', 'first', { PROMOTE: 'early' }],
+    ['that makes the twin', 'alternating-users', 'first', {}],
+    ["of the twins' base role", 'alternating-users', 'later', {}],
   ] as const)(
     'a crash at any moment of a rotation %s locks nobody out',
     { timeout: 1_800_000 },
-    async (name, strategy, start) => {
+    async (name, strategy, start, environment) => {
       const lanes = await Promise.all(
-        Array.from({ length: LANES }, () => Lane.open(strategy, { lab, client, server, leaks }, { spare: true })),
+        Array.from({ length: LANES }, () =>
+          Lane.open(strategy, { lab, client, server, leaks }, { spare: true, environment }),
+        ),
       );
       try {
         const points = await recordTwice(lanes, start);

@@ -7,9 +7,9 @@ import { History } from '../../support/model/history.ts';
 import { World } from '../../support/model/world.ts';
 import { startTestServer } from '../../support/postgres.ts';
 
-/** Minutes that the soak run has for both strategies. */
+/** Minutes that the soak run has, for all three. */
 const SOAK_MINUTES = process.env.SOAK_MINUTES === undefined ? undefined : Number(process.env.SOAK_MINUTES);
-const BUDGET_MS = SOAK_MINUTES === undefined ? 14_000 : (SOAK_MINUTES * 60_000) / 2;
+const BUDGET_MS = SOAK_MINUTES === undefined ? 14_000 : (SOAK_MINUTES * 60_000) / 3;
 /** Histories that play at a time, as most of their time is waiting. */
 const WORKERS = 3;
 /** FC_SEED and FC_PATH replay a failure: both are in its message. */
@@ -33,20 +33,30 @@ async function play(world: World, commands: readonly Command[]): Promise<void> {
   if (broken.length > 0) throw new Error(`when an operator cleans up: ${broken.join('; ')}`);
 }
 
-describe.each(['single-user', 'alternating-users'] as const)('%s', (strategy) => {
+describe.each([
+  ['single-user', {}],
+  ['single-user', { PROMOTE: 'early' }],
+  ['alternating-users', {}],
+] as const)('%s %j', (strategy, environment) => {
   test('no history of a secret locks anyone out', { timeout: 4 * BUDGET_MS + 60_000 }, async () => {
     const seeds = replayed === undefined ? Array.from({ length: WORKERS }, (_, index) => seed + index) : [seed];
-    const results = await Promise.all(seeds.map((each) => check(strategy, each)));
+    const results = await Promise.all(seeds.map((each) => check(strategy, environment, each)));
     const played = results.reduce((sum, { histories: count }) => sum + count, 0);
-    process.stdout.write(`Model check of ${strategy}: ${played} histories, FC_SEED=${seeds.join(' or ')}\n`);
+    process.stdout.write(
+      `Model check of ${strategy} ${JSON.stringify(environment)}: ${played} histories, FC_SEED=${seeds.join(' or ')}\n`,
+    );
     expect(results.flatMap(({ failure }) => failure ?? [])).toEqual([]);
     expect(played).toBeGreaterThan(0);
   });
 });
 
 /** Plays histories until the time is over or one fails, in a world of their own. */
-async function check(strategy: StrategyName, seed: number): Promise<{ histories: number; failure?: string }> {
-  await using world = await World.open(strategy, server);
+async function check(
+  strategy: StrategyName,
+  environment: Readonly<Record<string, string>>,
+  seed: number,
+): Promise<{ histories: number; failure?: string }> {
+  await using world = await World.open(strategy, server, environment);
   let played = 0;
   const property = fc.asyncProperty(histories, async (commands) => {
     await play(world, commands);

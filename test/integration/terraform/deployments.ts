@@ -35,6 +35,7 @@ export const DEPLOYMENTS = {
     DatabaseCaLayerArn: 'arn:aws:lambda:eu-west-1:111122223333:layer:ca:3',
     AllowPooler: 'true',
     AlternatingSetRole: 'false',
+    PromoteEarly: 'true',
     Runtime: 'nodejs22.x',
     Architecture: 'x86_64',
     MemorySize: '512',

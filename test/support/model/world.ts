@@ -30,18 +30,27 @@ export class World implements AsyncDisposable {
   readonly #leaks: LeakWatch;
   #superuser: string | undefined;
 
-  static async open(strategy: StrategyName, server: PostgresServer): Promise<World> {
+  /** @param environment of the function. */
+  static async open(
+    strategy: StrategyName,
+    server: PostgresServer,
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<World> {
     const clock = new ManualClock();
     const admin = await server.connect();
-    return new World(strategy, server, clock, admin, await startSecretsManager({ retries: 0, clock }));
+    const lab = await startSecretsManager({ retries: 0, clock });
+    return new World(strategy, server, { clock, admin, lab, environment });
   }
 
   private constructor(
     strategy: StrategyName,
     server: PostgresServer,
-    clock: ManualClock,
-    admin: Client,
-    lab: SecretsLab,
+    {
+      clock,
+      admin,
+      lab,
+      environment,
+    }: { clock: ManualClock; admin: Client; lab: SecretsLab; environment: Readonly<Record<string, string>> },
   ) {
     this.strategy = strategy;
     this.#server = server;
@@ -49,7 +58,11 @@ export class World implements AsyncDisposable {
     this.admin = admin;
     this.lab = lab;
     this.client = clientOf(lab);
-    this.functionArn = lab.functions.register({ name: strategy, bundle: bundleOf(strategy) });
+    this.functionArn = lab.functions.register({
+      name: strategy,
+      bundle: bundleOf(strategy),
+      environment: { ...environment },
+    });
     this.registersOnly = lab.functions.register({ name: 'registers-only', bundle: REGISTERS_ONLY });
     this.#leaks = watchLeaks(lab);
     lab.on((event) => {

@@ -67,6 +67,18 @@ describe('the line that ends a step', () => {
       { outcome: 'done', credential: 'previous' },
       'logged in with AWSPREVIOUS, set the new password',
     ],
+    [
+      'single-user',
+      'setSecret',
+      { outcome: 'done', credential: 'current', promoted: true },
+      'logged in with AWSCURRENT, set the new password, moved AWSCURRENT to it',
+    ],
+    [
+      'single-user',
+      'setSecret',
+      { outcome: 'already-done', credential: 'pending', promoted: true },
+      'an earlier attempt has set the password: the server accepts it, moved AWSCURRENT to it',
+    ],
     ['single-user', 'testSecret', { outcome: 'done', credential: 'pending' }, 'logged in with AWSPENDING'],
     ['single-user', 'finishSecret', { outcome: 'done' }, 'moved AWSCURRENT to the new version'],
     [

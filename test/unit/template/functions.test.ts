@@ -27,6 +27,7 @@ const OTHER_CHOICES = {
   TlsFallback: 'allow',
   AllowPooler: 'true',
   AlternatingSetRole: 'false',
+  PromoteEarly: 'true',
   LogLevel: 'DEBUG',
 };
 const LAYER = 'arn:aws:lambda:eu-west-1:111122223333:layer:ca:3';
@@ -49,6 +50,7 @@ function environmentOf(stack: Stack, id: string): Record<string, string> {
 describe.skipIf(!samTranslatorIsHere).each(FUNCTIONS)('%s', (id) => {
   const alternating = id === 'AlternatingUsersFunction';
   const setRole = (value: string) => (alternating ? { ALTERNATING_SET_ROLE: value } : {});
+  const strategy = alternating ? 'alternating-users' : 'single-user';
 
   it("runs its bundle on Lambda's current Node", () => {
     const { Runtime, Handler, Architectures, MemorySize, Timeout, Code } = stacks('plain').resource(id).properties;
@@ -81,7 +83,7 @@ describe.skipIf(!samTranslatorIsHere).each(FUNCTIONS)('%s', (id) => {
       ALLOW_POOLER: 'false',
       ...setRole('true'),
     });
-    const { passwordPolicy, allowPooler } = readConfig(environment);
+    const { passwordPolicy, allowPooler } = readConfig(environment, strategy);
     expect(passwordPolicy).toBe(DEFAULT_POLICY);
     expect(allowPooler).toBe(false);
   });
@@ -89,7 +91,7 @@ describe.skipIf(!samTranslatorIsHere).each(FUNCTIONS)('%s', (id) => {
   it.each(Object.entries(OPTIONS))('sets the variable of %s alone', (parameter, [variable, value]) => {
     const environment = environmentOf(stacks(parameter), id);
     expect(environment).toEqual({ ...environmentOf(stacks('plain'), id), [variable]: value });
-    expect(() => readConfig(environment)).not.toThrow();
+    expect(() => readConfig(environment, strategy)).not.toThrow();
   });
 
   it('sets them all together, as the function reads them', () => {
@@ -101,12 +103,14 @@ describe.skipIf(!samTranslatorIsHere).each(FUNCTIONS)('%s', (id) => {
       TLS_FALLBACK: 'allow',
       ALLOW_POOLER: 'true',
       ...setRole('false'),
+      ...(alternating ? {} : { PROMOTE: 'early' }),
     });
-    expect(readConfig(environment)).toMatchObject({
+    expect(readConfig(environment, strategy)).toMatchObject({
       secretsManagerEndpoint: ALL_OPTIONS.SecretsManagerEndpoint,
       passwordHashing: 'server',
       tlsFallback: true,
       allowPooler: true,
+      promoteEarly: !alternating,
       passwordPolicy: { length: 48, requireEach: false },
     });
   });

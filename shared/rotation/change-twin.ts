@@ -1,0 +1,77 @@
+/** What an administrator's session does for one of two twin logins. */
+import { isSameServer } from '../secret/database-secret.ts';
+import { credentialFacts, twinNotLinked } from './credential-errors.ts';
+import type { Administrator, Credential, RoleSession, TwinChange, UserFacts } from './ports.ts';
+import { PROOF_WITHIN, prove } from './proof.ts';
+import type { Applied, SetSecretContext } from './strategy.ts';
+import { actsOtherwise, ownsObjects, twinDiffers } from './twin-errors.ts';
+
+/** What to do where a password that was set this way is refused. */
+export const WHEN_REFUSED =
+  "AWSCURRENT's password was not touched: let the service try again; if it comes back, check the role's VALID UNTIL (\\du in psql), and that pg_hba.conf lets in what password_encryption makes.";
+
+/** As the administrator: makes or mends the twin, sets the pending password and proves it, under the base role's lock. */
+export async function changeTwin(
+  context: SetSecretContext,
+  roles: RoleSession,
+  administrator: Administrator,
+  change: TwinChange,
+): Promise<Applied> {
+  const role = await roles.twins.lock(change.base);
+  const changed = await role.applyTwin(change, context.guard);
+  if (changed.verdict === 'already-current')
+    return { outcome: changed.verdict, credential: 'superuser', proven: false };
+  const isProven = await provePending(context, roles, administrator, 2 * changed.computing);
+  const isReleased = await role.release().catch(() => false);
+  return {
+    outcome: 'done',
+    credential: 'superuser',
+    proven: isProven && isReleased,
+    notice: changed.actsAsItself ? ownsObjects(change.twin, change.base) : undefined,
+  };
+}
+
+/**
+ * By the way that applications take. Where the twin gets no session, the administrator's looks at what one would show. A
+ * replica may hear of the new password later: that is left to testSecret, which waits for it.
+ *
+ * @returns whether the login was made.
+ */
+async function provePending(
+  context: SetSecretContext,
+  roles: RoleSession,
+  administrator: Administrator,
+  computing: number,
+): Promise<boolean> {
+  const { pending } = context;
+  if (!isSameServer(administrator.secret, pending.secret)) return false;
+  const { proof } = await prove(
+    context,
+    pending,
+    async (session) => verifyTwin(session, await session.twins.describeUser(), pending),
+    {
+      within: Math.min(PROOF_WITHIN + computing, context.deadline.remaining()),
+      address: roles.address,
+      whenRefused: WHEN_REFUSED,
+    },
+  );
+  if (proof === 'session') return true;
+  await verifyTwin(roles, await roles.twins.describeUser(pending.secret.username), pending);
+  return true;
+}
+
+/** What the application relies on: the twin acts as the base role, or has at least what the base role has. */
+export async function verifyTwin(roles: RoleSession, user: UserFacts, pending: Credential): Promise<void> {
+  const { namesake: base, asTwin } = user;
+  if (base === null || asTwin === null) return;
+  if (asTwin.membership !== 'granted') {
+    if (asTwin.setToBase) throw twinNotLinked(base, pending.secret.username, asTwin).with(credentialFacts(pending));
+    return;
+  }
+  // Acting as the same role, it has the same privileges by definition, and there is nothing to compare.
+  if (user.actsAs === user.namesakeActsAs) return;
+  const missing = await roles.twins.missingPrivileges(base, pending.secret.username);
+  if (missing > 0) throw twinDiffers(pending, base, missing);
+  // It is set to act as the base role and does not, or acts as a third role that the base role does not act as.
+  if (asTwin.setToBase || user.actsAs !== pending.secret.username) throw actsOtherwise(pending, base, user);
+}
