@@ -1,11 +1,13 @@
+import { escapeLiteral } from 'pg';
 import { roleDatabase } from '../shared/database/database.ts';
-import { trustStore } from '../shared/database/tls.ts';
+import { withSession } from '../shared/database/session.ts';
+import { tlsPolicy, trustStore } from '../shared/database/tls.ts';
 import { postgresTwins } from '../shared/database/twins.ts';
 import { Deadline } from '../shared/deadline.ts';
 import { type CredentialSource, RotationError, type RotationErrorCode } from '../shared/errors.ts';
 import { type Config, type Environment, readConfig } from '../shared/lambda/config.ts';
 import { alternatingUsers } from '../shared/rotation/alternating-users.ts';
-import type { Credential, RoleDatabase, RoleSession } from '../shared/rotation/ports.ts';
+import type { Administrator, Credential, RoleDatabase, RoleSession } from '../shared/rotation/ports.ts';
 import type { StrategyName } from '../shared/rotation/strategy.ts';
 import type { DatabaseSecret, ServerLogin } from '../shared/secret/database-secret.ts';
 
@@ -74,6 +76,22 @@ export async function tryLogin(
 ): Promise<LoginProof> {
   const credential = { source, versionId: '', secret };
   const database = databaseFromHere(caFile, environment);
+  return await attempt(database, credential, async (roles) => {
+    if (strategy !== undefined) await examine(roles, credential, strategy, database);
+  });
+}
+
+/** The same of an administrator, whose login may be by IAM. */
+export async function tryAdministrator(secret: ServerLogin, caFile: string | undefined): Promise<LoginProof> {
+  const credential: Administrator = { source: 'superuser', versionId: '', secret };
+  return await attempt(databaseFromHere(caFile), credential, () => Promise.resolve());
+}
+
+async function attempt(
+  database: RoleDatabase,
+  credential: Administrator,
+  look: (roles: RoleSession) => Promise<void>,
+): Promise<LoginProof> {
   let isOpen = false;
   let loggedIn = false;
   try {
@@ -81,7 +99,7 @@ export async function tryLogin(
       isOpen = true;
       await roles.confirmUser();
       loggedIn = true;
-      if (strategy !== undefined) await examine(roles, credential, strategy, database);
+      await look(roles);
     });
     return { outcome: accepted ? 'accepted' : 'refused' };
   } catch (error) {
@@ -91,6 +109,35 @@ export async function tryLogin(
     if (isOpen && error.code === 'DATABASE_BEHIND_PROXY') return { outcome: 'accepted', unfit: error };
     return { outcome: 'failed', error };
   }
+}
+
+export interface MembershipQuestion {
+  /** Whose login asks. */
+  readonly current: DatabaseSecret;
+  readonly caFile: string | undefined;
+  /** Of the function. */
+  readonly environment: Environment;
+}
+
+/** Whether a role is in rds_iam, directly or not, as pg_hba.conf counts it; undefined where the login is not accepted. */
+export async function isInRdsIam(
+  username: string,
+  { current, caFile, environment }: MembershipQuestion,
+): Promise<boolean | undefined> {
+  const { host, port, password, dbname: database, sslHostname } = current;
+  const config = { ...readable(environment), ...trustedHere(caFile) };
+  const tls = tlsPolicy(current.ssl, config.tlsFallback);
+  const login = { host, port, username: current.username, password, byToken: false, database, tls, sslHostname };
+  const settings = { deadline: new Deadline(LOGIN_PATIENCE_MS), trust: trustStore(config.caFiles) };
+  const outcome = await withSession(login, settings, (session) =>
+    session.query<{ readonly found: boolean }>(
+      `WITH RECURSIVE roles(id) AS (
+         SELECT oid FROM pg_roles WHERE rolname = ${escapeLiteral(username)}
+         UNION SELECT m.roleid FROM pg_auth_members m JOIN roles ON m.member = roles.id)
+       SELECT EXISTS (SELECT FROM roles JOIN pg_roles r ON r.oid = roles.id WHERE r.rolname = 'rds_iam') AS found`,
+    ),
+  );
+  return outcome.accepted === true ? outcome.value[0]?.found : undefined;
 }
 
 /** What a rotation asks of a login: of AWSCURRENT's before it stores anything, of a twin's before it is made current. */

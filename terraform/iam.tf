@@ -51,6 +51,13 @@ locals {
     },
   ]
 
+  log_in_by_iam = length(var.iam_administrator_arns) == 0 ? [] : [{
+    Sid      = "LogInByIam"
+    Effect   = "Allow"
+    Action   = ["rds-db:connect"]
+    Resource = var.iam_administrator_arns
+  }]
+
   use_keys = length(var.kms_key_arns) == 0 ? [] : [{
     Sid      = "UseKeysForSecretsOnly"
     Effect   = "Allow"
@@ -89,6 +96,7 @@ locals {
         Condition = { StringEquals = { "secretsmanager:resource/AllowRotationLambdaArn" = function.arn } }
       }],
       strategy == "alternating-users" ? local.read_superuser_secrets : [],
+      strategy == "alternating-users" ? local.log_in_by_iam : [],
       local.use_keys,
       local.no_network_from_code[strategy],
     )

@@ -167,6 +167,24 @@ variable "superuser_secret_arns" {
   }
 }
 
+variable "iam_administrator_arns" {
+  description = "ARNs of the database users as which the alternating-users function may log in by IAM (arn:…:rds-db:…:dbuser:db-…/rotator), for superuser secrets with iam set. Empty: none."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition = alltrue([
+      for arn in var.iam_administrator_arns :
+      can(regex("^arn:aws[a-z-]*:rds-db:[a-z0-9-]+:[0-9]{12}:dbuser:(db|cluster)-[A-Za-z0-9]+/[A-Za-z0-9_.@$+=-]+$", arn))
+    ])
+    error_message = "iam_administrator_arns must be dbuser ARNs with the resource id of an instance or a cluster and a user, without asterisks."
+  }
+  validation {
+    condition     = length(join(",", var.iam_administrator_arns)) <= 1024
+    error_message = "iam_administrator_arns must have at most 1,024 characters."
+  }
+}
+
 variable "kms_key_arns" {
   description = "ARNs of the customer-managed KMS keys that encrypt the secrets (keys, not aliases). Empty: all are encrypted under aws/secretsmanager."
   type        = list(string)

@@ -1,13 +1,20 @@
 import { CreateSecretCommand, DescribeSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { type Command, Option } from 'commander';
+import { connectToken } from '../../shared/aws/connect-token.ts';
 import { RotationError, type RotationErrorCode } from '../../shared/errors.ts';
-import { type DatabaseSecret, ENGINES, parseDatabaseSecret } from '../../shared/secret/database-secret.ts';
+import { parseAdministratorSecret } from '../../shared/secret/administrator-secret.ts';
+import {
+  type DatabaseSecret,
+  ENGINES,
+  parseDatabaseSecret,
+  type ServerLogin,
+} from '../../shared/secret/database-secret.ts';
 import type { Password } from '../../shared/secret/password.ts';
 import { bold, green } from '../../shared/terminal/text.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { asking, awsError, type CommandError, refused, usage } from '../failures.ts';
-import { isOnlyFromHere, loginName, tryLogin } from '../login.ts';
+import { isOnlyFromHere, type LoginProof, loginName, tryAdministrator, tryLogin } from '../login.ts';
 import { caFileOption, collect, type Runner, secretArn } from '../options.ts';
 
 const EXAMPLES = `
@@ -16,6 +23,7 @@ Examples:
   $ rotation create prod/shop --host db.example.com --username shop --dbname shop
   $ pass show shop | rotation create prod/shop --host db.example.com --username shop --password-stdin
   $ rotation create prod/shop --superuser-secret arn:aws:secretsmanager:…   for alternating users
+  $ rotation create prod/rotator --iam --host orders.….rds.amazonaws.com --username rotator
 
 The password comes from a prompt or from stdin, never from an argument. A login proves it before it is stored.`;
 
@@ -26,6 +34,7 @@ interface CreateOptions {
   readonly dbname: string;
   readonly username?: string;
   readonly ssl?: 'true' | 'false';
+  readonly iam?: true;
   readonly superuserSecret?: string;
   readonly passwordStdin?: true;
   readonly description?: string;
@@ -51,6 +60,7 @@ export function addCreate(program: Command, run: Runner): void {
       new Option('--ssl <boolean>', '"false" for plain text; default: TLS, verified').choices(['true', 'false']),
     )
     .option('--superuser-secret <arn>', 'the secret of an administrator, for alternating users (masterarn)', secretArn)
+    .option('--iam', 'an administrator that logs in by IAM, without a password')
     .option('--password-stdin', 'read the password from stdin')
     .option('--description <text>', 'of the secret')
     .option('--kms-key-id <key>', 'customer-managed key to encrypt it under')
@@ -64,11 +74,13 @@ export function addCreate(program: Command, run: Runner): void {
 
 async function create(context: Context, name: string, options: CreateOptions): Promise<ExitCode> {
   const { output, aws } = context;
+  if (options.iam && (options.passwordStdin || options.superuserSecret !== undefined))
+    throw usage('--iam goes without --password-stdin and --superuser-secret: it is for an administrator.');
   const tags = (options.tag ?? []).map(parseTag);
   const replicas = (options.replicaRegion ?? []).map(parseReplica);
   await needFreeName(context, name);
   const text = await secretText(context, options);
-  const secret = parse(text);
+  const secret = parse(context, text, options);
 
   const login = options.login ? await proveLogin(context, secret, options.caFile) : 'not-tried';
   output.busy('storing …');
@@ -86,7 +98,11 @@ async function create(context: Context, name: string, options: CreateOptions): P
   const proof = login === 'accepted' ? 'its login works' : 'its login was not tried (--no-login)';
   output.line(`${green('Stored')} ${bold(name)}: ${loginName(secret)}; ${proof}.`);
   output.line(`  ${ARN}`);
-  output.line(`Next: rotation attach ${name} --stack …`);
+  output.line(
+    options.iam
+      ? `Next: its ARN into "masterarn" and SuperuserSecretArns, its dbuser ARN into IamAdministratorArns.`
+      : `Next: rotation attach ${name} --stack …`,
+  );
   output.result({ secret: name, arn: ARN, login, replicas: replicas.map(({ Region }) => Region) });
   return EXIT.done;
 }
@@ -121,14 +137,15 @@ async function secretText({ prompts }: Context, options: CreateOptions): Promise
   };
   const host = await ask(options.host, '--host', 'Host:');
   const username = await ask(options.username, '--username', 'User:');
-  const password = await askPassword(prompts, options, username);
+  const password = options.iam ? undefined : await askPassword(prompts, options, username);
   return JSON.stringify({
     engine,
     host,
     port: /^\d+$/.test(port) ? Number(port) : port,
     username,
-    password: password.reveal(),
+    password: password?.reveal(),
     dbname,
+    iam: options.iam,
     ssl: ssl === undefined ? undefined : ssl === 'true',
     masterarn: superuserSecret,
   });
@@ -149,8 +166,10 @@ async function askPassword(
   return await prompts.password(`Password of ${username} (not shown):`);
 }
 
-function parse(text: string): DatabaseSecret {
+function parse({ aws }: Context, text: string, { iam }: CreateOptions): DatabaseSecret | ServerLogin {
+  const { config } = aws.secretsManager;
   try {
+    if (iam) return parseAdministratorSecret(text, (server) => ({ token: () => connectToken(config, server) }));
     return parseDatabaseSecret(text);
   } catch (error) {
     if (!(error instanceof RotationError)) throw error;
@@ -172,12 +191,11 @@ const OPTIONS_OF: Readonly<Record<string, string>> = {
 
 async function proveLogin(
   { output }: Context,
-  secret: DatabaseSecret,
+  secret: DatabaseSecret | ServerLogin,
   caFile: string | undefined,
 ): Promise<'accepted'> {
   output.busy(`logging in as ${secret.username} …`);
-  const strategy = secret.superuserSecretArn === undefined ? 'single-user' : 'alternating-users';
-  const proof = await tryLogin(secret, { source: 'current', caFile, strategy });
+  const proof = await tryIt(secret, caFile);
   output.busy(undefined);
   switch (proof.outcome) {
     case 'accepted':
@@ -190,7 +208,8 @@ async function proveLogin(
         `Check user and password: psql -h ${secret.host} -p ${secret.port} -U ${secret.username} ${secret.dbname}`,
       );
     case 'failed': {
-      const here = isOnlyFromHere(proof.error) ? ' If only this machine is at fault: --ca-file, or --no-login.' : '';
+      const isOnlyHere = isOnlyFromHere(proof.error) || proof.error.code.startsWith('IAM_');
+      const here = isOnlyHere ? ' If only this machine is at fault: --ca-file, or --no-login.' : '';
       throw notStored(proof.error, here);
     }
     default: {
@@ -198,6 +217,12 @@ async function proveLogin(
       return never;
     }
   }
+}
+
+async function tryIt(secret: DatabaseSecret | ServerLogin, caFile: string | undefined): Promise<LoginProof> {
+  if (!('superuserSecretArn' in secret)) return await tryAdministrator(secret, caFile);
+  const strategy = secret.superuserSecretArn === undefined ? 'single-user' : 'alternating-users';
+  return await tryLogin(secret, { source: 'current', caFile, strategy });
 }
 
 function notStored({ code, message, remedy }: RotationError, more: string): CommandError {

@@ -61,7 +61,8 @@ export async function visitDatabase(
   add(...judgeLogins(logins, { name: secret.Name, alternating }), ...elsewhere);
   if (alternating) {
     const currentWorks = first.proof.outcome === 'accepted' && first.proof.unfit === undefined;
-    add(...(await checkTwin(context, { current, secretArn: secret.ARN, environment, caFile, currentWorks })));
+    const roleArn = described?.configuration.Role;
+    add(...(await checkTwin(context, { current, secretArn: secret.ARN, environment, caFile, roleArn, currentWorks })));
   }
   return logins;
 }

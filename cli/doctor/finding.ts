@@ -29,6 +29,9 @@ export type Check =
   | 'login'
   | (typeof LOGIN_CHECKS)[number]
   | 'superuser secret'
+  | 'IAM authentication'
+  | 'IAM policy'
+  | 'rds_iam'
   | 'twin'
   | 'schedule';
 

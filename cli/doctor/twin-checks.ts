@@ -8,9 +8,11 @@ import type { Environment } from '../../shared/lambda/config.ts';
 import type { Administrator, Credential, SuperuserSecrets } from '../../shared/rotation/ports.ts';
 import { type NextTurn, previewTurn } from '../../shared/rotation/preview-turn.ts';
 import type { DatabaseSecret } from '../../shared/secret/database-secret.ts';
+import { Password } from '../../shared/secret/password.ts';
 import type { Context } from '../context.ts';
 import { databaseFromHere, isOnlyFromHere, loginName } from '../login.ts';
 import { broken, type Check, type Finding, ok, unknown, warning } from './finding.ts';
+import { checkIamLogin } from './iam-checks.ts';
 
 const PATIENCE_MS = 15_000;
 
@@ -20,6 +22,8 @@ export interface TwinFacts {
   /** Of the function. */
   readonly environment: Environment;
   readonly caFile: string | undefined;
+  /** Of the function; undefined where Lambda does not tell. */
+  readonly roleArn: string | undefined;
   /** Whether AWSCURRENT's login works, without which nothing is asked of the superuser. */
   readonly currentWorks: boolean;
 }
@@ -49,8 +53,16 @@ export async function checkTwin(context: Context, facts: TwinFacts): Promise<Fin
     superuser,
   } = await checkSuperuserSecret(context, facts.current, facts.secretArn);
   if (superuser === undefined) return [found];
-  if (!facts.currentWorks) return [found, unknown('twin', "AWSCURRENT's login comes first, and it was not accepted")];
-  return [found, await planNextTurn(context, current, superuser, superusers, facts)];
+  const findings = [found];
+  if (!(superuser.secret.password instanceof Password)) {
+    const { currentWorks, roleArn, environment, caFile } = facts;
+    const login = currentWorks ? facts.current : undefined;
+    const administrator = superuser.secret;
+    findings.push(...(await checkIamLogin(context, { administrator, current: login, roleArn, environment, caFile })));
+  }
+  if (!facts.currentWorks)
+    return [...findings, unknown('twin', "AWSCURRENT's login comes first, and it was not accepted")];
+  return [...findings, await planNextTurn(context, current, superuser, superusers, facts)];
 }
 
 async function planNextTurn(
@@ -102,7 +114,8 @@ function judge(check: Check, thrown: unknown, secretArn: string): Finding {
 
 /** Made with the operator's credentials: what is refused to them may well be allowed to the function. */
 function isOwnCall({ code, facts }: RotationError): boolean {
-  if (/^SECRETS_MANAGER_|^SECRET_(ACCESS_DENIED|KEY_UNUSABLE)$/.test(code)) return true;
+  // The token was made of them too: the function's own is judged by what IAM and RDS say.
+  if (/^IAM_|^SECRETS_MANAGER_|^SECRET_(ACCESS_DENIED|KEY_UNUSABLE)$/.test(code)) return true;
   // RDS's refusal has a reason; what RDS does not know has none.
   return code === 'SUPERUSER_SECRET_UNUSABLE' && facts.reason !== undefined;
 }

@@ -78,6 +78,8 @@ export function loginIn(text: string | undefined): Pick<Uncovered, 'engine' | 'u
     return typeof found === 'string' ? found : undefined;
   };
   const engine = ENGINES.find((each) => each === member('engine')?.toLowerCase());
+  // Without a password there is nothing to rotate.
+  if (Reflect.get(value, 'iam') === true) return undefined;
   return engine && { engine, username: member('username'), host: member('host') };
 }
 

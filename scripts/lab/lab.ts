@@ -3,6 +3,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { DEFAULT_REGION } from './account.ts';
 import { builtFunctions } from './built-functions.ts';
+import { seedByIam, startEndpoint } from './by-iam.ts';
 import { startClock } from './clock.ts';
 import { type StartOptions, startPostgres } from './database/server.ts';
 import type { LabParts } from './parts.ts';
@@ -59,6 +60,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     await startPostgres({ ...options.server, source: postgres, ...(ssl ? { superuserTls: true } : {}) }),
   );
   signal?.throwIfAborted();
+  const endpoint =
+    options.seed === false || database.kind === 'url' ? undefined : parts.use(await startEndpoint(database));
   const secretsManager = parts.use(await startSecretsManager({ port, clock: startClock({ timeScale }) }));
   const client = new SecretsManagerClient({
     endpoint: secretsManager.endpoint,
@@ -68,7 +71,11 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   parts.defer(() => client.destroy());
 
   const register = (strategy: StrategyName) =>
-    secretsManager.functions.register({ name: FUNCTION_NAMES[strategy], bundle: bundles[strategy] });
+    secretsManager.functions.register({
+      name: FUNCTION_NAMES[strategy],
+      bundle: bundles[strategy],
+      ...(endpoint !== undefined && strategy === 'alternating-users' && { environment: { ...endpoint.environment } }),
+    });
   const bare = {
     endpoint: secretsManager.endpoint,
     region: DEFAULT_REGION,
@@ -88,7 +95,9 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   });
   const awsFunction = secretsManager.functions.register({ ...AWS_FUNCTION, bundle: bundles['single-user'] });
   const superuser = await storeSuperuser(bare);
-  const seed = options.seed === false ? { superuser, applications: [] } : await seedApplications(bare, superuser);
+  const seeded = options.seed === false ? { superuser, applications: [] } : await seedApplications(bare, superuser);
+  const byIam = endpoint === undefined ? [] : [await seedByIam(bare, endpoint)];
+  const seed = { ...seeded, applications: [...seeded.applications, ...byIam] };
   // A server that we started goes with everything in it; on somebody else's only what we made may go.
   if (database.kind === 'url') {
     parts.defer(async () => {

@@ -94,6 +94,10 @@ export interface DatabaseInstance {
   /** The id of the instance that it replicates, or of the cluster that it belongs to. */
   readonly replicaOf?: string;
   readonly clusterId?: string;
+  /** Such as "db-ABCDEFGHIJKL01234". */
+  readonly resourceId?: string;
+  /** Whether logins by IAM are on. */
+  readonly iam?: boolean;
   readonly vpcId?: string;
   readonly groups?: readonly string[];
 }
@@ -103,6 +107,10 @@ export interface DatabaseCluster {
   /** Of the writer. */
   readonly host: string;
   readonly readerHost?: string;
+  /** Such as "cluster-ABCDEFGHIJKL01234". */
+  readonly resourceId?: string;
+  /** Whether logins by IAM are on. */
+  readonly iam?: boolean;
   readonly port: number;
   readonly engine?: string;
 }

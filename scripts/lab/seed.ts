@@ -12,6 +12,8 @@ export interface Application {
   readonly table: string;
   readonly secretName: string;
   readonly strategy: StrategyName;
+  /** Whether its administrator logs in by IAM. */
+  readonly byIam?: true;
 }
 
 export interface StoredApplication extends Application {

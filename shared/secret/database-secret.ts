@@ -59,7 +59,11 @@ export interface DatabaseSecret extends ServerLogin {
 export function parseDatabaseSecret(text: string | undefined): DatabaseSecret {
   if (text === undefined) throw malformed('SecretString', 'text was needed, found SecretBinary');
   const members = parseMembers(text);
-  if (optional(members, 'iam') === true) throw malformed('iam', 'a login by password was needed, found one by IAM');
+  if (optional(members, 'iam') === true) {
+    throw malformed('iam', 'a login by password was needed, found one by IAM').withRemedy(
+      'Name this secret in "masterarn" of an application\'s: it has no password to rotate.',
+    );
+  }
   return {
     ...parseServer(members),
     password: new Password(requiredText(members, 'password')),

@@ -31,6 +31,7 @@ run "refuses_values_that_make_no_sense" {
     security_group_ids       = ["sg-1"]
     secrets_manager_endpoint = "http://vpce.amazonaws.com"
     superuser_secret_arns    = ["arn:aws:secretsmanager:eu-west-1:111122223333:secret:*"]
+    iam_administrator_arns   = ["arn:aws:rds-db:eu-west-1:111122223333:dbuser:*/rotator"]
     kms_key_arns             = ["arn:aws:kms:eu-west-1:111122223333:alias/a"]
     existing_role_arns       = { both = "arn:aws:iam::111122223333:role/a" }
     role_path                = "team"
@@ -65,6 +66,7 @@ run "refuses_values_that_make_no_sense" {
     var.security_group_ids,
     var.secrets_manager_endpoint,
     var.superuser_secret_arns,
+    var.iam_administrator_arns,
     var.kms_key_arns,
     var.existing_role_arns,
     var.role_path,

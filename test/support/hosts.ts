@@ -1,4 +1,4 @@
-const HOOK = new URL('./functions/hosts.mjs', import.meta.url).href;
+const HOOK = new URL('../../scripts/lab/functions/hosts.mjs', import.meta.url).href;
 
 /**
  * For a function that is to find names at addresses of ours, such as the endpoints that RDS gives its servers.

@@ -12,6 +12,8 @@ export const OTHER_SECRET = secret('team/other-d4E5f6');
 export const SUPERUSER_SECRET = secret('admin-g7H8i9');
 export const RDS_SUPERUSER_SECRET = secret('rds!db-0a1b2c3d-4e5f-6789-j0K1l2');
 export const EVERY_RDS_SECRET = secret('rds!*');
+/** A database user as which the function may log in. */
+export const IAM_ADMINISTRATOR = 'arn:aws:rds-db:eu-west-1:111122223333:dbuser:db-ABCDEFGHIJKL01234/rotator';
 export const KEY = 'arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab';
 export const OTHER_KEY = 'arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab';
 
@@ -20,7 +22,7 @@ export interface RoleChoices {
   readonly vpc: boolean;
   /** Whether KEY and OTHER_KEY are given. */
   readonly keys: boolean;
-  /** None, SUPERUSER_SECRET and RDS_SUPERUSER_SECRET by name, or all that RDS manages. */
+  /** None; SUPERUSER_SECRET and RDS_SUPERUSER_SECRET by name, and IAM_ADMINISTRATOR besides; or all that RDS manages. */
   readonly superusers: 'none' | 'named' | 'managed';
 }
 
@@ -158,9 +160,30 @@ export const ROLE_RULES: readonly Rule[] = [
       ...judged(false, [
         { action: 'rds:ModifyDBInstance', resource: `${RDS}:db:orders` },
         { action: 'rds:ModifyDBCluster', resource: `${RDS}:cluster:orders` },
-        { action: 'rds-db:connect', resource: 'arn:aws:rds-db:eu-west-1:111122223333:dbuser:*/*' },
       ]),
     ],
+  },
+  {
+    rule: 'may log in by IAM as the administrators that are given if it is for alternating users, and as nobody else',
+    calls: ({ strategy }, { superusers }) => {
+      const connect = (...resources: readonly string[]) =>
+        resources.map((resource) => ({ action: 'rds-db:connect', resource }));
+      return [
+        ...judged(strategy === 'alternating-users' && superusers === 'named', connect(IAM_ADMINISTRATOR)),
+        ...judged(
+          false,
+          connect(
+            IAM_ADMINISTRATOR.replace('/rotator', '/postgres'),
+            `${IAM_ADMINISTRATOR}2`,
+            IAM_ADMINISTRATOR.replace('db-A', 'db-B'),
+            IAM_ADMINISTRATOR.replace('eu-west-1', 'us-east-1'),
+            IAM_ADMINISTRATOR.replace('111122223333', '444455556666'),
+            'arn:aws:rds-db:eu-west-1:111122223333:dbuser:*/*',
+          ),
+        ),
+        ...judged(false, [{ action: 'rds-db:other', resource: IAM_ADMINISTRATOR }]),
+      ];
+    },
   },
   {
     rule: 'may use the given keys for the secrets of this account, through Secrets Manager only',

@@ -40,10 +40,10 @@ export function guide(lab: Lab): string {
     ['Alternating users', functions['alternating-users']],
   ]);
   const secrets = table([
-    ...seed.applications.map(({ secretName, strategy, role, table: name }) => [
+    ...seed.applications.map(({ secretName, strategy, role, table: name, byIam }) => [
       secretName,
       strategy.replace('-', ' '),
-      `logs in as ${role}, owns the table ${name}`,
+      `logs in as ${role}, owns the table ${name}${byIam ? '; its administrator logs in by IAM' : ''}`,
     ]),
     [seed.superuser.secretName, '', `logs in as ${seed.superuser.username}`],
   ]);

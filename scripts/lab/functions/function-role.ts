@@ -1,5 +1,8 @@
 import type { Role } from '../resources.ts';
 
+/** The administrator of the lab that logs in by IAM. */
+export const LAB_ADMINISTRATOR = 'lab_rotator';
+
 /** The execution role that template.yaml gives a rotation function, superuser secrets by name left aside. */
 export function roleFor(functionArn: string, roleArn: string): Role {
   const actions = [
@@ -27,6 +30,12 @@ export function roleFor(functionArn: string, roleArn: string): Role {
             Effect: 'Allow',
             Action: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue'],
             Resource: '*',
+          },
+          {
+            Sid: 'LogInByIam',
+            Effect: 'Allow',
+            Action: ['rds-db:connect'],
+            Resource: `arn:aws:rds-db:*:*:dbuser:*/${LAB_ADMINISTRATOR}`,
           },
         ],
       },

@@ -62,7 +62,7 @@ function checkIdentifier(identifier: string, parameter: string): void {
 }
 
 function showInstance(instance: DatabaseInstance, region: string): XmlElements {
-  const { id, host, port, engine = 'postgres', replicaOf, clusterId, vpcId, groups = [] } = instance;
+  const { id, host, port, engine = 'postgres', replicaOf, clusterId, vpcId, groups = [], resourceId, iam } = instance;
   const shownGroups = groups.map((VpcSecurityGroupId) => ({ VpcSecurityGroupId, Status: 'active' }));
   return {
     DBInstanceIdentifier: id,
@@ -72,13 +72,15 @@ function showInstance(instance: DatabaseInstance, region: string): XmlElements {
     Endpoint: { Address: host, Port: port },
     ReadReplicaSourceDBInstanceIdentifier: replicaOf,
     DBClusterIdentifier: clusterId,
+    DbiResourceId: resourceId,
+    IAMDatabaseAuthenticationEnabled: iam === true ? 'true' : 'false',
     VpcSecurityGroups: members(shownGroups, 'VpcSecurityGroupMembership'),
     DBSubnetGroup: vpcId === undefined ? undefined : { VpcId: vpcId },
   };
 }
 
 function showCluster(cluster: DatabaseCluster, region: string): XmlElements {
-  const { id, host, readerHost, port, engine = 'aurora-postgresql' } = cluster;
+  const { id, host, readerHost, port, engine = 'aurora-postgresql', resourceId, iam } = cluster;
   return {
     DBClusterIdentifier: id,
     DBClusterArn: `${arnPrefix(region)}:cluster:${id}`,
@@ -86,6 +88,8 @@ function showCluster(cluster: DatabaseCluster, region: string): XmlElements {
     Status: 'available',
     Endpoint: host,
     ReaderEndpoint: readerHost,
+    DbClusterResourceId: resourceId,
+    IAMDatabaseAuthenticationEnabled: iam === true ? 'true' : 'false',
     Port: port,
   };
 }

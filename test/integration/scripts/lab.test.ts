@@ -76,14 +76,25 @@ describe('npm run lab', () => {
       ['lab/superuser', undefined],
       ['lab/shop', SINGLE_USER],
       ['lab/billing', ALTERNATING_USERS],
+      ['lab/rotator', undefined],
+      ['lab/ledger', ALTERNATING_USERS],
     ]);
-    expect(secrets.map(({ name }) => name)).toEqual(['lab/shop', 'lab/billing']);
+    expect(secrets.map(({ name }) => name)).toEqual(['lab/shop', 'lab/billing', 'lab/ledger']);
 
     const shop = await rotated(client, 'lab/shop');
     expect(await query(shop, 'SELECT item FROM lab_orders')).toEqual([{ item: 'first' }]);
     const billing = await rotated(client, 'lab/billing');
     expect(await query(billing, 'SELECT session_user, current_user, item FROM lab_invoices')).toEqual([
       { session_user: 'lab_billing_clone', current_user: 'lab_billing', item: 'first' },
+    ]);
+    // Its administrator has no password at all: it logs in by IAM.
+    const rotator = await readSecret(client, 'lab/rotator');
+    expect(rotator.login).toMatchObject({ username: 'lab_rotator', iam: true });
+    expect(rotator.login).not.toHaveProperty('password');
+    const ledger = await rotated(client, 'lab/ledger');
+    const { host, port } = database;
+    expect(await query({ ...ledger, host, port: String(port) }, 'SELECT session_user, item FROM lab_entries')).toEqual([
+      { session_user: 'lab_ledger_clone', item: 'first' },
     ]);
     client.destroy();
 

@@ -3,6 +3,7 @@ import type { Parameters } from '../../support/cloudformation.ts';
 import {
   APP_SECRET,
   EVERY_RDS_SECRET,
+  IAM_ADMINISTRATOR,
   KEY,
   OTHER_KEY,
   RDS_SUPERUSER_SECRET,
@@ -18,6 +19,7 @@ export const DEPLOYMENTS = {
     ...VPC,
     SecretsManagerEndpoint: 'https://vpce-1.secretsmanager.eu-west-1.vpce.amazonaws.com',
     SuperuserSecretArns: SUPERUSER_SECRET,
+    IamAdministratorArns: IAM_ADMINISTRATOR,
     KmsKeyArns: `${KEY},${OTHER_KEY}`,
     PermissionsBoundaryArn: 'arn:aws:iam::111122223333:policy/boundary',
     RolePath: '/rotation/',
@@ -61,7 +63,10 @@ export const DEPLOYMENTS = {
 
 const SUPERUSERS: Readonly<Record<RoleChoices['superusers'], Parameters>> = {
   none: {},
-  named: { SuperuserSecretArns: `${SUPERUSER_SECRET},${RDS_SUPERUSER_SECRET}` },
+  named: {
+    SuperuserSecretArns: `${SUPERUSER_SECRET},${RDS_SUPERUSER_SECRET}`,
+    IamAdministratorArns: IAM_ADMINISTRATOR,
+  },
   managed: { SuperuserSecretArns: EVERY_RDS_SECRET },
 };
 

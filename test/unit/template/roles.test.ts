@@ -4,6 +4,7 @@ import { type IamRequest, isAllowed, policiesOfRole, policyDocument } from '../.
 import {
   APP_SECRET,
   EVERY_RDS_SECRET,
+  IAM_ADMINISTRATOR,
   KEY,
   OTHER_SECRET,
   ROLE_CHOICES,
@@ -12,10 +13,14 @@ import {
   SUPERUSER_SECRET,
 } from '../../support/role-calls.ts';
 import { samStacks, samTranslatorIsHere } from '../../support/sam.ts';
-import { ATTACHED, KEYS, SUPERUSERS, VPC } from './stacks.ts';
+import { ADMINISTRATORS, ATTACHED, KEYS, SUPERUSERS, VPC } from './stacks.ts';
 
 const named = ({ vpc, keys, superusers }: RoleChoices) => `vpc: ${vpc}, keys: ${keys}, superusers: ${superusers}`;
-const SUPERUSER_PARAMETERS = { none: {}, named: SUPERUSERS, managed: { SuperuserSecretArns: EVERY_RDS_SECRET } };
+const SUPERUSER_PARAMETERS = {
+  none: {},
+  named: { ...SUPERUSERS, ...ADMINISTRATORS },
+  managed: { SuperuserSecretArns: EVERY_RDS_SECRET },
+};
 const parametersFor = ({ vpc, keys, superusers }: RoleChoices): Parameters => ({
   ...(vpc ? VPC : {}),
   ...(keys ? KEYS : {}),
@@ -66,6 +71,7 @@ const readers = samStacks({
     ...ATTACHED,
     KmsKeyArns: filled(KEY, 1024),
     SuperuserSecretArns: filled(SUPERUSER_SECRET, 4096),
+    IamAdministratorArns: filled(IAM_ADMINISTRATOR, 1024),
     ApplicationSecretArns: filled(OTHER_SECRET, 1024),
   },
 });

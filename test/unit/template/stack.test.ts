@@ -10,7 +10,17 @@ import {
   Stack,
 } from '../../support/cloudformation.ts';
 import { samStacks, samTranslatorIsHere } from '../../support/sam.ts';
-import { ALTERNATING, APP_SECRET, ATTACHED, KEY, SUPERUSER_SECRET, SUPERUSERS, TOPIC, VPC } from './stacks.ts';
+import {
+  ALTERNATING,
+  APP_SECRET,
+  ATTACHED,
+  IAM_ADMINISTRATOR,
+  KEY,
+  SUPERUSER_SECRET,
+  SUPERUSERS,
+  TOPIC,
+  VPC,
+} from './stacks.ts';
 
 const stacks = samStacks({
   plain: {},
@@ -91,6 +101,9 @@ describe.skipIf(!samTranslatorIsHere)('the transformed template', () => {
     ['SuperuserSecretArns', 'admin'],
     ['SuperuserSecretArns', SUPERUSER_SECRET.replace('admin', '*')],
     ['SuperuserSecretArns', SUPERUSER_SECRET.slice(0, -7)],
+    ['IamAdministratorArns', IAM_ADMINISTRATOR.replace('rotator', '*')],
+    ['IamAdministratorArns', IAM_ADMINISTRATOR.replace('db-ABCDEFGHIJKL01234', '*')],
+    ['IamAdministratorArns', IAM_ADMINISTRATOR.replace('db-ABCDEFGHIJKL01234', 'orders')],
     ['KmsKeyArns', KEY.replace('key/', 'alias/')],
     ['KmsKeyArns', `${KEY},`],
     ['PasswordLength', '7'],
@@ -114,6 +127,7 @@ describe.skipIf(!samTranslatorIsHere)('the transformed template', () => {
   it.each([
     ['PasswordLength', '8'],
     ['PasswordLength', '4096'],
+    ['IamAdministratorArns', `${IAM_ADMINISTRATOR},${IAM_ADMINISTRATOR.replace('db-', 'cluster-')}`],
     ['ScheduleExpression', 'rate(4 hours)'],
     ['ScheduleExpression', 'cron(0 8-18/4 ? * MON-FRI *)'],
     ['Duration', '24h'],

@@ -1,9 +1,10 @@
 /**
  * Loaded before a bundle (NODE_OPTIONS=--import …) it is the function's own hosts file: HOSTS is a JSON object of
  * addresses by name; of several, each look-up takes the next one, and the last one stays. An error's code instead of an
- * address is that error. All other names are looked up as ever.
+ * address is that error. All other names are looked up as ever. TRUSTED_CA is a CA certificate (PEM) to trust besides.
  */
 import dns from 'node:dns';
+import tls from 'node:tls';
 
 /** @type {Readonly<Record<string, string | string[]>>} */
 const addresses = JSON.parse(process.env.HOSTS ?? '{}');
@@ -29,3 +30,6 @@ Object.assign(dns, {
     process.nextTick(done, Object.assign(new Error(`getaddrinfo ${address} ${name}`), { code: address }));
   },
 });
+
+const { TRUSTED_CA } = process.env;
+if (TRUSTED_CA !== undefined) tls.setDefaultCACertificates([...tls.getCACertificates('default'), TRUSTED_CA]);
