@@ -1,9 +1,5 @@
-import { roleDatabase } from '../shared/database/database.ts';
-import { trustStore } from '../shared/database/tls.ts';
-import { postgresTwins } from '../shared/database/twins.ts';
-import { Deadline } from '../shared/deadline.ts';
 import { type CredentialSource, RotationError, type RotationErrorCode } from '../shared/errors.ts';
-import { type Config, type Environment, readConfig } from '../shared/lambda/config.ts';
+import type { Environment } from '../shared/lambda/config.ts';
 import { alternatingUsers } from '../shared/rotation/alternating-users.ts';
 import type { Credential, RoleDatabase, RoleSession } from '../shared/rotation/ports.ts';
 import type { StrategyName } from '../shared/rotation/strategy.ts';
@@ -17,9 +13,6 @@ export type LoginProof =
   /** It was not the password: the way there, TLS, or the server. */
   | { readonly outcome: 'failed'; readonly error: RotationError };
 
-/** What logins from here may take altogether, in ms. */
-export const LOGIN_PATIENCE_MS = 12_000;
-
 /** What says only that this machine is not where the function is, or that the server is busy at the moment. */
 const NOT_FROM_HERE: readonly RotationErrorCode[] = [
   'DATABASE_HOST_NOT_FOUND',
@@ -32,31 +25,6 @@ const NOT_FROM_HERE: readonly RotationErrorCode[] = [
   'INVALID_ENVIRONMENT',
   'TLS_UNTRUSTED_CERTIFICATE',
 ];
-
-/**
- * Logs in as the rotation function does, with the certificates that this machine trusts.
- *
- * @param environment of the function; one that can't be read counts as none (the doctor has a finding for that).
- */
-export function databaseFromHere(caFile: string | undefined, environment: Environment = {}): RoleDatabase {
-  const config = { ...readable(environment), ...trustedHere(caFile) };
-  const trust = trustStore(config.caFiles);
-  return roleDatabase({ settings: config, trust, deadline: new Deadline(LOGIN_PATIENCE_MS), twins: postgresTwins });
-}
-
-function trustedHere(caFile: string | undefined): Pick<Config, 'caFiles'> {
-  const { caFiles } = readConfig({ DB_CA_FILE: caFile });
-  return { caFiles };
-}
-
-function readable(environment: Environment): Config {
-  try {
-    return readConfig(environment);
-  } catch (error) {
-    if (error instanceof RotationError) return readConfig({});
-    throw error;
-  }
-}
 
 export interface LoginTry {
   readonly source: CredentialSource;
@@ -73,6 +41,7 @@ export async function tryLogin(
   { source, caFile, environment, strategy }: LoginTry,
 ): Promise<LoginProof> {
   const credential = { source, versionId: '', secret };
+  const { databaseFromHere } = await import('./database-from-here.ts');
   const database = databaseFromHere(caFile, environment);
   let isOpen = false;
   let loggedIn = false;

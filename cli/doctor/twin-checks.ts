@@ -9,7 +9,8 @@ import type { Credential, SuperuserSecrets } from '../../shared/rotation/ports.t
 import { type NextTurn, previewTurn } from '../../shared/rotation/preview-turn.ts';
 import type { DatabaseSecret } from '../../shared/secret/database-secret.ts';
 import type { Context } from '../context.ts';
-import { databaseFromHere, isOnlyFromHere, loginName } from '../login.ts';
+import { databaseFromHere } from '../database-from-here.ts';
+import { isOnlyFromHere, loginName } from '../login.ts';
 import { broken, type Check, type Finding, ok, unknown, warning } from './finding.ts';
 
 const PATIENCE_MS = 15_000;
