@@ -1,11 +1,5 @@
-import { escapeLiteral } from 'pg';
-import { roleDatabase } from '../shared/database/database.ts';
-import { withSession } from '../shared/database/session.ts';
-import { tlsPolicy, trustStore } from '../shared/database/tls.ts';
-import { postgresTwins } from '../shared/database/twins.ts';
-import { Deadline } from '../shared/deadline.ts';
 import { type CredentialSource, RotationError, type RotationErrorCode } from '../shared/errors.ts';
-import { type Config, type Environment, readConfig } from '../shared/lambda/config.ts';
+import type { Environment } from '../shared/lambda/config.ts';
 import { alternatingUsers } from '../shared/rotation/alternating-users.ts';
 import type { Administrator, Credential, RoleDatabase, RoleSession } from '../shared/rotation/ports.ts';
 import type { StrategyName } from '../shared/rotation/strategy.ts';
@@ -19,9 +13,6 @@ export type LoginProof =
   /** It was not the password: the way there, TLS, or the server. */
   | { readonly outcome: 'failed'; readonly error: RotationError };
 
-/** What logins from here may take altogether, in ms. */
-export const LOGIN_PATIENCE_MS = 12_000;
-
 /** What says only that this machine is not where the function is, or that the server is busy at the moment. */
 const NOT_FROM_HERE: readonly RotationErrorCode[] = [
   'DATABASE_HOST_NOT_FOUND',
@@ -34,31 +25,6 @@ const NOT_FROM_HERE: readonly RotationErrorCode[] = [
   'INVALID_ENVIRONMENT',
   'TLS_UNTRUSTED_CERTIFICATE',
 ];
-
-/**
- * Logs in as the rotation function does, with the certificates that this machine trusts.
- *
- * @param environment of the function; one that can't be read counts as none (the doctor has a finding for that).
- */
-export function databaseFromHere(caFile: string | undefined, environment: Environment = {}): RoleDatabase {
-  const config = { ...readable(environment), ...trustedHere(caFile) };
-  const trust = trustStore(config.caFiles);
-  return roleDatabase({ settings: config, trust, deadline: new Deadline(LOGIN_PATIENCE_MS), twins: postgresTwins });
-}
-
-function trustedHere(caFile: string | undefined): Pick<Config, 'caFiles'> {
-  const { caFiles } = readConfig({ DB_CA_FILE: caFile });
-  return { caFiles };
-}
-
-function readable(environment: Environment): Config {
-  try {
-    return readConfig(environment);
-  } catch (error) {
-    if (error instanceof RotationError) return readConfig({});
-    throw error;
-  }
-}
 
 export interface LoginTry {
   readonly source: CredentialSource;
@@ -75,6 +41,7 @@ export async function tryLogin(
   { source, caFile, environment, strategy }: LoginTry,
 ): Promise<LoginProof> {
   const credential = { source, versionId: '', secret };
+  const { databaseFromHere } = await import('./database-from-here.ts');
   const database = databaseFromHere(caFile, environment);
   return await attempt(database, credential, async (roles) => {
     if (strategy !== undefined) await examine(roles, credential, strategy, database);
@@ -84,6 +51,7 @@ export async function tryLogin(
 /** The same of an administrator, whose login may be by IAM. */
 export async function tryAdministrator(secret: ServerLogin, caFile: string | undefined): Promise<LoginProof> {
   const credential: Administrator = { source: 'superuser', versionId: '', secret };
+  const { databaseFromHere } = await import('./database-from-here.ts');
   return await attempt(databaseFromHere(caFile), credential, () => Promise.resolve());
 }
 
@@ -109,35 +77,6 @@ async function attempt(
     if (isOpen && error.code === 'DATABASE_BEHIND_PROXY') return { outcome: 'accepted', unfit: error };
     return { outcome: 'failed', error };
   }
-}
-
-export interface MembershipQuestion {
-  /** Whose login asks. */
-  readonly current: DatabaseSecret;
-  readonly caFile: string | undefined;
-  /** Of the function. */
-  readonly environment: Environment;
-}
-
-/** Whether a role is in rds_iam, directly or not, as pg_hba.conf counts it; undefined where the login is not accepted. */
-export async function isInRdsIam(
-  username: string,
-  { current, caFile, environment }: MembershipQuestion,
-): Promise<boolean | undefined> {
-  const { host, port, password, dbname: database, sslHostname } = current;
-  const config = { ...readable(environment), ...trustedHere(caFile) };
-  const tls = tlsPolicy(current.ssl, config.tlsFallback);
-  const login = { host, port, username: current.username, password, byToken: false, database, tls, sslHostname };
-  const settings = { deadline: new Deadline(LOGIN_PATIENCE_MS), trust: trustStore(config.caFiles) };
-  const outcome = await withSession(login, settings, (session) =>
-    session.query<{ readonly found: boolean }>(
-      `WITH RECURSIVE roles(id) AS (
-         SELECT oid FROM pg_roles WHERE rolname = ${escapeLiteral(username)}
-         UNION SELECT m.roleid FROM pg_auth_members m JOIN roles ON m.member = roles.id)
-       SELECT EXISTS (SELECT FROM roles JOIN pg_roles r ON r.oid = roles.id WHERE r.rolname = 'rds_iam') AS found`,
-    ),
-  );
-  return outcome.accepted === true ? outcome.value[0]?.found : undefined;
 }
 
 /** What a rotation asks of a login: of AWSCURRENT's before it stores anything, of a twin's before it is made current. */

@@ -2,29 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
 import description from '../package.json' with { type: 'json' };
 import { unlessAborted } from '../shared/terminal/interruption.ts';
-import { Aws, type AwsOptions } from './clients.ts';
-import { addAdoptClone } from './commands/adopt-clone.ts';
-import { addAttach } from './commands/attach.ts';
-import { addCode } from './commands/code.ts';
-import { addCompletion } from './commands/completion.ts';
-import { addCoverage } from './commands/coverage.ts';
-import { addCreate } from './commands/create.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addHistory } from './commands/history.ts';
-import { addHold } from './commands/hold.ts';
-import { addNow } from './commands/now.ts';
-import { addReport } from './commands/report.ts';
-import { addRollback } from './commands/rollback.ts';
-import { addRun } from './commands/run.ts';
-import { addStatus } from './commands/status.ts';
-import { addUpdate } from './commands/update.ts';
+import type { AwsOptions } from './clients.ts';
+import { commandsOn } from './commands.ts';
 import type { Context } from './context.ts';
 import { EXIT } from './exit-codes.ts';
 import { asCommandError, type CommandError, usage } from './failures.ts';
 import type { Runner } from './options.ts';
 import { Output } from './output.ts';
-import { Prompts } from './prompts.ts';
-import { regionOfSecrets } from './secrets.ts';
 
 const AFTER = `
 Exit codes:
@@ -50,7 +34,12 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
   // Behind -- stands what is for another program.
   const json = (argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv).includes('--json');
   const program = new Command('rotation');
-  const contextOf = (ids: readonly string[]): Context => {
+  const contextOf = async (ids: readonly string[]): Promise<Context> => {
+    const [{ Aws }, { Prompts }, { regionOfSecrets }] = await Promise.all([
+      import('./clients.ts'),
+      import('./prompts.ts'),
+      import('./secrets.ts'),
+    ]);
     const { json = false, ...options } = program.opts<AwsOptions & { json?: true }>();
     const output = new Output(json);
     const prompts = new Prompts(signal, json);
@@ -63,7 +52,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     return { aws, output, prompts, signal };
   };
   const run: Runner = (work) => async (argument, options) => {
-    const context = contextOf(argument === undefined ? [] : [argument].flat().map(String));
+    const context = await contextOf(argument === undefined ? [] : [argument].flat().map(String));
     try {
       exitCode = (await unlessLeft(signal, work(context, argument, options))) ?? EXIT.interrupted;
     } finally {
@@ -81,9 +70,7 @@ export async function runRotation(argv: readonly string[], signal: AbortSignal):
     .configureHelp({ showGlobalOptions: true })
     .configureOutput(json ? { writeErr: () => undefined } : {})
     .exitOverride();
-  for (const add of [addCreate, addAttach, addNow, addRollback, addStatus, addDoctor, addAdoptClone]) add(program, run);
-  for (const add of [addCoverage, addReport, addHistory, addHold, addUpdate, addRun, addCode, addCompletion])
-    add(program, run);
+  for (const add of await commandsOn(argv)) add(program, run);
   for (const command of program.commands) {
     command.exitOverride();
     for (const option of command.options) {

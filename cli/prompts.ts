@@ -1,8 +1,4 @@
 import { text } from 'node:stream/consumers';
-import confirm from '@inquirer/confirm';
-import input from '@inquirer/input';
-import password from '@inquirer/password';
-import select from '@inquirer/select';
 import { Password } from '../shared/secret/password.ts';
 import { usage } from './failures.ts';
 
@@ -12,7 +8,7 @@ export interface Question {
   readonly validate?: (value: string) => true | string;
 }
 
-/** Asks the operator, on the terminal. Where there is none, nobody is asked. */
+/** Asks the operator, on the terminal. Where there is none, nobody is asked. What draws a question is loaded when there is one. */
 export class Prompts {
   readonly #signal: AbortSignal;
   /** Whether there is somebody to ask. */
@@ -28,19 +24,23 @@ export class Prompts {
     if (consent) return true;
     if (!this.interactive)
       throw usage(`"${message}" must be answered, and there is no terminal to ask on.`, 'Give --yes.');
+    const { default: confirm } = await import('@inquirer/confirm');
     return await confirm({ message, default: false }, this.#context);
   }
 
   async ask({ message, byDefault, validate = () => true }: Question): Promise<string> {
+    const { default: input } = await import('@inquirer/input');
     return await input({ message, default: byDefault, validate }, this.#context);
   }
 
   async choose<Choice extends string>(message: string, choices: readonly Choice[]): Promise<Choice> {
+    const { default: select } = await import('@inquirer/select');
     return await select({ message, choices: choices.map((value) => ({ name: value, value })) }, this.#context);
   }
 
   /** Not shown as it is typed. */
   async password(message: string): Promise<Password> {
+    const { default: password } = await import('@inquirer/password');
     const validate = (value: string) => value !== '' || 'A password is needed.';
     return new Password(await password({ message, mask: false, toggleMask: false, validate }, this.#context));
   }

@@ -3,7 +3,7 @@
  *
  * Each is loaded only if it is asked for: `stdio` is a process that others time.
  */
-import { type Options, parseOptions, type StdioOptions } from './bench/options.ts';
+import { type Options, parseOptions, type StartOptions, type StdioOptions } from './bench/options.ts';
 import { tell } from './lab/command/command-line.ts';
 import { forgetShell } from './lab/shell.ts';
 
@@ -13,7 +13,7 @@ if (options !== undefined && options.command !== 'stdio') forgetShell();
 if (options !== undefined) await run(options);
 
 /** The command line; where it can't be understood, or help was all that it asked for, the exit code is set. */
-function understood(): Options | StdioOptions | undefined {
+function understood(): Options | StartOptions | StdioOptions | undefined {
   try {
     return parseOptions(process.argv.slice(2), process.env);
   } catch (error) {
@@ -22,10 +22,12 @@ function understood(): Options | StdioOptions | undefined {
   }
 }
 
-async function run(options: Options | StdioOptions): Promise<void> {
+async function run(options: Options | StartOptions | StdioOptions): Promise<void> {
   switch (options.command) {
     case 'stdio':
       return (await import('./bench/stdio.ts')).serveStdio(options.strategy);
+    case 'start':
+      return await (await import('./bench/start.ts')).tellStart();
     case 'plots':
       return (await import('./bench/plots.ts')).drawPlots();
     default: {

@@ -27,24 +27,20 @@ export async function visitFunction(
   add: (...found: readonly Finding[]) => void,
 ): Promise<RotationFunction | undefined> {
   const found = await ask(describeFunction(context, functionArn));
-  if ('error' in found) {
-    const gone = found.error.code === 'ResourceNotFoundException';
+  if ('error' in found && found.error.code === 'ResourceNotFoundException') {
     const remedy = `Deploy it again, or attach another: rotation attach ${secret.Name} --stack …`;
-    add(
-      gone
-        ? broken('function', `there is no function ${functionArn}`, remedy)
-        : unknown('function', found.error.message),
-    );
+    add(broken('function', `there is no function ${functionArn}`, remedy));
     return undefined;
   }
-  const described = found.value;
-  add(...judgeFunction(described));
+  add(...('value' in found ? judgeFunction(found.value) : [unknown('function', found.error.message)]));
   const policy = await ask(invokePolicy(context, functionArn));
   add(
     'value' in policy
       ? judgePermission({ functionArn, secretArn: secret.ARN, policy: policy.value })
       : unknown('invoke permission', policy.error.message),
   );
+  if ('error' in found) return undefined;
+  const described = found.value;
   const roleArn = described.configuration.Role ?? '';
   const superuserSecretArn = strategy === 'alternating-users' ? login?.superuserSecretArn : undefined;
   add(...(await checkRole(context, { secret, functionArn, roleArn, superuserSecretArn })));

@@ -7,7 +7,6 @@ import { isSameHost } from '../../shared/secret/host-name.ts';
 import { regionOfRdsEndpoint } from '../../shared/secret/rds-endpoint.ts';
 import type { Context } from '../context.ts';
 import { asking } from '../failures.ts';
-import { isInRdsIam } from '../login.ts';
 import { ask, simulate } from './aws-facts.ts';
 import { broken, type Finding, ok, unknown } from './finding.ts';
 import { judgeRole } from './permission-checks.ts';
@@ -104,6 +103,7 @@ async function checkMembership({ administrator, current, environment, caFile }: 
   const { username } = administrator;
   if (current === undefined) return unknown('rds_iam', "AWSCURRENT's login comes first, and it was not accepted");
   try {
+    const { isInRdsIam } = await import('../database-from-here.ts');
     const isMember = await isInRdsIam(username, { current, environment, caFile });
     if (isMember === undefined) return unknown('rds_iam', "AWSCURRENT's login comes first, and it was not accepted");
     if (isMember) return ok('rds_iam', `${username} is a member`);

@@ -41,9 +41,15 @@ function judgeWayToSecretsManager({ endpoints, subnets, functionGroups, toldEndp
   return ok(check, `out of the VPC, by ${[...new Set(subnets.map(({ defaultRoute }) => defaultRoute))].join(', ')}`);
 }
 
-function judgeWayToDatabase({ functionGroups, databaseGroups }: NetworkFacts, host: string, port: number): Finding {
+function judgeWayToDatabase(
+  { functionGroups, databaseGroups, unasked }: NetworkFacts,
+  host: string,
+  port: number,
+): Finding {
   const check = 'security groups';
-  if (databaseGroups === undefined) return unknown(check, `RDS has no instance or cluster with the endpoint ${host}`);
+  if (databaseGroups === undefined) {
+    return unknown(check, unasked ?? `RDS has no instance or cluster with the endpoint ${host}`);
+  }
   const refusal = refusalBetween(functionGroups, databaseGroups, port);
   if (refusal === undefined) return ok(check, `those of the database admit the function on port ${port}`);
   return refusal.certain ? broken(check, refusal.what, refusal.remedy) : unknown(check, refusal.what);

@@ -3,6 +3,7 @@ import type { IpPermission, Route, VpcEndpoint } from '@aws-sdk/client-ec2';
 import type { Context } from '../context.ts';
 import { asking, awsError } from '../failures.ts';
 import { type RotationFunction, regionOf } from '../functions.ts';
+import { ask } from './aws-facts.ts';
 
 export interface Rule {
   /** Undefined: every port. */
@@ -32,8 +33,10 @@ export interface NetworkFacts {
   readonly endpoints: readonly { readonly id: string; readonly usable: boolean; readonly groups: readonly Group[] }[];
   /** Whether the function was told where the endpoint is, so that it needs no private DNS. */
   readonly toldEndpoint: boolean;
-  /** Undefined where RDS has no instance or cluster with this endpoint. */
+  /** Undefined where RDS has no instance or cluster with this endpoint, or did not say. */
   readonly databaseGroups: readonly Group[] | undefined;
+  /** Why RDS did not say. */
+  readonly unasked?: string;
 }
 
 export async function networkOf(context: Context, of: RotationFunction, host: string): Promise<NetworkFacts> {
@@ -74,7 +77,7 @@ export async function networkOf(context: Context, of: RotationFunction, host: st
   };
 
   const found = await endpoints();
-  const database = await databaseGroupIds(context, of, host);
+  const database = await ask(databaseGroupIds(context, of, host));
   const toldEndpoint = of.configuration.Environment?.Variables?.SECRETS_MANAGER_ENDPOINT !== undefined;
   return {
     subnets: await Promise.all(SubnetIds.map(subnet)),
@@ -87,7 +90,9 @@ export async function networkOf(context: Context, of: RotationFunction, host: st
       })),
     ),
     toldEndpoint,
-    databaseGroups: database && (await groups(database)),
+    ...('error' in database
+      ? { databaseGroups: undefined, unasked: database.error.message }
+      : { databaseGroups: database.value && (await groups(database.value)) }),
   };
 }
 

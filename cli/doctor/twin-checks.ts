@@ -10,7 +10,8 @@ import { type NextTurn, previewTurn } from '../../shared/rotation/preview-turn.t
 import type { DatabaseSecret } from '../../shared/secret/database-secret.ts';
 import { Password } from '../../shared/secret/password.ts';
 import type { Context } from '../context.ts';
-import { databaseFromHere, isOnlyFromHere, loginName } from '../login.ts';
+import { databaseFromHere } from '../database-from-here.ts';
+import { isOnlyFromHere, loginName } from '../login.ts';
 import { broken, type Check, type Finding, ok, unknown, warning } from './finding.ts';
 import { checkIamLogin } from './iam-checks.ts';
 

@@ -39,6 +39,10 @@ export interface Options {
   readonly save: boolean;
 }
 
+export interface StartOptions {
+  readonly command: 'start';
+}
+
 export interface StdioOptions {
   readonly command: 'stdio';
   readonly strategy: StrategyName;
@@ -52,6 +56,7 @@ Benchmarks:
   fleet      many secrets due at once, under the service's quotas; with what a large fleet costs a month
   clients    what applications see of a single user's rotation, at 40 logins a second and 3 s between setSecret and
              finishSecret: logins that are refused, with our client and with others
+  start      how long the operator's command takes to start, as it is published
   stdio      serves our own function by lines, for others to measure:
              {"SecretId","ClientRequestToken","Step"} in, {"ok":true} or {"error":"…"} out
   plots      draws docs/plots/*.svg from docs/plots/results.json
@@ -124,14 +129,18 @@ interface Given {
 }
 
 /** @throws UsageError, HelpWanted */
-export function parseOptions(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Options | StdioOptions {
+export function parseOptions(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Options | StartOptions | StdioOptions {
   const program = readArguments(benchProgram(), args);
   const given = program.opts<Given>();
   const word = String(program.processedArgs[0]);
   if (word === 'stdio') return { command: word, strategy: oneStrategy(given.strategy) };
+  if (word === 'start') return { command: word };
   const command = COMMANDS.find((each) => each === word);
   if (command === undefined) {
-    throw new UsageError(`A benchmark was needed (${COMMANDS.join(', ')} or stdio), found "${word}".`);
+    throw new UsageError(`A benchmark was needed (${COMMANDS.join(', ')}, start or stdio), found "${word}".`);
   }
   const { postgres, caFile, endpointUrl, against, levers = false, price = [], json = false, save = false } = given;
   return {

@@ -157,6 +157,11 @@ export class AccountResources {
     return this.#calls.get(action) ?? 0;
   }
 
+  /** Each that was asked for. */
+  get called(): readonly string[] {
+    return [...this.#calls.keys()];
+  }
+
   isRefused(action: string): boolean {
     return this.#refused.has(action);
   }

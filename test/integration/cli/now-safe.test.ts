@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Arrangement, arrange } from '../../support/arrangement.ts';
 import { attachTo, deploy, tag } from '../../support/attached.ts';
+import { expectWorking } from '../../support/login-proof.ts';
 import { operator } from '../../support/operator.ts';
+import { toolIsHere } from '../../support/tools.ts';
 
+const hasTerminal = toolIsHere("util-linux's script", ['script', '--version'], 'REQUIRE_TERMINAL');
 const { account, command, server } = await operator();
 
 /** Attached and never rotated, under a tag of their own; in the order in which they are rotated. */
@@ -84,4 +87,32 @@ describe('rotation now --all', { timeout: 180_000 }, () => {
   ])('makes no sense of %j', async (args, words) => {
     expect(await command.run(['now', ...args])).toMatchObject({ exitCode: 2, stderr: expect.stringMatching(words) });
   });
+
+  it.skipIf(!hasTerminal)(
+    'tells at the Ctrl-C key what was done, what goes on by itself, and what was not begun',
+    async () => {
+      await using these = await group('interrupted', 4);
+      const [, second, third] = these.inOrder;
+      const arn = second?.secret.arn ?? '';
+      const slow = account.lab.faults.delay({ operation: 'PutSecretValue', secret: arn, ms: 6_000 });
+      const begun = Promise.withResolvers<void>();
+      const stop = account.lab.on((event) => {
+        if (event.type === 'step-started' && event.secretArn === arn) begun.resolve();
+      });
+      const untouched = await third?.secret.labels();
+      const running = command.onTerminal([...these.args, '--at-once', '1']);
+      await begun.promise;
+      running.type('\x03');
+      const { exitCode } = await running.ended();
+      stop();
+      expect(running.text).toContain('4 secrets: 1 rotated, 0 failed, 1 not known, 2 not started.');
+      expect(running.text.match(/not started/g)).toHaveLength(1);
+      expect(exitCode).toBe(130);
+      // Secrets Manager goes on with what it has begun.
+      await account.lab.settled(arn);
+      slow.remove();
+      if (second !== undefined) await expectWorking(second);
+      expect(await third?.secret.labels()).toEqual(untouched);
+    },
+  );
 });

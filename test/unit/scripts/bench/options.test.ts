@@ -71,7 +71,10 @@ describe('options of npm run bench', () => {
 const BENCH = fileURLToPath(new URL('../../../../scripts/bench.ts', import.meta.url));
 
 it.each([
-  [['nonsense'], 'A benchmark was needed (rotation, cold, scale, fleet, clients, plots or stdio), found "nonsense".'],
+  [
+    ['nonsense'],
+    'A benchmark was needed (rotation, cold, scale, fleet, clients, plots, start or stdio), found "nonsense".',
+  ],
   [['stdio'], '--strategy single-user or alternating-users is needed.'],
 ])('npm run bench -- %j says what it needs, without a stack trace, and exits with 2', (args, message) => {
   const { status, stdout, stderr } = spawnSync(process.execPath, [BENCH, ...args], { encoding: 'utf8' });
