@@ -5,6 +5,7 @@ import { escapeIdentifier } from 'pg';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { Arena, type BenchSecret } from './arena.ts';
 import { Contender, ours } from './contender.ts';
+import { DayByDay } from './day-by-day.ts';
 import { median, rotated } from './statistics.ts';
 import { timeRotation, wholeOf } from './timing.ts';
 
@@ -41,10 +42,10 @@ export interface Dimension {
   /** Of the function. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Makes what there is `size` of. */
-  grow(arena: Arena, secret: BenchSecret, size: number): Promise<void>;
+  grow(arena: Arena, secret: BenchSecret, size: number, clock: DayByDay): Promise<void>;
 }
 
-const DIMENSIONS: readonly Dimension[] = [
+export const DIMENSIONS: readonly Dimension[] = [
   { name: 'versions of the secret', strategy: 'single-user', sizes: [1, 10, 100], grow: growVersions },
   { name: 'secrets in the account', strategy: 'single-user', sizes: [10, 500, 5_000], grow: growSecrets },
   { name: 'roles in the cluster', strategy: 'alternating-users', sizes: [10, 1_000, 20_000], grow: growRoles },
@@ -78,15 +79,18 @@ async function measure(
   const places = [];
   for (const size of sizes) {
     // Enough for a transaction's locks on all of a batch.
-    const arena = stack.use(await Arena.open({ settings: { max_locks_per_transaction: '256' } }));
+    const settings = { max_locks_per_transaction: '256' };
+    const clock = new DayByDay();
+    const arena = stack.use(await Arena.open({ settings, lab: { clock } }));
     const secret = await arena.newSecret({ strategy, tls: false });
-    await grow(arena, secret, size);
+    await grow(arena, secret, size, clock);
     const contender = stack.use(new Contender(ours(bundles), strategy, { ...arena.environment(), ...environment }));
-    places.push({ size, secret, contender, walls: [] as number[], cpus: [] as number[] });
+    places.push({ size, clock, secret, contender, walls: [] as number[], cpus: [] as number[] });
   }
   // The first two blocks warm up, and make the twin.
   for (let block = -2; block < blocks; block++) {
     for (const place of rotated(places, block + 2)) {
+      place.clock.nextDay();
       const { wall, cpu } = wholeOf(await timeRotation(place.secret, place.contender));
       if (block < 0) continue;
       place.walls.push(wall);
@@ -106,8 +110,9 @@ async function measure(
 }
 
 /** Labelled by nobody: what many rotations leave behind. */
-async function growVersions({ client }: Arena, { arn }: BenchSecret, size: number): Promise<void> {
+async function growVersions({ client }: Arena, { arn }: BenchSecret, size: number, clock: DayByDay): Promise<void> {
   for (let version = 1; version < size; version++) {
+    clock.nextDay();
     const value = { SecretString: `{"version":${version}}`, VersionStages: ['BENCHMARK'] };
     await client.send(new PutSecretValueCommand({ SecretId: arn, ClientRequestToken: randomUUID(), ...value }));
   }

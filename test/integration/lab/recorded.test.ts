@@ -3,15 +3,11 @@
  * (tests/aws/services/secretsmanager, "aws.validated") and moto's tests that were run against AWS ("aws_verified").
  */
 import {
-  CreateSecretCommand,
-  type CreateSecretCommandInput,
   DeleteResourcePolicyCommand,
   DeleteSecretCommand,
-  DescribeSecretCommand,
   type Filter,
   GetRandomPasswordCommand,
   GetResourcePolicyCommand,
-  GetSecretValueCommand,
   ListSecretsCommand,
   ListSecretVersionIdsCommand,
   PutResourcePolicyCommand,
@@ -20,10 +16,10 @@ import {
   RotateSecretCommand,
   type SecretsManagerClient,
   UpdateSecretCommand,
-  UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
+import { recordedCalls, shown } from '../../support/recorded-calls.ts';
 import { clientOf, freshName, newToken, refusal, sendRaw } from '../../support/secrets-lab-client.ts';
 
 let lab: SecretsLab;
@@ -39,19 +35,7 @@ afterAll(async () => {
 
 const NOT_FOUND = { name: 'ResourceNotFoundException', message: "Secrets Manager can't find the specified secret." };
 
-const create = (input: Partial<CreateSecretCommandInput> = {}) =>
-  client.send(new CreateSecretCommand({ Name: freshName('recorded'), SecretString: 'my_secret', ...input }));
-const read = (SecretId: string | undefined, more: { VersionId?: string; VersionStage?: string } = {}) =>
-  client.send(new GetSecretValueCommand({ SecretId, ...more }));
-const describeSecret = (SecretId: string | undefined) => client.send(new DescribeSecretCommand({ SecretId }));
-const put = (SecretId: string | undefined, SecretString: string, VersionStages?: string[]) =>
-  client.send(new PutSecretValueCommand({ SecretId, SecretString, VersionStages }));
-const remove = (SecretId: string | undefined) =>
-  client.send(new DeleteSecretCommand({ SecretId, ForceDeleteWithoutRecovery: true }));
-const moveStage = (SecretId: string | undefined, VersionStage: string, to?: string, from?: string) =>
-  client.send(
-    new UpdateSecretVersionStageCommand({ SecretId, VersionStage, MoveToVersionId: to, RemoveFromVersionId: from }),
-  );
+const { create, read, describeSecret, put, remove, moveStage } = recordedCalls(() => client);
 
 const POLICY = {
   Version: '2012-10-17',
@@ -64,12 +48,6 @@ const POLICY = {
     },
   ],
 };
-
-/** An answer without what the SDK adds, dates as 'date'. */
-function shown(answer: object): Record<string, unknown> {
-  const members = Object.entries(answer).filter(([name, value]) => name !== '$metadata' && value !== undefined);
-  return Object.fromEntries(members.map(([name, value]) => [name, value instanceof Date ? 'date' : value]));
-}
 
 describe("LocalStack's recordings", () => {
   it.each([

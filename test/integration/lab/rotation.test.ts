@@ -241,7 +241,7 @@ describe('RotateSecret refuses', () => {
       { AutomaticallyAfterDays: 1, ScheduleExpression: 'rate(1 day)' },
       'You cannot specify both rotation frequency and schedule expression together.',
     ],
-    ['1001 days', { AutomaticallyAfterDays: 1001 }, '1-1000'],
+    ['1001 days', { AutomaticallyAfterDays: 1001 }, 'RotationRules.AutomaticallyAfterDays must be within 1-1000.'],
     ['every hour', { ScheduleExpression: 'rate(1 hour)' }, '4 hours'],
   ])('%s', async (_, RotationRules, message) => {
     const { rotate, describe: show } = await shared.secret();

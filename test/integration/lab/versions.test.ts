@@ -341,6 +341,8 @@ async function countVersions(client: SecretsManagerClient, SecretId: string): Pr
   return count;
 }
 
+const EITHER = "Either 'SecretIdList' or 'Filters' must be provided, but not both.";
+
 describe('BatchGetSecretValue', () => {
   it('answers values and errors side by side', async () => {
     const { Name, ARN } = await secretWithVersion();
@@ -363,10 +365,15 @@ describe('BatchGetSecretValue', () => {
   });
 
   it.each([
-    ['both', { SecretIdList: ['a'], Filters: [{ Key: 'name' as const, Values: ['a'] }] }],
-    ['neither', {}],
-    ['MaxResults with ids', { SecretIdList: ['a'], MaxResults: 1 }],
-  ])('refuses %s', async (_, input) => {
-    expect((await refusal(client.send(new BatchGetSecretValueCommand(input)))).name).toBe('InvalidParameterException');
+    ['both', { SecretIdList: ['a'], Filters: [{ Key: 'name' as const, Values: ['a'] }] }, EITHER],
+    ['neither', {}, EITHER],
+    [
+      'MaxResults with ids',
+      { SecretIdList: ['a'], MaxResults: 1 },
+      "'Filters' not specified. 'Filters' must also be specified when 'MaxResults' is provided.",
+    ],
+  ])('refuses %s', async (_, input, message) => {
+    const name = 'InvalidParameterException';
+    expect(await refusal(client.send(new BatchGetSecretValueCommand(input)))).toEqual({ name, message });
   });
 });

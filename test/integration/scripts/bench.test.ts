@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { Arena } from '../../../scripts/bench/arena.ts';
 import type { ClientResult } from '../../../scripts/bench/clients.ts';
 import type { RotationResult } from '../../../scripts/bench/rotation.ts';
+import { benchScale, DIMENSIONS } from '../../../scripts/bench/scale.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 
 const BENCH = fileURLToPath(new URL('../../../scripts/bench.ts', import.meta.url));
@@ -87,6 +88,15 @@ test('applications with our client see no refused login where others do, for two
   expect(fetching?.refused).toBeGreaterThan(0);
   expect(others.map(({ application }) => application)).toEqual(['rotatingPool()', 'secretLogin(), pg.Client']);
   for (const other of others) expect(other).toMatchObject({ refused: 0, failed: 0, apiCalls: 2 });
+}, 120_000);
+
+test("rotations of a secret that has 100 versions already stay within the service's quota", async () => {
+  const [versions] = DIMENSIONS;
+  if (versions === undefined) throw new Error('A dimension of versions was expected.');
+  const bundles = fileURLToPath(new URL('../../../dist', import.meta.url));
+  const [result] = await benchScale({ bundles, blocks: 3, dimensions: [{ ...versions, sizes: [100] }] });
+  expect(result?.points).toMatchObject([{ size: 100, wall: expect.any(Number) }]);
+  expect(result?.points[0]?.wall).toBeGreaterThan(0);
 }, 120_000);
 
 describe('stdio', () => {

@@ -6,7 +6,8 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { PSEUDO } from '../../support/cloudformation.ts';
 import { codeBlocks, shellCommands } from '../../support/documents.ts';
-import { isAllowed } from '../../support/iam.ts';
+import { isAllowed, policyDocument } from '../../support/iam.ts';
+import { ROLE_RULES } from '../../support/role-calls.ts';
 import { samStacks, samTranslatorIsHere } from '../../support/sam.ts';
 import { run, toolIsHere } from '../../support/tools.ts';
 
@@ -128,6 +129,36 @@ describe('docs/deploy.md', () => {
     ]);
     expect(may('kms:Decrypt', { ...context, 'kms:ViaService': 's3.eu-west-1.amazonaws.com' })).toBe(false);
     expect(may('kms:Decrypt', { ...context, 'kms:EncryptionContext:SecretARN': 'x' })).toBe(false);
+  });
+});
+
+/** What AWS's managed policies for functions give, as the document says. */
+const BY_AWS = /^(?:logs|ec2):/;
+
+describe.each([
+  'single-user',
+  'alternating-users',
+] as const)("a role of one's own, by docs/deploy.md, for %s", (strategy) => {
+  const [, ofRotatedSecrets = '', ofSuperuserSecrets = ''] = codeBlocks(DOCUMENT, 'json');
+  const blocks = strategy === 'single-user' ? [ofRotatedSecrets] : [ofRotatedSecrets, ofSuperuserSecrets];
+  const policies = blocks.map((block) => policyDocument(JSON.parse(block)));
+  const functionArn = 'arn:aws:lambda:eu-west-1:111122223333:function:rotation';
+  const bearer = {
+    strategy,
+    functionArn,
+    otherFunctionArn: `${functionArn}-of-another-team`,
+    logGroup: '/aws/lambda/rotation',
+    otherLogGroup: '/aws/lambda/another',
+  };
+  const superusers = strategy === 'single-user' ? 'none' : 'named';
+
+  const rules = ROLE_RULES.map(({ rule, calls }) => ({
+    rule,
+    judged: calls(bearer, { vpc: false, keys: false, superusers }).filter(({ action }) => !BY_AWS.test(action)),
+  })).filter(({ judged }) => judged.length > 0);
+
+  it.each(rules)('$rule', ({ judged }) => {
+    expect(judged.filter((call) => isAllowed(policies, call) !== call.allowed)).toEqual([]);
   });
 });
 

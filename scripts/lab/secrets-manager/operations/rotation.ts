@@ -35,6 +35,10 @@ function readRules(input: Input | undefined): RotationRules | undefined {
     Duration: input.text('Duration', { min: 2, max: 3, pattern: /^[0-9]+h$/ }),
     ScheduleExpression: input.text('ScheduleExpression', { min: 1, max: 256, pattern: /^[0-9A-Za-z()#?*\-/, ]+$/ }),
   };
+  const days = rules.AutomaticallyAfterDays;
+  if (days !== undefined && (days < 1 || days > 1000)) {
+    throw invalidParameter('RotationRules.AutomaticallyAfterDays must be within 1-1000.');
+  }
   try {
     parseSchedule(rules);
   } catch (error) {

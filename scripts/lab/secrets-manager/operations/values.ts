@@ -76,10 +76,11 @@ const batchGetSecretValue: Operation = (input, call) => {
   const ids = input.texts('SecretIdList', { min: 1, max: 2048, items: { min: 1, max: MAX_BATCH } });
   const filters = parseFilters(input);
   if ((ids !== undefined) === filters.length > 0) {
-    throw invalidParameter('You must include either SecretIdList or Filters, but not both.');
+    throw invalidParameter("Either 'SecretIdList' or 'Filters' must be provided, but not both.");
   }
-  if (ids && (input.has('MaxResults') || input.has('NextToken'))) {
-    throw invalidParameter('MaxResults and NextToken go with Filters only.');
+  const paging = ['MaxResults', 'NextToken'].find((name) => input.has(name));
+  if (ids && paging !== undefined) {
+    throw invalidParameter(`'Filters' not specified. 'Filters' must also be specified when '${paging}' is provided.`);
   }
   return ids ? readAll(ids, call) : readFiltered(input, call);
 };
