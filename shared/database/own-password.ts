@@ -2,15 +2,8 @@ import type { Origin, OwnPasswordChange, PasswordRequest } from '../rotation/por
 import type { Password } from '../secret/password.ts';
 import { changeRole, type RoleChange } from './change-role.ts';
 import { formUnknown } from './connect-error.ts';
-import { changeSettings, needUsualIterations, storedForm } from './password-change.ts';
-import {
-  DEFAULT_SCRAM_ITERATIONS,
-  isAscii,
-  passwordVerifier,
-  saltOf,
-  saslPrep,
-  scramVerifier,
-} from './password-hash.ts';
+import { changeSettings, isHashedByServer, needUsualIterations, storedForm } from './password-change.ts';
+import { DEFAULT_SCRAM_ITERATIONS, passwordVerifier, saltOf, saslPrep, scramVerifier } from './password-hash.ts';
 import { lockKey, type OpenedRole } from './role-lock.ts';
 import { isSilentInClear, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
@@ -28,7 +21,7 @@ export function needChangeable(session: SqlSession, server: ServerTraits, hashin
   needUsualIterations(session, server);
   const { username, password } = session.login;
   // Such a password would have to be put back in clear.
-  const inClear = session.request?.method === 'clear' && !isAscii(password.reveal());
+  const inClear = session.request?.method === 'clear' && isHashedByServer(session, 'client', password.reveal());
   if (hashing === 'server' || inClear) needSilence(session, server, username);
   // What the server says of new passwords is not what pg_hba.conf says to others, and what is stored can't be seen.
   if (session.request?.method === 'clear' && server.method === 'md5') throw formUnknown(session.login);
@@ -50,11 +43,13 @@ export async function prepareOwnPassword(
   const { password } = origin.credential.secret;
   const clear = password.reveal();
   needChangeable(session, server, hashing);
-  if (origin.request?.method === 'clear' && !isAscii(clear)) needSilence(session, server, username);
+  const mayBeClear = isHashedByServer(session, 'server', clear);
+  if (origin.request?.method === 'clear' && isHashedByServer(session, 'client', clear))
+    needSilence(session, server, username);
   const scram = origin.request?.method === 'scram-sha-256';
   const started = performance.now();
   const stored = await storedForm(session, server, hashing, { username, password: to, scram, actor: username });
-  const former = await formerForm(origin.request, server, username, password);
+  const former = await formerForm(session, origin.request, server, password);
   const computing = performance.now() - started;
   session.redact(clear);
   if (former !== undefined) session.redact(former);
@@ -85,7 +80,7 @@ export async function prepareOwnPassword(
         : async (look) => {
             // The same stored form as before; where the server refuses hashes, the password itself, by the silent way.
             const forms: [string, ...string[]] =
-              former !== clear && isSilentInClear(server) ? [former, clear] : [former];
+              mayBeClear && former !== clear && isSilentInClear(server) ? [former, clear] : [former];
             await changeRole(session, server, { ...change('', forms, look), persists: true });
           },
   };
@@ -113,11 +108,12 @@ async function isStored(
  * clear text. Undefined where it asked for none.
  */
 async function formerForm(
+  session: SqlSession,
   request: PasswordRequest | undefined,
   server: ServerTraits,
-  username: string,
   password: Password,
 ): Promise<string | undefined> {
+  const { username } = session.login;
   const clear = password.reveal();
   switch (request?.method) {
     case undefined:
@@ -128,7 +124,7 @@ async function formerForm(
       return await scramVerifier(saslPrep(clear), request.salt, request.iterations);
     case 'clear': {
       // The server prepares such a text in its own way.
-      if (!isAscii(clear)) return clear;
+      if (isHashedByServer(session, 'client', clear)) return clear;
       const iterations = server.iterations ?? DEFAULT_SCRAM_ITERATIONS;
       return await passwordVerifier({ method: 'scram-sha-256', iterations }, username, clear);
     }

@@ -35,13 +35,22 @@ export async function storedForm(
   const clear = password.reveal();
   session.redact(clear);
   needUsualIterations(session, server);
-  if (hashing === 'server' || !isAscii(clear)) {
+  if (isHashedByServer(session, hashing, clear)) {
     needSilence(session, server, actor);
     return clear;
   }
   const verifier = await passwordVerifier(encryptionOf(server, scram), username, clear);
   session.redact(verifier);
   return verifier;
+}
+
+/**
+ * Who hashes: the server, where it is to see the password or alone knows how to (text that is not ASCII). In a database that
+ * is not in UTF8 it would hash other bytes than clients send, and so never does.
+ */
+export function isHashedByServer({ encoding }: SqlSession, hashing: PasswordHashing, clear: string): boolean {
+  if (isAscii(clear)) return hashing === 'server';
+  return encoding === 'UTF8' || encoding === 'SQL_ASCII';
 }
 
 /** What our own login could not use is not set. */

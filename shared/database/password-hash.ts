@@ -12,12 +12,13 @@ export const DEFAULT_SCRAM_ITERATIONS = 4096;
 /**
  * What PostgreSQL keeps of a password, computed here, so that the password itself is never sent.
  *
- * @param password ASCII, as generated passwords are: PostgreSQL would normalise other text first (SASLprep).
+ * @param password ASCII, as generated passwords are. Other text PostgreSQL would prepare in its own way (SASLprep), which
+ *   for what people type is our driver's.
  */
 export function passwordVerifier(encryption: PasswordEncryption, username: string, password: string): Promise<string> {
   switch (encryption.method) {
     case 'scram-sha-256':
-      return scramVerifier(password, randomBytes(16), encryption.iterations);
+      return scramVerifier(saslPrep(password), randomBytes(16), encryption.iterations);
     case 'md5':
       return Promise.resolve(`md5${createHash('md5').update(password).update(username).digest('hex')}`);
     default: {
