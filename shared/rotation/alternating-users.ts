@@ -15,6 +15,7 @@ import { isLinked, logsInAsOther, nameOfOther } from './twin-link.ts';
  *
  * The superuser secret's login, the administrator's, is used only after the current credential has been proven by a login:
  * who can write the secret but doesn't know a password of its database can't have the administrator do anything.
+ * Where AWSCURRENT is refused because of this very rotation, it is the pending one that is proven (heal-twin.ts).
  */
 export const alternatingUsers: RotationStrategy = {
   name: 'alternating-users',
