@@ -15,6 +15,7 @@ import { isLinked, logsInAsOther, nameOfOther } from './twin-link.ts';
  *
  * The superuser secret's login, the administrator's, is used only after the current credential has been proven by a login:
  * who can write the secret but doesn't know a password of its database can't have the administrator do anything.
+ * Where AWSCURRENT is refused because of this very rotation, it is the pending one that is proven (heal-twin.ts).
  */
 export const alternatingUsers: RotationStrategy = {
   name: 'alternating-users',
@@ -32,13 +33,13 @@ export const alternatingUsers: RotationStrategy = {
     return next;
   },
 
-  needPendingUser(current, pending) {
-    twinsOf(current, pending);
-  },
+  pendingUserNeeded: (current, pending) => (twinsOf(current, pending) === undefined ? twinNeeded(current) : undefined),
 
   async applyPending(context) {
     const { current, pending, recentLogins } = context;
-    const { base, twin } = twinsOf(current, pending);
+    const twins = twinsOf(current, pending);
+    if (twins === undefined) throw pendingMismatch(pending, twinNeeded(current));
+    const { base, twin } = twins;
     // Read meanwhile, used only after the proof.
     const reading = context.superusers.read(current);
     reading.catch(() => {});
@@ -119,15 +120,21 @@ async function proveCurrent(current: Credential, context: StrategyContext): Prom
 }
 
 /** Which of the two is the base role follows from the names; that they are twins is checked again in the database. */
-function twinsOf(current: Credential, pending: Credential): { readonly base: string; readonly twin: string } {
+function twinsOf(
+  current: Credential,
+  pending: Credential,
+): { readonly base: string; readonly twin: string } | undefined {
   const now = current.secret.username;
   const next = pending.secret.username;
   if (isSameServer(current.secret, pending.secret)) {
     if (next === now + TWIN_SUFFIX) return { base: now, twin: next };
     if (now === next + TWIN_SUFFIX) return { base: next, twin: now };
   }
-  throw pendingMismatch(pending, `for the twin of ${now} on the current version's host and port`);
+  return undefined;
 }
+
+const twinNeeded = ({ secret: { username } }: Credential) =>
+  `for the twin of ${username} on the current version's host and port`;
 
 /** The contract's key, checked before a value is stored for which it would be missing. */
 function needSuperuserSecret({ secret: { superuserSecretArn, misspelt } }: Credential): void {

@@ -1,5 +1,4 @@
 /** Whether the two versions of a rotation belong together, and what is done for AWSCURRENT where they don't. */
-import { RotationError } from '../errors.ts';
 import { differences } from '../secret/copies.ts';
 import { labelMoved, pendingMismatch } from './credential-errors.ts';
 import type { Credential } from './ports.ts';
@@ -21,25 +20,14 @@ export async function needMadeOf(
   pending: Credential,
   context: SetSecretContext = contextOfChange(input, current, pending),
 ): Promise<void> {
-  let mismatch: RotationError | undefined;
-  try {
-    input.strategy.needPendingUser(current, pending);
-  } catch (error) {
-    if (!(error instanceof RotationError)) throw error;
-    mismatch = error;
-  }
-  const keys = differences(current.secret, pending.secret);
-  if (mismatch === undefined && keys.length === 0) return;
+  const user = input.strategy.pendingUserNeeded(current, pending);
+  const keys = differences(current.secret, pending.secret).map((key) => `"${key}"`);
+  if (user === undefined && keys.length === 0) return;
   // What was read may be older than what is current: then it is read again, and compared anew.
   const { stages } = await input.store.describe();
   if (versionWith(stages, 'AWSCURRENT') !== current.versionId) throw labelMoved();
-  const needed =
-    mismatch === undefined
-      ? `what createSecret makes of the current one, which differs from it in ${keys.map((key) => `"${key}"`).join(', ')}`
-      : undefined;
-  const works = await input.strategy.keepCurrentWorking(context);
-  if (needed !== undefined) throw pendingMismatch(pending, needed, works);
-  throw mismatch;
+  const needed = user ?? `what createSecret makes of the current one, which differs from it in ${keys.join(', ')}`;
+  throw pendingMismatch(pending, needed, await input.strategy.keepCurrentWorking(context));
 }
 
 /** createSecret may find a value of its own, from an earlier attempt, and must not use it where AWSCURRENT was edited since. */

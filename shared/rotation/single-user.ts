@@ -1,7 +1,7 @@
 import { RotationError } from '../errors.ts';
 import { isSameServer } from '../secret/database-secret.ts';
 import { changeVerified, isReleased, logsIn } from './change-own.ts';
-import { noWorkingPassword, pendingMismatch } from './credential-errors.ts';
+import { noWorkingPassword } from './credential-errors.ts';
 import { passesByItself } from './patience.ts';
 import type { Credential, LoginOutcome, Origin, RoleDatabase, RoleSession } from './ports.ts';
 import { moveLabel } from './promote-early.ts';
@@ -41,10 +41,9 @@ export const singleUser: RotationStrategy = {
     throw noWorkingPassword(current, tried, context.earlier.denied);
   },
 
-  needPendingUser(current, pending) {
-    const { username } = current.secret;
-    if (!isSameLogin(pending, current))
-      throw pendingMismatch(pending, `for ${username} on the current version's host and port`);
+  pendingUserNeeded(current, pending) {
+    if (isSameLogin(pending, current)) return undefined;
+    return `for ${current.secret.username} on the current version's host and port`;
   },
 
   /** Begun anew, it finds out what the database has by now: an earlier try may have set the password without hearing so. */

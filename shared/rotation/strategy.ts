@@ -97,8 +97,8 @@ export interface RotationStrategy {
    * @returns the user that the new version is for.
    */
   nextUsername(current: Credential, context: StrategyContext): Promise<string>;
-  /** Whether the pending version is for the user that it should be for. @throws RotationError PENDING_MISMATCH */
-  needPendingUser(current: Credential, pending: Credential): void;
+  /** Where the pending version is not for the user that it should be for: for whom; undefined where it is. */
+  pendingUserNeeded(current: Credential, pending: Credential): string | undefined;
   /** setSecret: makes the database accept the pending credential, and proves it. */
   applyPending(context: SetSecretContext): Promise<Applied>;
   /**

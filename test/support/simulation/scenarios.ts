@@ -115,11 +115,12 @@ const LOCKED_OUT: readonly Invariant[] = ['the AWSCURRENT of alternating users l
 const PROMOTED_LATE = {
   from: LOCKED_OUT,
   because:
-    'between the last DescribeSecret of a finishSecret and its UpdateSecretVersionStage the rotation is given up, and another one sets a password of the same twin: the service has no call that moves AWSCURRENT only if AWSPENDING is still there',
+    'until the next attempt: between the last DescribeSecret of a finishSecret and its UpdateSecretVersionStage the rotation is given up, and another one sets a password of the same twin: the service has no call that moves AWSCURRENT only if AWSPENDING is still there',
 };
 const ROLLED_BACK = {
   from: LOCKED_OUT,
-  because: 'AWSCURRENT is moved by hand to a version whose password the rotation under way has just replaced',
+  because:
+    'until the next step: AWSCURRENT is moved by hand to a version whose password the rotation under way has just replaced',
 };
 
 /** Each deed of a person's at every point of a rotation, of which one call may go wrong. */

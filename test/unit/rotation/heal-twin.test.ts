@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
+import { FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
+import { FakeServer, LINKED } from '../../support/fake-server.ts';
+
+const T2 = 't2'.padEnd(36, '-');
+const V3 = 'v3'.padEnd(36, '-');
+
+/** The second rotation, app's turn, has set its password; then AWSCURRENT is moved back to the one that app had before. */
+async function lockedOut(): Promise<FakeRotation> {
+  const rotation = new FakeRotation(alternatingUsers);
+  await rotation.run();
+  rotation.begin(T2);
+  await rotation.run('testSecret', T2);
+  rotation.secrets.label('AWSCURRENT', V1);
+  expect(rotation.server.passwordOf('app')).toBe('new-2');
+  expect(rotation.currentIsAccepted).toBe(false);
+  return rotation;
+}
+
+/** What the rotation's next step says. */
+const finished = async (rotation: FakeRotation) => await refusal(rotation.anew().step('finishSecret', T2));
+
+describe("where AWSCURRENT is on the login whose password this rotation has replaced, the administrator sets AWSCURRENT's", () => {
+  it.each(['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const)('%s', async (step) => {
+    const rotation = await lockedOut();
+    rotation.anew();
+    if (step === 'testSecret') {
+      // It asks for no more than whether AWSPENDING logs in.
+      expect(await rotation.step(step, T2)).toMatchObject({ outcome: 'done' });
+      return;
+    }
+    expect(await refusal(rotation.step(step, T2))).toMatchObject({
+      code: 'PENDING_MISMATCH',
+      message: expect.stringMatching(/AWSCURRENT logs in\.$/),
+    });
+    expect(rotation.currentIsAccepted).toBe(true);
+    expect(rotation.secrets.with('AWSCURRENT')).toBe(V1);
+    // Once it was given up, as the remedy says, the next one succeeds.
+    rotation.secrets.label('AWSPENDING');
+    rotation.begin(V3);
+    await rotation.anew().run('finishSecret', V3);
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it('under the lock of the base role, and only after AWSPENDING has logged in', async () => {
+    const rotation = await lockedOut();
+    const { server } = rotation;
+    server.events.length = 0;
+    let wasLocked = false;
+    server.before = (event) => {
+      if (event === 'change') wasLocked = server.isLocked('app');
+    };
+    await finished(rotation);
+    expect(wasLocked).toBe(true);
+    const logins = only(server.events, 'login');
+    expect(logins.indexOf('login pending')).toBeLessThan(logins.indexOf('login superuser'));
+  });
+});
+
+describe('nothing is changed', () => {
+  it.each<[string, (rotation: FakeRotation) => void]>([
+    ['where AWSCURRENT is for another host', (rotation) => rotation.edit(V3, { host: 'elsewhere' })],
+    ['where AWSCURRENT is for another user', (rotation) => rotation.edit(V3, { username: 'somebody' })],
+    ['where its password would have to be sent in clear', (rotation) => rotation.edit(V3, { password: 'pässword' })],
+    ['where AWSPENDING does not log in either', ({ server }) => void server.role('app', 'by hand')],
+    [
+      'of a superuser',
+      ({ server }) => void Object.assign(server.roles.get('app') ?? {}, { facts: { superuser: true } }),
+    ],
+    [
+      'where the other login is not proven to be the twin',
+      ({ server }) =>
+        void Object.assign(server.roles.get('app_clone') ?? {}, {
+          facts: { asTwin: { ...LINKED, membership: 'own' } },
+        }),
+    ],
+    ['where there is no twin', ({ server }) => void server.roles.delete('app_clone')],
+    [
+      'by one of the two themselves',
+      (rotation) => {
+        rotation.superuser = secretText({ username: 'app_clone', password: 'new-1' });
+      },
+    ],
+    [
+      'by an administrator of another server',
+      (rotation) => {
+        rotation.servers.push(new FakeServer('primary').role('admin', 'admin').role('app', 'new-2'));
+        rotation.superuser = secretText({ host: 'primary', username: 'admin', password: 'admin' });
+      },
+    ],
+    [
+      'by an administrator who does not log in',
+      (rotation) => {
+        rotation.superuser = secretText({ username: 'admin', password: 'wrong' });
+      },
+    ],
+  ])('%s', async (_, act) => {
+    const rotation = await lockedOut();
+    act(rotation);
+    const before = rotation.server.passwordOf('app');
+    rotation.server.events.length = 0;
+    expect(await finished(rotation)).toMatchObject({ code: 'PENDING_MISMATCH' });
+    expect(rotation.server.passwordOf('app')).toBe(before);
+    expect(only(rotation.server.events, 'change')).toEqual([]);
+  });
+
+  it.each<[string, (rotation: FakeRotation) => void]>([
+    ['is given up', ({ secrets }) => secrets.label('AWSPENDING')],
+    ['is not about AWSCURRENT any more', (rotation) => rotation.edit(V3, { note: 'mine' })],
+    ['has its password replaced by hand', ({ server }) => void server.role('app', 'by hand')],
+  ])('where the rotation %s meanwhile', async (_, act) => {
+    const rotation = await lockedOut();
+    const { server } = rotation;
+    server.before = (event) => {
+      if (event === 'plan app_clone') act(rotation);
+    };
+    expect(await finished(rotation)).toMatchObject({
+      code: 'PENDING_MISMATCH',
+      message: expect.stringMatching(/AWSCURRENT does not log in now\.$/),
+    });
+    expect(only(server.events, 'plan').length).toBeGreaterThan(2);
+    expect(server.passwordOf('app')).not.toBe('old');
+  });
+});
+
+it('a rotation whose AWSPENDING is made of an AWSCURRENT that is refused leaves that to an administrator', async () => {
+  const rotation = new FakeRotation(alternatingUsers);
+  await rotation.run('setSecret');
+  rotation.server.role('app', 'by hand');
+  expect(await refusal(rotation.anew().step('createSecret'))).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
+  expect(rotation.secrets.with('AWSPENDING')).toBe(TOKEN);
+  expect(rotation.server.passwordOf('app')).toBe('by hand');
+});
