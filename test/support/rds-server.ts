@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DEFAULT_REGION, FUNCTION_CREDENTIALS } from '../../scripts/lab/account.ts';
 import { CertificateAuthority } from '../../scripts/lab/database/certificate-authority.ts';
 import { IamFront, type IamFrontOptions } from '../../scripts/lab/database/iam-front.ts';
-import type { PostgresServer } from '../../scripts/lab/database/server.ts';
+import type { PostgresServer, ServerCertificate } from '../../scripts/lab/database/server.ts';
 import { hostsEnvironment } from './hosts.ts';
 import { startTestServer } from './postgres.ts';
 import type { TwinOptions, Twins } from './twins.ts';
@@ -37,10 +37,14 @@ export class RdsServer implements AsyncDisposable {
     return await IamFront.start(this.server, {
       host,
       region: DEFAULT_REGION,
-      certificate: await this.#authority.issue([host]),
+      certificate: await this.certificateFor(host),
       keyOf: (id) => (id === FUNCTION_CREDENTIALS.accessKeyId ? FUNCTION_CREDENTIALS : undefined),
       ...options,
     });
+  }
+
+  async certificateFor(...names: readonly string[]): Promise<ServerCertificate> {
+    return await this.#authority.issue(names);
   }
 
   /** Of a function that finds the names at the front, and trusts its certificate. */

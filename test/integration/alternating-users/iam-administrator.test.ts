@@ -54,6 +54,45 @@ describe.each(outermostVersions())('PostgreSQL %i, an administrator that logs in
     expect(front.faults).toEqual([]);
   });
 
+  test.skipIf(version < 16)(
+    'needs no more of a role than ADMIN OPTION, and of a twin that is there the same',
+    async () => {
+      await using scope = roleScope(rds.server);
+      await using front = await frontWith();
+      const app = await arrange(scope, front, { admin: 'createrole' });
+      const grant = (role: string) =>
+        rds.server.query(`GRANT "${role}" TO "${app.admin.name}" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`);
+      const { remedy } = await app.refused('PERMISSION_DENIED');
+      expect(remedy).toContain('WITH ADMIN OPTION');
+      await grant(app.base.name);
+      await app.rotate();
+      await app.rotate();
+      // Another administrator has made the twin.
+      await rds.server.query(`REVOKE "${app.twin}" FROM "${app.admin.name}"`);
+      await app.refused('PERMISSION_DENIED');
+      await grant(app.twin);
+      await app.rotate();
+      expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
+    },
+  );
+
+  test('logs in to the primary of the replica that the application reads from', async () => {
+    await using scope = roleScope(rds.server);
+    const replica = ENDPOINT.replace('orders', 'orders-replica');
+    await using front = await frontWith({ certificate: await rds.certificateFor(ENDPOINT, replica) });
+    const { port } = front;
+    account.lab.resources.databases.splice(0, Number.POSITIVE_INFINITY);
+    account.lab.resources.databases.push(
+      { id: 'orders', host: ENDPOINT, port },
+      { id: 'orders-replica', host: replica, port, replicaOf: 'orders' },
+    );
+    const environment = { ...rds.environment(replica), AWS_ENDPOINT_URL_RDS: account.lab.endpoint };
+    const app = await arrange(scope, front, { members: { host: replica }, environment });
+    await app.rotate();
+    expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
+    expect(front.faults).toEqual([]);
+  });
+
   test('sends its token over TLS though TLS_FALLBACK is allowed, and no plain text where the server has none', async () => {
     await using scope = roleScope(rds.server);
     await using front = await frontWith();
