@@ -23,25 +23,14 @@ export function answerOnlyInClear(connection: ServerConnection): void {
     });
 }
 
-const TURN_ON =
-  'check that IAM authentication is on (aws rds modify-db-instance --enable-iam-database-authentication, or modify-db-cluster)';
+const REMEDY =
+  "Allow rds-db:connect on this user's dbuser ARN in the function's role, GRANT rds_iam TO {role}; and turn IAM authentication on at the server: docs/iam-administrators.md.";
 
 /** What is known of a login by IAM besides what its error means by itself; pure. */
 export function iamMeaning(error: unknown, meaning: DatabaseErrorMeaning): DatabaseErrorMeaning {
-  if (error instanceof TokenNotAsked) {
-    return {
-      code: 'IAM_LOGIN_REFUSED',
-      what: 'the server asks for a password, not for an IAM token',
-      remedy: `GRANT rds_iam TO {role}; and ${TURN_ON}.`,
-    };
-  }
-  if (meaning.code === 'WRONG_PASSWORD' || isByPam(error)) {
-    return {
-      code: 'IAM_LOGIN_REFUSED',
-      what: 'the server refused the IAM token',
-      remedy: `Allow rds-db:connect in the function's role on this user's dbuser ARN (IamAdministratorArns of template.yaml), GRANT rds_iam TO {role}; and ${TURN_ON}; how to make such an administrator: docs/iam-administrators.md.`,
-    };
-  }
+  const refused = (what: string) => ({ code: 'IAM_LOGIN_REFUSED', what, remedy: REMEDY }) as const;
+  if (error instanceof TokenNotAsked) return refused('the server asks for a password, not for an IAM token');
+  if (meaning.code === 'WRONG_PASSWORD' || isByPam(error)) return refused('the server refused the IAM token');
   if (meaning.code === 'TLS_NOT_SUPPORTED')
     return { ...meaning, remedy: 'Turn TLS on in the server: a login by IAM is never made without.' };
   if (meaning.code === 'TLS_WRONG_HOST')

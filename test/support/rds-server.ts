@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DEFAULT_REGION, FUNCTION_CREDENTIALS } from '../../scripts/lab/account.ts';
 import { CertificateAuthority } from '../../scripts/lab/database/certificate-authority.ts';
 import { IamFront, type IamFrontOptions } from '../../scripts/lab/database/iam-front.ts';
-import type { PostgresServer } from '../../scripts/lab/database/server.ts';
+import type { PostgresServer, ServerCertificate } from '../../scripts/lab/database/server.ts';
 import { hostsEnvironment } from './hosts.ts';
 import { startTestServer } from './postgres.ts';
 import type { TwinOptions, Twins } from './twins.ts';
@@ -12,17 +12,17 @@ import type { TwinOptions, Twins } from './twins.ts';
 /** The endpoint of the tests' instance. */
 export const ENDPOINT = `orders.c1a2b3d4e5f6.${DEFAULT_REGION}.rds.amazonaws.com`;
 
-/** A server as RDS has them: its endpoint's name, TLS by an authority of its own, and tokens for members of rds_iam. */
-export class RdsServer implements AsyncDisposable {
+/** A server under the name of an endpoint, as RDS has them, with TLS by an authority of its own, and tokens for members of rds_iam. */
+export class RdsEndpoint implements AsyncDisposable {
   readonly server: PostgresServer;
   readonly #authority: CertificateAuthority;
   readonly #folder: string;
 
-  static async start(version?: number): Promise<RdsServer> {
+  static async of(server: PostgresServer): Promise<RdsEndpoint> {
     const authority = await CertificateAuthority.create();
     const folder = await mkdtemp(join(tmpdir(), 'rds-'));
     await writeFile(join(folder, 'authority.pem'), authority.certificate);
-    return new RdsServer(await startTestServer(version === undefined ? {} : { version }), authority, folder);
+    return new RdsEndpoint(server, authority, folder);
   }
 
   private constructor(server: PostgresServer, authority: CertificateAuthority, folder: string) {
@@ -37,10 +37,14 @@ export class RdsServer implements AsyncDisposable {
     return await IamFront.start(this.server, {
       host,
       region: DEFAULT_REGION,
-      certificate: await this.#authority.issue([host]),
+      certificate: await this.certificateFor(host),
       keyOf: (id) => (id === FUNCTION_CREDENTIALS.accessKeyId ? FUNCTION_CREDENTIALS : undefined),
       ...options,
     });
+  }
+
+  async certificateFor(...names: readonly string[]): Promise<ServerCertificate> {
+    return await this.#authority.issue(names);
   }
 
   /** Of a function that finds the names at the front, and trusts its certificate. */
@@ -66,7 +70,11 @@ export class RdsServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.server.close();
     await rm(this.#folder, { recursive: true });
   }
+}
+
+/** The same on a server of its own. */
+export async function startRdsServer(version?: number): Promise<RdsEndpoint> {
+  return await RdsEndpoint.of(await startTestServer(version === undefined ? {} : { version }));
 }

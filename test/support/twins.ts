@@ -3,6 +3,7 @@ import { escapeIdentifier, escapeLiteral } from 'pg';
 import { expect } from 'vitest';
 import type { AppRole, AppRoleOptions } from '../../scripts/lab/database/app-role.ts';
 import type { PostgresServer } from '../../scripts/lab/database/server.ts';
+import { byIamWhereWanted } from './administrators.ts';
 import { countLogins, type Login, postgresVersions } from './postgres.ts';
 import type { RoleScope } from './role-scope.ts';
 import type { TestAccount } from './test-account.ts';
@@ -49,7 +50,8 @@ export function outermostVersions(): readonly number[] {
 }
 
 /** A base role with its secret, and an administrator with the superuser secret. Roles end with the scope. */
-export async function twins(account: TestAccount, scope: RoleScope, options: TwinOptions = {}): Promise<Twins> {
+export async function twins(account: TestAccount, scope: RoleScope, wanted: TwinOptions = {}): Promise<Twins> {
+  const options = await byIamWhereWanted(scope.server, wanted);
   const { admin: kind = 'superuser', adminName = 'admin', adminAttributes = '' } = options;
   const { environment = {}, timeoutMs, members, superuserMembers } = options;
   const { server } = scope;
@@ -61,6 +63,8 @@ export async function twins(account: TestAccount, scope: RoleScope, options: Twi
   const base = await scope.createAppRole({ ...role, name, ...(kind === 'creator' ? { createdBy: admin.name } : {}) });
   scope.adopt(`${name}_clone`);
   if (kind === 'admin-option') await server.query(`GRANT ${quoted(name)} TO ${quoted(admin.name)} WITH ADMIN OPTION`);
+
+  if (superuserMembers?.iam === true) await server.query(`GRANT rds_iam TO ${quoted(admin.name)}`);
 
   const choice: FunctionChoice = {
     strategy: 'alternating-users',

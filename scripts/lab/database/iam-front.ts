@@ -47,8 +47,9 @@ export class IamFront extends TcpServer {
   readonly #passwords = new Map<string, string>();
 
   static async start(server: PostgresServer, options: IamFrontOptions): Promise<IamFront> {
-    await server.query(`DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${RDS_IAM}') THEN
-      CREATE ROLE ${RDS_IAM}; END IF; END $$`);
+    // Others may be doing so.
+    await server.query(`DO $$ BEGIN CREATE ROLE ${RDS_IAM};
+      EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`);
     return await new IamFront(server, options).listen();
   }
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FUNCTION_CREDENTIALS } from '../../../scripts/lab/account.ts';
 import type { IamFront, IamFrontOptions } from '../../../scripts/lab/database/iam-front.ts';
 import { canLogin, countLogins, roleScope } from '../../support/postgres.ts';
-import { ENDPOINT, RdsServer } from '../../support/rds-server.ts';
+import { ENDPOINT, type RdsEndpoint, startRdsServer } from '../../support/rds-server.ts';
 import type { RoleScope } from '../../support/role-scope.ts';
 import { TestAccount } from '../../support/test-account.ts';
 import { outermostVersions, type TwinOptions, twins } from '../../support/twins.ts';
@@ -20,17 +20,18 @@ afterAll(async () => {
 const PREVIOUS = { label: 'AWSPREVIOUS' };
 
 describe.each(outermostVersions())('PostgreSQL %i, an administrator that logs in by IAM', (version) => {
-  let rds: RdsServer;
+  let rds: RdsEndpoint;
   beforeAll(async () => {
-    rds = await RdsServer.start(version);
+    rds = await startRdsServer(version);
   });
-  afterAll(() => rds[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await rds.server.close();
+    await rds[Symbol.asyncDispose]();
+  });
 
   /** @param options of the front. */
   async function arrange(scope: RoleScope, front: IamFront, options: TwinOptions = {}) {
-    const app = await twins(account, scope, rds.byIam(front, options));
-    await rds.grantIam(app.admin);
-    return app;
+    return await twins(account, scope, rds.byIam(front, options));
   }
   const frontWith = (options: Partial<IamFrontOptions> = {}) => rds.front(options);
 
@@ -51,6 +52,45 @@ describe.each(outermostVersions())('PostgreSQL %i, an administrator that logs in
     expect(second.failed).toEqual([0, 0, 0]);
     // One login, one token.
     expect(second.accepted[2]).toBe(1);
+    expect(front.faults).toEqual([]);
+  });
+
+  test.skipIf(version < 16)(
+    'needs no more of a role than ADMIN OPTION, and of a twin that is there the same',
+    async () => {
+      await using scope = roleScope(rds.server);
+      await using front = await frontWith();
+      const app = await arrange(scope, front, { admin: 'createrole' });
+      const grant = (role: string) =>
+        rds.server.query(`GRANT "${role}" TO "${app.admin.name}" WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`);
+      const { remedy } = await app.refused('PERMISSION_DENIED');
+      expect(remedy).toContain('WITH ADMIN OPTION');
+      await grant(app.base.name);
+      await app.rotate();
+      await app.rotate();
+      // Another administrator has made the twin.
+      await rds.server.query(`REVOKE "${app.twin}" FROM "${app.admin.name}"`);
+      await app.refused('PERMISSION_DENIED');
+      await grant(app.twin);
+      await app.rotate();
+      expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
+    },
+  );
+
+  test('logs in to the primary of the replica that the application reads from', async () => {
+    await using scope = roleScope(rds.server);
+    const replica = ENDPOINT.replace('orders', 'orders-replica');
+    await using front = await frontWith({ certificate: await rds.certificateFor(ENDPOINT, replica) });
+    const { port } = front;
+    account.lab.resources.databases.splice(0, Number.POSITIVE_INFINITY);
+    account.lab.resources.databases.push(
+      { id: 'orders', host: ENDPOINT, port },
+      { id: 'orders-replica', host: replica, port, replicaOf: 'orders' },
+    );
+    const environment = { ...rds.environment(replica), AWS_ENDPOINT_URL_RDS: account.lab.endpoint };
+    const app = await arrange(scope, front, { members: { host: replica }, environment });
+    await app.rotate();
+    expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
     expect(front.faults).toEqual([]);
   });
 
@@ -105,7 +145,8 @@ describe.each(outermostVersions())('PostgreSQL %i, an administrator that logs in
   test('that is not in rds_iam is told so, and its token goes nowhere', async () => {
     await using scope = roleScope(rds.server);
     await using front = await frontWith();
-    const app = await twins(account, scope, rds.byIam(front));
+    const app = await arrange(scope, front);
+    await rds.server.query(`REVOKE rds_iam FROM "${app.admin.name}"`);
     const logins = await countLogins(rds.server);
     const failure = await app.refused('IAM_LOGIN_REFUSED');
     expect(failure.error_message).toContain('asks for a password');

@@ -98,14 +98,14 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test("a superuser secret for the application's own user or its twin is refused", async () => {
     await using scope = roleScope(await sharedServer(version));
     const app = await twins(account, scope);
-    const administrator = JSON.parse(await app.superuserSecret.text());
+    const administrator = await app.superuserSecret.text();
 
-    await app.superuserSecret.put({ username: app.base.name, password: app.base.password });
+    await app.superuserSecret.put({ username: app.base.name, password: app.base.password, iam: false });
     await app.refused('SUPERUSER_IS_APPLICATION_USER');
     await app.superuserSecret.put({ username: app.twin, password: newPassword() });
     await app.refused('SUPERUSER_IS_APPLICATION_USER');
 
-    await app.superuserSecret.put(administrator);
+    await app.superuserSecret.putText(administrator);
     await app.rotate();
   });
 

@@ -6,18 +6,19 @@ import type { PolicyDocument } from '../../../scripts/lab/resources.ts';
 import { attachTo, deploy } from '../../support/attached.ts';
 import { operator } from '../../support/operator.ts';
 import { roleScope } from '../../support/postgres.ts';
-import { ENDPOINT, RdsServer } from '../../support/rds-server.ts';
+import { ENDPOINT, type RdsEndpoint, startRdsServer } from '../../support/rds-server.ts';
 import { freshName } from '../../support/secrets-lab-client.ts';
 import { twins } from '../../support/twins.ts';
 
 const { account, command } = await operator();
 
-let rds: RdsServer;
+let rds: RdsEndpoint;
 beforeAll(async () => {
-  rds = await RdsServer.start();
+  rds = await startRdsServer();
 });
 afterAll(async () => {
   expect(command.written).not.toContain('X-Amz-');
+  await rds.server.close();
   await rds[Symbol.asyncDispose]();
 });
 
@@ -36,7 +37,6 @@ let functions = 0;
 async function arranged(scope: ReturnType<typeof roleScope>, { mayConnect = true } = {}) {
   const front = await rds.front({ keyOf, mayConnect: () => mayConnect });
   const app = await twins(account, scope, rds.byIam(front));
-  await rds.grantIam(app.admin);
   const instance = { id: 'orders', host: ENDPOINT, port: front.port, resourceId: RESOURCE, iam: true };
   account.lab.resources.databases.splice(0, Number.POSITIVE_INFINITY, instance);
   const roleArn = `arn:aws:iam::123456789012:role/by-iam-${++functions}`;
