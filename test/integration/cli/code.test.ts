@@ -1,13 +1,17 @@
 /** What `rotation` writes for others: code that logs in, and another value of a secret. */
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
 import { arrange } from '../../support/arrangement.ts';
 import { installBeside, installClient } from '../../support/installed-client.ts';
 import { operator } from '../../support/operator.ts';
-import { toolIsHere } from '../../support/tools.ts';
+import { startTestServer } from '../../support/postgres.ts';
+import { psycopgIsHere } from '../../support/psycopg.ts';
+import { run, toolIsHere } from '../../support/tools.ts';
 
 const { account, command, server } = await operator();
 const single = { strategy: 'single-user' } as const;
@@ -21,40 +25,120 @@ it('writes code for Node that logs in after a rotation too', async () => {
     const { stdout } = await command.run(['code', here.secret.arn, '--lang', 'node']);
     await writeFile(join(folder, 'login.mjs'), stdout);
     await here.secret.rotate();
-    const env = {
-      PATH: process.env.PATH,
-      AWS_ACCESS_KEY_ID: 'test',
-      AWS_SECRET_ACCESS_KEY: 'test',
-      AWS_ENDPOINT_URL: account.lab.endpoint,
-    };
-    const child = await ended(join(folder, 'login.mjs'), env);
+    const child = await ended(process.execPath, [join(folder, 'login.mjs')], awsEnvironment());
     expect(child).toEqual({ status: 0, output: `${here.role.name}\n` });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 });
 
+const ROTATION = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
+
+const awsEnvironment = () => ({
+  PATH: process.env.PATH,
+  AWS_ACCESS_KEY_ID: 'test',
+  AWS_SECRET_ACCESS_KEY: 'test',
+  AWS_ENDPOINT_URL: account.lab.endpoint,
+});
+
 /** The lab answers from this process, which must not wait for it. */
-async function ended(script: string, env: NodeJS.ProcessEnv) {
-  const { execFile } = await import('node:child_process');
+async function ended(program: string, args: readonly string[], env: NodeJS.ProcessEnv) {
   return await new Promise((resolve) => {
-    execFile(process.execPath, [script], { env }, (error, stdout, stderr) =>
+    execFile(program, args, { env }, (error, stdout, stderr) =>
       resolve({ status: error?.code ?? 0, output: stdout + stderr }),
     );
   });
 }
 
 const hasPython = toolIsHere('Python 3', ['python3', '--version'], 'REQUIRE_PYTHON');
+const hasPsycopg = psycopgIsHere();
+const hasJava = toolIsHere('Java', ['javac', '-version'], 'REQUIRE_JAVA');
+const hasGo = toolIsHere('gofmt', ['sh', '-c', 'echo package main | gofmt'], 'REQUIRE_GO');
 
-it.skipIf(!hasPython)('writes code for Python that Python can read, and names no value in any language', async () => {
+async function codeOf(arn: string, lang: string): Promise<string> {
+  const { exitCode, stdout } = await command.run(['code', arn, '--lang', lang]);
+  expect(exitCode).toBe(0);
+  return stdout;
+}
+
+it.skipIf(!hasPython)(
+  'writes code for Python that Python can read, and reads no value for any language',
+  async () => {
+    await using here = await arrange(account, server, single);
+    const parse = 'import ast, sys; ast.parse(sys.stdin.read())';
+    for (const lang of ['node', 'python', 'java', 'go', 'env']) {
+      const code = await codeOf(here.secret.arn, lang);
+      expect(code).toContain(here.secret.arn.split(':')[6]?.slice(0, -7));
+      if (lang === 'python') expect(spawnSync('python3', ['-c', parse], { input: code }).status).toBe(0);
+    }
+    const own = account.lab.requests.all().filter(({ userAgent }) => !userAgent?.includes('exec-env/AWS_Lambda'));
+    const read = own.filter(
+      ({ operation, secretId }) => operation === 'GetSecretValue' && secretId === here.secret.arn,
+    );
+    expect(read).toEqual([]);
+  },
+  120_000,
+);
+
+it.skipIf(!hasPsycopg)(
+  'writes code for Python that logs in over verified TLS, after a rotation too',
+  async () => {
+    const authority = await CertificateAuthority.create();
+    const folder = await mkdtemp(join(tmpdir(), 'code-'));
+    const caFile = join(folder, 'authority.pem');
+    await writeFile(caFile, authority.certificate);
+    await using own = await startTestServer({ tls: (host) => authority.issue([host]) });
+    try {
+      const choice = { ...single, environment: { DB_CA_FILE: caFile } };
+      await using here = await arrange(account, own, choice, { members: { ssl: true } });
+      // No operating system has this authority, nor Amazon's: the comment there says so.
+      const code = (await codeOf(here.secret.arn, 'python')).replace('"system"', JSON.stringify(caFile));
+      await writeFile(join(folder, 'login.py'), code);
+      for (let rotations = 0; rotations < 2; rotations++) {
+        const found = await ended('python3', [join(folder, 'login.py')], awsEnvironment());
+        expect(found).toEqual({ status: 0, output: `${here.role.name}\n` });
+        await here.secret.rotate();
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+  120_000,
+);
+
+it('writes a line for the environment that runs a program as the secret says', async () => {
   await using here = await arrange(account, server, single);
-  const { answer } = await command.json(['code', here.secret.arn, '--lang', 'python']);
-  const parse = 'import ast, sys; ast.parse(sys.stdin.read())';
-  expect(spawnSync('python3', ['-c', parse], { input: answer.code }).status).toBe(0);
-  expect(answer.code).toContain(`SecretId="${answer.secret}"`);
-  expect(account.lab.requests.all().filter(({ operation }) => operation === 'GetSecretValue')).not.toContainEqual(
-    expect.objectContaining({ secretId: here.secret.arn }),
-  );
+  const folder = await mkdtemp(join(tmpdir(), 'code-'));
+  try {
+    const rotation = `#!/bin/sh\nexec '${process.execPath}' '${ROTATION}' "$@"\n`;
+    await writeFile(join(folder, 'rotation'), rotation, { mode: 0o755 });
+    const line = (await codeOf(here.secret.arn, 'env')).replace('your-program', 'printenv PGUSER');
+    const env = { ...awsEnvironment(), PATH: `${folder}:${process.env.PATH}` };
+    expect(await ended('sh', ['-c', line], env)).toEqual({ status: 0, output: `${here.role.name}\n` });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 120_000);
+
+it.skipIf(!hasJava)(
+  'writes code for Java that compiles',
+  async () => {
+    await using here = await arrange(account, server, single);
+    const folder = await mkdtemp(join(tmpdir(), 'code-'));
+    try {
+      await writeFile(join(folder, 'Login.java'), await codeOf(here.secret.arn, 'java'));
+      run('javac', ['-Xlint:all', '-Werror', '-d', folder, join(folder, 'Login.java')]);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+  120_000,
+);
+
+it.skipIf(!hasGo)('writes code for Go that is as gofmt has it', async () => {
+  await using here = await arrange(account, server, single);
+  const code = await codeOf(here.secret.arn, 'go');
+  expect(run('gofmt', [], code)).toBe(code);
 });
 
 it('stores another value only where a login proves it, and keeps the rest of the secret', async () => {

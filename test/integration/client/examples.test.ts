@@ -8,10 +8,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { ApplicationProcess, installBeside, installClient } from '../../support/installed-client.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
+import { psycopgIsHere } from '../../support/psycopg.ts';
 import { ridesThroughRotations } from '../../support/rides-through.ts';
 import { TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
-import { toolIsHere } from '../../support/tools.ts';
 import { twins } from '../../support/twins.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../examples/applications', import.meta.url));
@@ -32,8 +32,7 @@ const LIBRARIES = {
 const WITH_PG_ALONE = ['pg.js', 'pg-client.js'];
 const withLibraries = process.env.SOAK_MINUTES !== undefined || process.env.CLIENT_LIBRARIES !== undefined;
 
-const PSYCOPG: readonly [string, ...string[]] = ['python3', '-c', 'import boto3, psycopg, psycopg_pool'];
-const psycopgIsHere = toolIsHere("Python's psycopg, psycopg_pool and boto3", PSYCOPG, 'REQUIRE_PSYCOPG');
+const hasPsycopg = psycopgIsHere();
 
 /** The same as the next, in Python. */
 const PYTHON_DRIVER = `
@@ -117,7 +116,7 @@ const WITH_LIBRARIES = ['drizzle', 'knex', 'kysely', 'postgres-js', 'prisma', 's
 describe.each([
   ...WITH_PG_ALONE,
   ...(withLibraries ? WITH_LIBRARIES : []),
-  ...(psycopgIsHere ? ['psycopg3.py'] : []),
+  ...(hasPsycopg ? ['psycopg3.py'] : []),
 ])('examples/applications/%s rides through rotations of', (example) => {
   test('a single user', async () => {
     await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' });

@@ -1,20 +1,21 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { DescribeSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { ApplicationProcess, installBeside, installClient } from '../../support/installed-client.ts';
-import { sharedServer } from '../../support/postgres.ts';
+import { roleScope, sharedServer } from '../../support/postgres.ts';
+import { psycopgIsHere } from '../../support/psycopg.ts';
 import { TestAccount } from '../../support/test-account.ts';
 import { toolIsHere } from '../../support/tools.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../examples', import.meta.url));
-const pythonIsHere = toolIsHere(
-  "Python's psycopg, psycopg_pool and boto3",
-  ['python3', '-c', 'import boto3, psycopg, psycopg_pool'],
-  'REQUIRE_PSYCOPG',
-);
+const pythonIsHere = psycopgIsHere();
+const awsCliIsHere = toolIsHere('The AWS CLI', ['aws', '--version'], 'REQUIRE_AWS_CLI');
 
 /** Each line of input is an invocation of one warm instance. */
 const NODE = `
@@ -47,10 +48,57 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe.each<readonly [file: string, command: string, driver: string]>([
+const HANDLERS: readonly (readonly [file: string, command: string, driver: string])[] = [
   ['handler.ts', process.execPath, 'driver.mjs'],
   ...(pythonIsHere ? [['handler.py', 'python3', 'driver.py'] as const] : []),
-])('examples/lambda/%s', (_, command, driver) => {
+];
+
+/** The lines of the walk, as docs/applications.md has them. */
+async function walk(): Promise<string> {
+  const text = await readFile(new URL('../../../docs/applications.md', import.meta.url), 'utf8');
+  const [, section = ''] = text.split('\n## From the secret to a Lambda function\n');
+  const [, lines] = /```sh\n(.+?)```/s.exec(section) ?? [];
+  if (lines === undefined) throw new Error('docs/applications.md was expected to have the lines of the walk.');
+  return lines;
+}
+
+test.skipIf(!awsCliIsHere)('the walk: stored, attached and read with the AWS CLI, then read by functions', async () => {
+  const server = await sharedServer();
+  await using scope = roleScope(server);
+  const role = await scope.createAppRole();
+  account.leaks.keepSecret(role.password);
+  const { host, port } = server;
+  const login = { engine: 'postgres', host, port, username: role.name, password: role.password, ssl: false };
+  await writeFile(join(folder, 'login.json'), JSON.stringify(login));
+  const environment = {
+    PATH: process.env.PATH,
+    HOME: folder,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_DEFAULT_REGION: 'us-east-1',
+    AWS_ENDPOINT_URL: account.lab.endpoint,
+    FUNCTION_ARN: account.function({ strategy: 'single-user' }),
+  };
+  const options = { cwd: folder, env: environment };
+  const { stdout } = await promisify(execFile)('bash', ['-euc', await walk()], options);
+  const { ARN = '', VersionIdsToStages = {} } = await account.client.send(
+    new DescribeSecretCommand({ SecretId: 'prod/shop' }),
+  );
+  await account.lab.settled(ARN);
+  const read = /^([0-9a-f-]{36})\n$/m.exec(stdout)?.[1] ?? '';
+  expect(Object.keys(VersionIdsToStages)).toContain(read);
+  expect(stdout.includes(role.password)).toBe(false);
+  // Lambda sets both.
+  const region = { AWS_REGION: 'us-east-1', AWS_DEFAULT_REGION: 'us-east-1' };
+  const lab = { AWS_ENDPOINT_URL_SECRETS_MANAGER: account.lab.endpoint, ...region };
+  for (const [, command, driver] of HANDLERS) {
+    await using instance = new ApplicationProcess(command, [driver], folder, { ...lab, SECRET_ID: 'prod/shop' });
+    expect(await instance.ask('1')).toBe(role.name);
+    expect(await instance.end()).toBe(0);
+  }
+});
+
+describe.each(HANDLERS)('examples/lambda/%s', (_, command, driver) => {
   test('reads before, in the middle of and after a rotation', async () => {
     await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' });
     const lab = { AWS_ENDPOINT_URL_SECRETS_MANAGER: account.lab.endpoint, AWS_DEFAULT_REGION: 'us-east-1' };

@@ -1,11 +1,14 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
 import { TestAccount } from '../../support/test-account.ts';
 import type { TestSecret } from '../../support/test-secret.ts';
-import { toolIsHere } from '../../support/tools.ts';
+import { run, toolIsHere } from '../../support/tools.ts';
 import { twins } from '../../support/twins.ts';
 
 const LISTED = ['DATABASE_URL', 'jdbcUrl', 'dsn', 'PGPASSWORD', 'absent'];
@@ -13,11 +16,42 @@ const LISTED = ['DATABASE_URL', 'jdbcUrl', 'dsn', 'PGPASSWORD', 'absent'];
 const ODD = { CONNECTION_STRING_KEYS: LISTED.join(), EXCLUDE_CHARACTERS: '', PASSWORD_LENGTH: '200' };
 const psqlIsHere = toolIsHere('psql', ['psql', '--version'], 'REQUIRE_PSQL');
 
+/** Where Debian puts libpostgresql-jdbc-java. */
+const PGJDBC = '/usr/share/java/postgresql.jar';
+const pgjdbcIsHere = toolIsHere(
+  'Java with pgjdbc',
+  ['sh', '-c', `javac -version && javap -cp ${PGJDBC} org.postgresql.Driver`],
+  'REQUIRE_JAVA',
+);
+
+/** The URL comes by standard input, as it does with psql. */
+const JDBC_LOGIN = `
+import java.sql.*;
+import java.util.Scanner;
+public final class JdbcLogin {
+  public static void main(String[] args) throws SQLException {
+    try (Connection session = DriverManager.getConnection(new Scanner(System.in, "UTF-8").nextLine());
+        ResultSet rows = session.createStatement().executeQuery("SELECT session_user")) {
+      rows.next();
+      System.out.println(rows.getString(1));
+    }
+  }
+}
+`;
+
 let account: TestAccount;
+let folder: string;
 beforeAll(async () => {
   account = await TestAccount.open();
+  folder = await mkdtemp(join(tmpdir(), 'connection-strings-'));
+  if (!pgjdbcIsHere) return;
+  await writeFile(join(folder, 'JdbcLogin.java'), JDBC_LOGIN);
+  run('javac', ['-d', folder, join(folder, 'JdbcLogin.java')]);
+}, 120_000);
+afterAll(async () => {
+  await account[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
 });
-afterAll(() => account[Symbol.asyncDispose]());
 
 interface Login {
   readonly username: string;
@@ -57,9 +91,16 @@ async function expectCopiesToLogIn(secret: TestSecret): Promise<void> {
   }
   const properties = new URL(jdbcUrl.slice('jdbc:'.length)).searchParams;
   expect(properties.get('user') === username && properties.get('password') === password).toBe(true);
+  if (pgjdbcIsHere) expect(userOfPgjdbc(jdbcUrl)).toBe(username);
   if (!psqlIsHere) return;
   const login = await storedLogin(secret);
   for (const copy of [DATABASE_URL, dsn]) expect(userOfPsql(login, copy)).toBe(username);
+}
+
+function userOfPgjdbc(url: string): string {
+  const args = ['-cp', `${folder}:${PGJDBC}`, 'JdbcLogin'];
+  const { status, stdout } = spawnSync('java', args, { input: `${url}\n`, encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : 'pgjdbc has failed';
 }
 
 /** The copy comes by standard input, since a command line is for all to see. */
