@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { REGIONS } from '../account.ts';
 import { type EndpointService, ServiceError, type ServiceReply, serviceError } from './service.ts';
 import { signedScope } from './signature.ts';
 
@@ -65,6 +66,10 @@ async function answer(
   const requestId = randomUUID();
   try {
     const body = await readText(incoming);
+    if (scope !== undefined && !REGIONS.has(scope.region)) {
+      const message = `Credential should be scoped to a valid region, not '${scope.region}'.`;
+      throw new ServiceError('InvalidSignatureException', message);
+    }
     return await service.reply({ method, url, headers, body, region: scope?.region ?? '', requestId });
   } catch (error) {
     return service.refusal(serviceError(error), { requestId });
