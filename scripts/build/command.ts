@@ -27,8 +27,12 @@ export async function buildCommand(folder: string): Promise<readonly BuiltFile[]
     target: 'node20',
     mainFields: ['module', 'main'],
     minify: true,
-    // Without the warnings that ECharts has for its developers.
-    define: { 'process.env.NODE_ENV': '"production"' },
+    define: {
+      // Without the warnings that ECharts has for its developers.
+      'process.env.NODE_ENV': '"production"',
+      // Nobody updates the SDK in a bundle: that its later versions need a later Node is for us to know.
+      'process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED': '"true"',
+    },
     legalComments: 'none',
     charset: 'utf8',
     banner: { js: REQUIRE },

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { ACCOUNT_ID, REGIONS } from '../account.ts';
 import { type EndpointService, ServiceError, type ServiceReply, serviceError } from './service.ts';
 import { signedScope } from './signature.ts';
 
@@ -17,6 +18,7 @@ export interface Front {
   close(): Promise<void>;
 }
 
+const SERVES_OTHER_ACCOUNTS: ReadonlySet<string> = new Set(['secretsmanager', 'sts']);
 const LOOPBACK = '127.0.0.1';
 // A secret's value of 64 KB as JSON escapes (six bytes for one), and everything around it.
 const MAX_BODY_BYTES = 1_048_576;
@@ -65,7 +67,19 @@ async function answer(
   const requestId = randomUUID();
   try {
     const body = await readText(incoming);
-    return await service.reply({ method, url, headers, body, region: scope?.region ?? '', requestId });
+    if (scope !== undefined && !REGIONS.has(scope.region)) {
+      const message = `Credential should be scoped to a valid region, not '${scope.region}'.`;
+      throw new ServiceError('InvalidSignatureException', message);
+    }
+    const { region = '', account = ACCOUNT_ID } = scope ?? {};
+    if (account !== ACCOUNT_ID && !SERVES_OTHER_ACCOUNTS.has(scope?.service ?? '')) {
+      throw new ServiceError(
+        'AccessDeniedException',
+        `The lab does not serve ${scope?.service} to other accounts.`,
+        403,
+      );
+    }
+    return await service.reply({ method, url, headers, body, region, account, requestId });
   } catch (error) {
     return service.refusal(serviceError(error), { requestId });
   }

@@ -76,6 +76,11 @@ export class Input {
     return this.has(name) ? new Input(this.#members[name], `${this.#at(name)}.`) : undefined;
   }
 
+  /** @throws ValidationException where a list that the model requires is missing. */
+  required(name: string): void {
+    if (!this.has(name)) this.#missing(name);
+  }
+
   choice<T extends string>(name: string, choices: readonly T[]): T | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;

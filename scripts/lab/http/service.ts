@@ -8,6 +8,8 @@ export interface ServiceRequest {
   readonly body: string;
   /** That the caller signed for. */
   readonly region: string;
+  /** Of the caller. */
+  readonly account: string;
   readonly requestId: string;
 }
 

@@ -1,5 +1,6 @@
 /** Secrets Manager, as one of the services behind the lab's endpoint. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { ACCOUNT_ID } from '../account.ts';
 import type { FaultTarget } from '../faults.ts';
 import { jsonReply, operationName, parseJson, unknownOperation } from '../http/aws-json.ts';
 import { Input } from '../http/input.ts';
@@ -8,6 +9,7 @@ import { signedScope } from '../http/signature.ts';
 import type { RequestLog, RequestSummary } from '../requests.ts';
 import type { Answer, OperationCall } from './operation.ts';
 import { operations } from './operations/table.ts';
+import { refuseVisitor } from './other-accounts.ts';
 
 export interface SecretsManagerParts extends Omit<OperationCall, 'region' | 'now'> {
   readonly now: () => Date;
@@ -24,7 +26,7 @@ export function secretsManager(parts: SecretsManagerParts): EndpointService {
       const record = (outcome: { status: number | undefined; errorType?: string }) =>
         parts.requests.add({ errorType: undefined, ...summary, ...outcome, at: parts.now() });
       try {
-        const answer = await perform(parts, body, summary);
+        const answer = await perform(parts, body, summary, request.account);
         record({ status: answer && 200 });
         return answer && jsonReply(request.requestId, 200, answer);
       } catch (error) {
@@ -64,6 +66,7 @@ async function perform(
   parts: SecretsManagerParts,
   body: unknown,
   summary: RequestSummary,
+  account: string,
 ): Promise<Answer | undefined> {
   const { faults, state } = parts;
   const { operation, region, secretId } = summary;
@@ -78,6 +81,10 @@ async function perform(
   const interruption = faults.interruptionBefore(target);
   if (interruption?.kind === 'cut') return undefined;
   if (interruption) throw new ServiceError(interruption.type, interruption.message, interruption.status);
+  if (account !== ACCOUNT_ID) {
+    refuseVisitor({ account, operation, secretId, secret });
+    if (operation === 'ListSecrets') return { SecretList: [] };
+  }
   const answer = run(input, { ...parts, region, now: parts.now() });
   return faults.isCutAfter(target) ? undefined : answer;
 }

@@ -13,7 +13,10 @@ export interface Account {
 
 export type AccountService = (account: Account) => EndpointService;
 
-export const CALLER = `arn:aws:iam::${ACCOUNT_ID}:user/lab`;
+/** Who calls, where the access key is of that account: each has one user. */
+export const userOf = (account: string) => `arn:aws:iam::${account}:user/lab`;
+
+export const CALLER = userOf(ACCOUNT_ID);
 
 /** The authorization of every call: the lab's user may do everything but what a test took away. */
 export function authorize({ resources }: Account, action: string, resource = '*'): void {

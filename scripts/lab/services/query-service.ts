@@ -44,7 +44,13 @@ export class QueryParameters {
   }
 }
 
-export type QueryOperation = (parameters: QueryParameters, account: Account, region: string) => XmlElements;
+/** @param caller the account of who calls. */
+export type QueryOperation = (
+  parameters: QueryParameters,
+  account: Account,
+  region: string,
+  caller: string,
+) => XmlElements;
 
 export interface QueryServiceShape {
   /** Of IAM's actions, such as "sts". */
@@ -69,7 +75,7 @@ export function queryService(
       }
       authorize(account, `${prefix}:${action}`);
       const parameters = new QueryParameters(form);
-      const result = operation(parameters, account, request.region);
+      const result = operation(parameters, account, request.region, request.account);
       parameters.refuseUnread();
       const body =
         dialect === 'ec2'

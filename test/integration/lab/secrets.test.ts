@@ -317,7 +317,13 @@ describe('DeleteSecret and RestoreSecret', () => {
     const forced = await client.send(
       new DeleteSecretCommand({ SecretId: 'never-was', ForceDeleteWithoutRecovery: true }),
     );
-    expect(forced.Name).toBe('never-was');
+    expect(forced).toMatchObject({
+      Name: 'never-was',
+      ARN: expect.stringMatching(/:secret:never-was-[A-Za-z0-9]{6}$/),
+    });
+    const SecretId = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:a/never-was-a1B2c3';
+    const byArn = await client.send(new DeleteSecretCommand({ SecretId, ForceDeleteWithoutRecovery: true }));
+    expect(byArn).toMatchObject({ ARN: SecretId, Name: 'a/never-was' });
     expect(await refusal(client.send(new DeleteSecretCommand({ SecretId: 'never-was' })))).toEqual(NOT_FOUND);
   });
 

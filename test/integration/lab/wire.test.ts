@@ -93,6 +93,31 @@ describe('the wire', () => {
     expect(body).not.toHaveProperty('Message');
   });
 
+  it.each([
+    'secretsmanager',
+    'kms',
+    'logs',
+  ])('refuses a signature for a region that does not exist, of %s', async (service) => {
+    const answer = await sendRaw(lab, 'ListSecrets', {}, { authorization: authorization('eu-mars-1', service) });
+    expect(answer.status).toBe(400);
+    const message = "Credential should be scoped to a valid region, not 'eu-mars-1'.";
+    expect(answer.body).toMatchObject({ __type: 'InvalidSignatureException', message });
+  });
+
+  it.each([
+    ['TagResource', 'tags'],
+    ['UntagResource', 'tagKeys'],
+    ['ReplicateSecretToRegions', 'addReplicaRegions'],
+    ['RemoveRegionsFromReplication', 'removeReplicaRegions'],
+    ['DescribeSecret', 'secretId'],
+    ['PutResourcePolicy', 'resourcePolicy'],
+    ['UpdateSecretVersionStage', 'versionStage'],
+  ])('%s needs its required members', async (operation, member) => {
+    const { body } = await sendRaw(lab, operation, member === 'secretId' ? {} : { SecretId: 'missing' });
+    const message = `1 validation error detected: Value null at '${member}' failed to satisfy constraint: Member must not be null`;
+    expect(body).toEqual({ __type: 'ValidationException', message });
+  });
+
   it('takes the region from the signature: secrets of one are not found in another', async () => {
     const Name = freshName();
     await sendRaw(lab, 'CreateSecret', { Name, SecretString: 'x', ClientRequestToken: newToken() });

@@ -100,7 +100,7 @@ describe.each(nodes)('on Node $line', ({ line, program }) => {
   /** Not in the way of the lab, which answers in this process. */
   const rotation = async (args: readonly string[], input = '') => {
     const path = join(project, 'node_modules/.bin/rotation');
-    const env = { PATH: process.env.PATH, ...CREDENTIALS, NODE_NO_WARNINGS: '1' };
+    const env = { PATH: process.env.PATH, ...CREDENTIALS };
     const options = ['--endpoint-url', account.lab.endpoint, ...args];
     const running = run(program ?? '', [path, ...options], { cwd: project, env });
     running.child.stdin?.end(input);

@@ -50,6 +50,13 @@ describe('a release', () => {
     }
   });
 
+  test('has the Terraform module with its examples, to be unzipped where a configuration names it', async () => {
+    const paths = Object.keys(unzipSync(await file('terraform-module.zip')));
+    const wanted = ['README.md', 'LICENSE', 'main.tf', 'variables.tf', 'outputs.tf', 'examples/one-database/main.tf'];
+    expect(paths).toEqual(expect.arrayContaining(wanted));
+    expect(paths.filter((path) => /^tests\/|\.terraform|\.tfstate|\.tfvars/.test(path))).toEqual([]);
+  });
+
   test('lists, in its bill of materials, every file of it that holds code', async () => {
     const { packages } = JSON.parse((await file('sbom.spdx.json')).toString());
     const files = packages.map(({ packageFileName }: { packageFileName?: string }) => packageFileName).filter(Boolean);

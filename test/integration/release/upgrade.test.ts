@@ -3,7 +3,7 @@
  * functions and the steps after it this version's, or the other way round.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { STEPS } from '../../../shared/rotation/event.ts';
+import { STEPS, type Step } from '../../../shared/rotation/event.ts';
 import { arrange } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
@@ -30,9 +30,9 @@ const functionOf = (release: Release, strategy: Strategy): Partial<FunctionChoic
   release === '0.1.0' ? { bundle: released.bundleOf(strategy) } : {};
 
 /** One rotation whose steps after `last` are those of another release. */
-async function rotateAcross(secret: TestSecret, strategy: Strategy, [before, after]: readonly Release[], last: string) {
+async function rotateAcross(secret: TestSecret, strategy: Strategy, [before, after]: readonly Release[], last: Step) {
   const token = await secret.begin();
-  const changed = STEPS.findIndex((step) => step === last);
+  const changed = STEPS.indexOf(last);
   for (const [index, step] of STEPS.entries()) {
     const by = functionOf((index <= changed ? before : after) ?? 'this version', strategy);
     const ended = await secret.step(step, token, by);

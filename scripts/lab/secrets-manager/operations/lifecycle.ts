@@ -120,7 +120,7 @@ const deleteSecret: Operation = (input, call) => {
     throw invalidParameter('The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).');
   }
   const secret = call.state.find(call.region, id);
-  if (!secret && force) return { ARN: newArn(call.region, id), Name: id, DeletionDate: epochSeconds(call.now) };
+  if (!secret && force) return { ...named(call.region, id), DeletionDate: epochSeconds(call.now) };
   if (!secret) throw secretNotFound();
   refuseDeletion(secret, force);
   call.rotations.stop(secret);
@@ -129,6 +129,13 @@ const deleteSecret: Operation = (input, call) => {
   if (force) call.state.remove(secret);
   return { ...identify(secret), DeletionDate: epochSeconds(deletionDate) };
 };
+
+/** A secret that is not there, as if it were: by name, by ARN or by an ARN without its suffix. */
+function named(region: string, id: string): Answer {
+  const [, resource] = /^arn:(?:[^:]*:){5}(.*)$/.exec(id) ?? [];
+  if (resource === undefined) return { ARN: newArn(region, id), Name: id };
+  return { ARN: id, Name: resource.replace(/-[A-Za-z0-9]{6}$/, '') };
+}
 
 function refuseDeletion(secret: Secret, force: boolean): void {
   if (!force) refuseIfDeleted(secret);

@@ -7,8 +7,8 @@ import { secretId } from '../validate.ts';
 
 const replicateSecretToRegions: Operation = (input, call) => {
   const id = secretId(input);
+  input.required('AddReplicaRegions');
   const regions = parseReplicaRegions(input, call.region);
-  if (regions.length === 0) throw invalidParameter('You must provide AddReplicaRegions.');
   const secret = call.state.get(call.region, id);
   refuseChange(secret);
   const begun = replicate(call, secret, regions, input.flag('ForceOverwriteReplicaSecret') ?? false);
@@ -17,8 +17,8 @@ const replicateSecretToRegions: Operation = (input, call) => {
 
 const removeRegionsFromReplication: Operation = (input, call) => {
   const id = secretId(input);
-  const regions = input.texts('RemoveReplicaRegions', { ...REGION, items: { min: 1 } });
-  if (!regions) throw invalidParameter('You must provide RemoveReplicaRegions.');
+  input.required('RemoveReplicaRegions');
+  const regions = input.texts('RemoveReplicaRegions', { ...REGION, items: { min: 1 } }) ?? [];
   const secret = call.state.get(call.region, id);
   refuseChange(secret);
   if (!regions.every((region) => secret.replicas.has(region))) throw invalidParameter('Invalid replica region.');

@@ -1,4 +1,3 @@
-import { invalidParameter } from '../errors.ts';
 import type { Operation, OperationTable } from '../operation.ts';
 import { refuseChange } from '../secret.ts';
 import { checkTagCount, readTags } from '../tags.ts';
@@ -6,8 +5,8 @@ import { secretId } from '../validate.ts';
 
 const tagResource: Operation = (input, call) => {
   const id = secretId(input);
-  const added = readTags(input);
-  if (!added) throw invalidParameter('You must provide Tags.');
+  input.required('Tags');
+  const added = readTags(input) ?? [];
   const secret = call.state.get(call.region, id);
   refuseChange(secret);
   const tags = new Map([...(secret.content.tags ?? []), ...added]);
@@ -19,8 +18,8 @@ const tagResource: Operation = (input, call) => {
 
 const untagResource: Operation = (input, call) => {
   const id = secretId(input);
-  const keys = input.texts('TagKeys', { min: 1, max: 128 });
-  if (!keys) throw invalidParameter('You must provide TagKeys.');
+  input.required('TagKeys');
+  const keys = input.texts('TagKeys', { min: 1, max: 128 }) ?? [];
   const secret = call.state.get(call.region, id);
   refuseChange(secret);
   for (const key of keys) secret.content.tags?.delete(key);
