@@ -1,4 +1,5 @@
 import { roleDatabase } from '../shared/database/database.ts';
+import { redshift } from '../shared/database/redshift.ts';
 import { trustStore } from '../shared/database/tls.ts';
 import { postgresTwins } from '../shared/database/twins.ts';
 import { Deadline } from '../shared/deadline.ts';
@@ -41,7 +42,13 @@ const NOT_FROM_HERE: readonly RotationErrorCode[] = [
 export function databaseFromHere(caFile: string | undefined, environment: Environment = {}): RoleDatabase {
   const config = { ...readable(environment), ...trustedHere(caFile) };
   const trust = trustStore(config.caFiles);
-  return roleDatabase({ settings: config, trust, deadline: new Deadline(LOGIN_PATIENCE_MS), twins: postgresTwins });
+  return roleDatabase({
+    settings: config,
+    trust,
+    deadline: new Deadline(LOGIN_PATIENCE_MS),
+    twins: postgresTwins,
+    redshift,
+  });
 }
 
 function trustedHere(caFile: string | undefined): Pick<Config, 'caFiles'> {

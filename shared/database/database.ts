@@ -4,7 +4,7 @@ import { RotationError } from '../errors.ts';
 import type { Credential, PasswordOutcome, RoleDatabase, RoleSession } from '../rotation/ports.ts';
 import { isRdsProxyHost } from '../secret/rds-proxy.ts';
 import { behindProxy } from './connect-error.ts';
-import { DIALECTS } from './dialect.ts';
+import { type Dialect, dialectOf } from './dialect.ts';
 import { type Login, withSession } from './session.ts';
 import type { DatabaseSettings } from './settings.ts';
 import { tlsPolicy } from './tls.ts';
@@ -15,10 +15,11 @@ export interface DatabaseOptions {
   readonly trust: () => Promise<SecureContext>;
   readonly deadline: Deadline;
   readonly twins: TwinSql;
+  readonly redshift?: Dialect | undefined;
 }
 
 /** The adapter between the engine's credentials and sessions with a server, for one rotation step. */
-export function roleDatabase({ settings, trust, deadline, twins }: DatabaseOptions): RoleDatabase {
+export function roleDatabase({ settings, trust, deadline, twins, redshift }: DatabaseOptions): RoleDatabase {
   async function tryPassword<T>(
     { source, secret }: Credential,
     work: (roles: RoleSession) => Promise<T>,
@@ -37,8 +38,9 @@ export function roleDatabase({ settings, trust, deadline, twins }: DatabaseOptio
       });
     try {
       if (isRdsProxyHost(host)) throw behindProxy(login);
-      const outcome = await withSession(login, { deadline: until, trust }, (session) =>
-        work(DIALECTS[engine](session, settings, twins)),
+      const { wire, roles } = dialectOf(engine, redshift);
+      const outcome = await withSession(login, { deadline: until, trust, wire }, (session) =>
+        work(roles(session, settings, twins)),
       );
       return outcome.accepted === 'without-session' ? { ...outcome, error: about(outcome.error) } : outcome;
     } catch (error) {

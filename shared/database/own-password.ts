@@ -119,6 +119,8 @@ async function formerForm(
 ): Promise<string | undefined> {
   const clear = password.reveal();
   switch (request?.method) {
+    // No PostgreSQL asks for the digest.
+    case 'sha256-digest':
     case undefined:
       return undefined;
     case 'md5':

@@ -17,6 +17,7 @@ import {
   isSuperuser,
   MAX_NAME_BYTES,
   nameTooLong,
+  needRoles,
   ownsObjects,
   superuserIsApplicationUser,
   TWIN_SUFFIX,
@@ -219,7 +220,7 @@ async function proveCurrent(current: Credential, context: StrategyContext): Prom
 
 /** Which of the two is the base role follows from the names; that they are twins is checked again in the database. */
 function twinsOf(current: Credential, pending: Credential): { readonly base: string; readonly twin: string } {
-  const now = current.secret.username;
+  const now = needRoles(current).username;
   const next = pending.secret.username;
   if (isSameServer(current.secret, pending.secret)) {
     if (next === now + TWIN_SUFFIX) return { base: now, twin: next };
@@ -245,7 +246,8 @@ async function verifyTwin(roles: RoleSession, user: UserFacts, pending: Credenti
 }
 
 /** The contract's key, checked before a value is stored for which it would be missing. */
-function needSuperuserSecret({ secret: { superuserSecretArn, misspelt } }: Credential): void {
+function needSuperuserSecret(current: Credential): void {
+  const { superuserSecretArn, misspelt } = needRoles(current);
   if (superuserSecretArn === undefined) throw superuserSecretMissing(misspelt);
   if (/^[\w/+=.@!:-]{1,2048}$/.test(superuserSecretArn)) return;
   throw new RotationError(

@@ -59,7 +59,8 @@ export async function changeVerified(
       throw failure;
     }
   }
-  return { outcome: 'done', credential: origin.credential.source, proven: await isReleased(role) };
+  const proven = await isReleased(role);
+  return { outcome: 'done', credential: origin.credential.source, proven, notice: change.notice };
 }
 
 /** A proof counts only if the lock was held up to its end; that the session broke after that is no failure. */

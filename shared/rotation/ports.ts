@@ -15,6 +15,8 @@ export interface Credential {
 export type PasswordRequest =
   | { readonly method: 'scram-sha-256'; readonly salt: Buffer; readonly iterations: number }
   | { readonly method: 'md5' }
+  /** Redshift's, of a password that is stored as sha256. */
+  | { readonly method: 'sha256-digest' }
   | { readonly method: 'clear' };
 
 /** A login that worked and what came of it, or a password that the server refused. Everything else is an error. */
@@ -117,6 +119,8 @@ export interface Origin {
 export interface OwnPasswordChange {
   /** How long the computing took, in ms: a login with the new password computes as much. */
   readonly computing: number;
+  /** What an operator should know of it. */
+  readonly notice?: string | undefined;
   /** One transaction, which holds the role's row and then asks the guard: all or nothing. */
   apply(guard: Guard): Promise<'changed' | 'already-current'>;
   /**
@@ -131,7 +135,10 @@ export interface OwnPasswordChange {
   readonly wayBack: ((look: () => Promise<boolean>) => Promise<void>) | { readonly none: string };
 }
 
-/** The lock of a role, which whoever changes it holds over the change, its proof and the way back. */
+/**
+ * The lock of a role, which whoever changes it holds over the change, its proof and the way back. Where a server has no
+ * such lock, a login counts as fresh, since one made anew would be no better, and none is held at the end.
+ */
 export interface RoleLock {
   /** Whether nobody can have changed the password between this session's login and the lock. */
   readonly fresh: boolean;
