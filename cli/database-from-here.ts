@@ -1,9 +1,11 @@
 /** The way to a database from this machine. Loaded when somebody logs in: the driver takes longer than what most subcommands do. */
 import { escapeLiteral } from 'pg';
 import { roleDatabase } from '../shared/database/database.ts';
+import { redshift } from '../shared/database/redshift.ts';
 import { withSession } from '../shared/database/session.ts';
 import { tlsPolicy, trustStore } from '../shared/database/tls.ts';
 import { postgresTwins } from '../shared/database/twins.ts';
+import { POSTGRES_WIRE } from '../shared/database/wire.ts';
 import { Deadline } from '../shared/deadline.ts';
 import { RotationError } from '../shared/errors.ts';
 import { type Config, type Environment, readConfig } from '../shared/lambda/config.ts';
@@ -21,7 +23,8 @@ export const LOGIN_PATIENCE_MS = 12_000;
 export function databaseFromHere(caFile: string | undefined, environment: Environment = {}): RoleDatabase {
   const config = { ...readable(environment), ...trustedHere(caFile) };
   const trust = trustStore(config.caFiles);
-  return roleDatabase({ settings: config, trust, deadline: new Deadline(LOGIN_PATIENCE_MS), twins: postgresTwins });
+  const deadline = new Deadline(LOGIN_PATIENCE_MS);
+  return roleDatabase({ settings: config, trust, deadline, twins: postgresTwins, redshift });
 }
 
 export interface MembershipQuestion {
@@ -41,7 +44,11 @@ export async function isInRdsIam(
   const config = { ...readable(environment), ...trustedHere(caFile) };
   const tls = tlsPolicy(current.ssl, config.tlsFallback);
   const login = { host, port, username: current.username, password, byToken: false, database, tls, sslHostname };
-  const settings = { deadline: new Deadline(LOGIN_PATIENCE_MS), trust: trustStore(config.caFiles) };
+  const settings = {
+    deadline: new Deadline(LOGIN_PATIENCE_MS),
+    trust: trustStore(config.caFiles),
+    wire: POSTGRES_WIRE,
+  };
   const outcome = await withSession(login, settings, (session) =>
     session.query<{ readonly found: boolean }>(
       `WITH RECURSIVE roles(id) AS (

@@ -3,7 +3,8 @@
  *
  * Attach it to a secret as its rotation function; Secrets Manager then calls `handler` four times a rotation.
  */
+import { redshift } from '../shared/database/redshift.ts';
 import { rotationHandler } from '../shared/lambda/handler.ts';
 import { singleUser } from '../shared/rotation/single-user.ts';
 
-export const handler = rotationHandler(singleUser);
+export const handler = rotationHandler(singleUser, { redshift });

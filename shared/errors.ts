@@ -26,6 +26,8 @@ export type RotationErrorCode =
   // What the secret says
   | 'SECRET_HAS_NO_VALUE'
   | 'SECRET_MALFORMED'
+  | 'SECRET_MANAGED'
+  | 'ENGINE_UNSUPPORTED'
   | 'PENDING_MISMATCH'
   | 'PENDING_RETIRED'
   | 'LABEL_MOVED'

@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { Connection, type ConnectionConfig } from 'pg';
 import type { PasswordRequest } from '../rotation/ports.ts';
+import type { Password } from '../secret/password.ts';
+import { messagesOf } from './messages.ts';
 
 /** More rounds than these take a client seconds: nobody's PostgreSQL has them by choice. */
 export const MAX_SCRAM_ITERATIONS = 1_000_000;
@@ -38,6 +40,19 @@ const METHODS: Readonly<Record<number, string>> = {
   14: 'an identity provider (14, Amazon Redshift)',
 };
 
+/**
+ * Answers Redshift's digest request.
+ *
+ * @param body of the request, behind its code.
+ * @returns undefined where it is not one that can be answered.
+ */
+export type DigestAnswer = (body: Buffer, password: Password) => Buffer | undefined;
+
+export interface DigestLogin {
+  readonly digest: DigestAnswer;
+  readonly password: Password;
+}
+
 /** A method of the driver's connection that its types leave out. */
 const attach: (this: Connection, stream: Pick<Duplex, 'on'>) => void = Reflect.get(
   Connection.prototype,
@@ -56,9 +71,12 @@ export class ServerConnection extends Connection {
   authenticated = false;
   /** What the server reports of itself, such as server_version and server_encoding. */
   readonly parameters = new Map<string, string>();
+  readonly #login: DigestLogin | undefined;
 
-  constructor(config: ConnectionConfig & { readonly sslNegotiation: 'postgres' }) {
+  /** @param login where a digest is to be answered. */
+  constructor(config: ConnectionConfig & { readonly sslNegotiation: 'postgres' }, login?: DigestLogin) {
     super(config);
+    this.#login = login;
     // These come before the driver's own listeners: what throws here keeps the password from being sent.
     this.on('authenticationCleartextPassword', () => {
       this.passwordRequest = { method: 'clear' };
@@ -82,12 +100,13 @@ export class ServerConnection extends Connection {
 
   /** The driver calls this for each of its streams, the plain one and the encrypted one. */
   attachListeners(stream: Duplex): void {
-    const check = messageCheck();
+    const messages = messagesOf();
     const on = (event: string, listener: (...args: readonly unknown[]) => void) =>
       stream.on(event, (...args) => {
         try {
-          if (event === 'data') check(args[0]);
-          listener(...args);
+          const [chunk] = args;
+          if (event === 'data' && Buffer.isBuffer(chunk)) this.#hear(messages(chunk), chunk, listener);
+          else listener(...args);
         } catch (error) {
           stream.destroy();
           this.emit('error', unsupported(error) ?? error);
@@ -95,25 +114,30 @@ export class ServerConnection extends Connection {
       });
     attach.call(this, { on } as Pick<Duplex, 'on'>);
   }
+
+  /** Looks at each whole message before the driver does, which never hears of a digest request that was answered. */
+  #hear(messages: readonly Buffer[], chunk: Buffer, listener: (chunk: Buffer) => void): void {
+    for (const message of messages) checkTexts(message.toString('latin1', 0, 1), message.subarray(5));
+    const isWatched = this.#login !== undefined;
+    const rest = isWatched ? messages.filter((message) => !this.#answersDigest(message)) : [chunk];
+    if (rest.length > 0) listener(Buffer.concat(rest));
+  }
+
+  #answersDigest(message: Buffer): boolean {
+    if (this.#login === undefined || message[0] !== 0x52 || message.length < 9 || message.readInt32BE(5) !== 13)
+      return false;
+    const answer = this.#login.digest(message.subarray(9), this.#login.password);
+    if (answer === undefined) throw new AuthenticationUnsupported(METHODS[13] ?? '');
+    this.passwordRequest = { method: 'sha256-digest' };
+    this.stream.write(answer);
+    return true;
+  }
 }
 
 /** Zero bytes that a message must have at least, by type: the driver looks for the end of a text beyond the message, for ever. */
 const TEXTS: Readonly<Record<string, number>> = { E: 1, N: 1, S: 2, C: 1 };
 
-/** Looks at each message before the driver does. @throws where a text in it has no end */
-function messageCheck(): (chunk: unknown) => void {
-  let rest: Buffer = Buffer.alloc(0);
-  return (chunk) => {
-    if (!Buffer.isBuffer(chunk)) return;
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    while (rest.length >= 5 && rest.length > rest.readUInt32BE(1)) {
-      const end = 1 + rest.readUInt32BE(1);
-      checkTexts(rest.toString('latin1', 0, 1), rest.subarray(5, end));
-      rest = rest.subarray(end);
-    }
-  };
-}
-
+/** @throws where a text in a message has no end */
 function checkTexts(type: string, body: Buffer): void {
   const needed = type === 'R' && body.length >= 4 && body.readInt32BE(0) === 10 ? 1 : TEXTS[type];
   if (needed === undefined) return;

@@ -6,7 +6,7 @@ import type { ServerLogin } from '../secret/database-secret.ts';
 import { Password } from '../secret/password.ts';
 import { isRdsProxyHost } from '../secret/rds-proxy.ts';
 import { behindProxy } from './connect-error.ts';
-import { DIALECTS } from './dialect.ts';
+import { type Dialect, dialectOf } from './dialect.ts';
 import { type Login, withSession } from './session.ts';
 import type { DatabaseSettings } from './settings.ts';
 import { tlsPolicy } from './tls.ts';
@@ -17,10 +17,11 @@ export interface DatabaseOptions {
   readonly trust: () => Promise<SecureContext>;
   readonly deadline: Deadline;
   readonly twins: TwinSql;
+  readonly redshift?: Dialect | undefined;
 }
 
 /** The adapter between the engine's credentials and sessions with a server, for one rotation step. */
-export function roleDatabase({ settings, trust, deadline, twins }: DatabaseOptions): RoleDatabase {
+export function roleDatabase({ settings, trust, deadline, twins, redshift }: DatabaseOptions): RoleDatabase {
   /** A token is for verified TLS only, whatever else is allowed. */
   async function protectedLogin({ password, ssl }: ServerLogin): Promise<Pick<Login, 'password' | 'byToken' | 'tls'>> {
     if (password instanceof Password) return { password, byToken: false, tls: tlsPolicy(ssl, settings.tlsFallback) };
@@ -32,7 +33,7 @@ export function roleDatabase({ settings, trust, deadline, twins }: DatabaseOptio
     work: (roles: RoleSession) => Promise<T>,
     within?: number,
   ): Promise<PasswordOutcome<T>> {
-    const { host, port, username, dbname: database, engine, sslHostname } = secret;
+    const { host, port, username, dbname: database, sslHostname } = secret;
     const until = within === undefined ? deadline : new Deadline(Math.min(within, deadline.remaining()));
     // Some errors are about another role than the one that is logged in.
     const about = (error: RotationError) =>
@@ -43,9 +44,10 @@ export function roleDatabase({ settings, trust, deadline, twins }: DatabaseOptio
       });
     try {
       if (isRdsProxyHost(host)) throw behindProxy({ host, port, username, database });
+      const { wire, roles } = dialectOf(secret, redshift);
       const login: Login = { host, port, username, database, sslHostname, ...(await protectedLogin(secret)) };
-      const outcome = await withSession(login, { deadline: until, trust }, (session) =>
-        work(DIALECTS[engine](session, settings, twins)),
+      const outcome = await withSession(login, { deadline: until, trust, wire }, (session) =>
+        work(roles(session, settings, twins)),
       );
       return outcome.accepted === 'without-session' ? { ...outcome, error: about(outcome.error) } : outcome;
     } catch (error) {

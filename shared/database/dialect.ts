@@ -1,15 +1,26 @@
 import type { RoleSession } from '../rotation/ports.ts';
-import type { Engine } from '../secret/database-secret.ts';
+import { needsRoles } from '../rotation/twin-errors.ts';
+import type { ServerLogin } from '../secret/database-secret.ts';
 import { postgresRoles } from './postgres.ts';
 import type { SqlSession } from './session.ts';
 import type { DatabaseSettings } from './settings.ts';
 import type { TwinSql } from './twin-sql.ts';
+import { POSTGRES_WIRE, type Wire } from './wire.ts';
 
 /** One kind of server's way of doing what a RoleSession promises. */
-export type RoleDialect = (session: SqlSession, settings: DatabaseSettings, twins: TwinSql) => RoleSession;
+export interface Dialect {
+  readonly wire: Wire;
+  roles(session: SqlSession, settings: DatabaseSettings, twins: TwinSql): RoleSession;
+}
 
-/** The dialect of each engine; another server's SQL (Redshift) gets a file beside postgres.ts and a line here. */
-export const DIALECTS: Readonly<Record<Engine, RoleDialect>> = {
-  postgres: postgresRoles,
-  'aurora-postgresql': postgresRoles,
-};
+const POSTGRES: Dialect = { wire: POSTGRES_WIRE, roles: postgresRoles };
+
+/**
+ * @param redshift a part of its own, which alternating users' function goes without.
+ * @throws RotationError ENGINE_UNSUPPORTED
+ */
+export function dialectOf(secret: ServerLogin, redshift: Dialect | undefined): Dialect {
+  if (secret.engine !== 'redshift') return POSTGRES;
+  if (redshift === undefined) throw needsRoles(secret);
+  return redshift;
+}

@@ -116,6 +116,8 @@ async function formerForm(
   const { username } = session.login;
   const clear = password.reveal();
   switch (request?.method) {
+    // No PostgreSQL asks for the digest.
+    case 'sha256-digest':
     case undefined:
       return undefined;
     case 'md5':

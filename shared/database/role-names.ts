@@ -15,7 +15,8 @@ interface NamedDatabase {
  * @throws RotationError ROLE_NAME_ENCODING
  */
 export function needSpellable({ login, encoding }: NamedDatabase, names: readonly string[]) {
-  if (encoding === 'UTF8') return;
+  // Redshift, which has no other, calls it as PostgreSQL 8.0 did.
+  if (encoding === 'UTF8' || encoding === 'UNICODE') return;
   const name = names.find((each) => !isAscii(each));
   if (name === undefined) return;
   const { host, port, database } = login;

@@ -6,14 +6,14 @@ import { RotationError } from '../errors.ts';
 import type { PasswordOutcome, PasswordRequest } from '../rotation/ports.ts';
 import type { Password } from '../secret/password.ts';
 import { ExplicitClient } from './client-options.ts';
-import { databaseError, meaningOf, type Phase, TIMED_OUT } from './connect-error.ts';
+import { databaseError, type Phase, TIMED_OUT } from './connect-error.ts';
 import { ServerConnection } from './connection.ts';
 import { copyQuery } from './copy-query.ts';
 import { answerOnlyInClear, iamMeaning } from './iam-login.ts';
-import { PINNED } from './pinned.ts';
 import { needSpellable } from './role-names.ts';
 import { before, close, connectedInTime } from './time-limits.ts';
 import type { TlsPolicy } from './tls.ts';
+import type { Wire } from './wire.ts';
 
 /** Who logs in, where and how; none of it is taken from the environment or from a connection string. */
 export interface Login {
@@ -71,6 +71,7 @@ const COMMIT = '; COMMIT';
 export interface SessionSettings {
   readonly deadline: Deadline;
   readonly trust: () => Promise<SecureContext>;
+  readonly wire: Wire;
 }
 
 /**
@@ -96,19 +97,19 @@ export async function withSession<T>(
 
 async function openSession<T>(
   login: Login,
-  { deadline, trust }: SessionSettings,
+  { deadline, trust, wire }: SessionSettings,
   work: (session: SqlSession) => Promise<T>,
   encrypted = login.tls !== 'plain',
 ): Promise<PasswordOutcome<T>> {
   const socket = new Socket();
-  const { client, connection } = newClient(login, encrypted ? await trust() : undefined, socket);
+  const { client, connection } = newClient(login, wire, encrypted ? await trust() : undefined, socket);
   // A socket that breaks between two statements is reported by the next one; without a listener it would end the process.
   client.on('error', () => {});
 
   const secrets = [login.password.reveal()];
   const redacted = (text: string) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
   const fail = (error: unknown, phase: Phase) => {
-    const found = error === TIMED_OUT ? TIMED_OUT : meaningOf(error, phase, login.tls !== 'plain');
+    const found = error === TIMED_OUT ? TIMED_OUT : wire.meaningOf(error, phase, login.tls !== 'plain');
     const meaning = login.byToken ? iamMeaning(error, found) : found;
     const { host, port, username, database } = login;
     return { meaning, error: databaseError(meaning, error, { host, port, username, database }, redacted) };
@@ -125,7 +126,7 @@ async function openSession<T>(
   const rollback = async () => void (await send('ROLLBACK'));
   // What the role has for time-outs is not what a step has.
   const pinned = () =>
-    `${PINNED} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
+    `${wire.pinned} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
 
   const beganAt = performance.now();
   let committedAt = beganAt;
@@ -137,7 +138,8 @@ async function openSession<T>(
       const { passwordRequest: request, authenticated } = connection;
       if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false, address: socket.remoteAddress, request };
       // Only who was asked for a password, and then let in, has shown that it is right.
-      if (request !== undefined && authenticated) return { accepted: 'without-session', error: failure.error, request };
+      if (request !== undefined && authenticated && wire.okProves)
+        return { accepted: 'without-session', error: failure.error, request };
       throw failure.error;
     }
     const { server_encoding: encoding = 'UTF8', server_version: version = '' } = Object.fromEntries(
@@ -205,12 +207,15 @@ function rowsOf<Row extends object>(answer: QueryResult<Row> | readonly QueryRes
   return results.findLast(({ fields }) => fields.length > 0)?.rows ?? [];
 }
 
-function newClient(login: Login, secureContext: SecureContext | undefined, socket: Socket) {
+function newClient(login: Login, { digest }: Wire, secureContext: SecureContext | undefined, socket: Socket) {
   const ssl =
     secureContext === undefined ? false : { secureContext, rejectUnauthorized: true, ...identityCheck(login) };
   // Our own socket, so that a silent server can be hung up on.
   const stream = () => socket;
-  const connection = new ServerConnection({ ssl, stream, sslNegotiation: 'postgres' });
+  const connection = new ServerConnection(
+    { ssl, stream, sslNegotiation: 'postgres' },
+    digest && { digest, password: login.password },
+  );
   if (login.byToken) answerOnlyInClear(connection);
   const client = new ExplicitClient({
     host: login.host,

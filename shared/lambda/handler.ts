@@ -3,6 +3,7 @@ import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Context, Handler } from 'aws-lambda';
 import { secretStore, secretsManagerClient } from '../aws/secret-store.ts';
 import { roleDatabase } from '../database/database.ts';
+import type { Dialect } from '../database/dialect.ts';
 import { trustStore } from '../database/tls.ts';
 import { noTwins, type TwinSql } from '../database/twin-sql.ts';
 import { Deadline } from '../deadline.ts';
@@ -12,7 +13,7 @@ import type { SuperuserSecrets } from '../rotation/ports.ts';
 import { RecentLogins } from '../rotation/recent-logins.ts';
 import { runStep, type StepInput } from '../rotation/steps.ts';
 import type { RotationStrategy } from '../rotation/strategy.ts';
-import { generatePassword } from '../secret/password-policy.ts';
+import { generatePassword, policyFor } from '../secret/password-policy.ts';
 import { type Config, readConfig } from './config.ts';
 import { stepObserver } from './observer.ts';
 
@@ -25,10 +26,10 @@ import { stepObserver } from './observer.ts';
  */
 export function rotationHandler(
   strategy: RotationStrategy,
-  { superusers = noSuperusers, twins = noTwins }: StrategyParts = {},
+  { superusers = noSuperusers, twins = noTwins, redshift }: StrategyParts = {},
 ): Handler<unknown, void> {
   const observer = stepObserver(strategy.name);
-  const prepare = instanceOf(strategy, { superusers, twins });
+  const prepare = instanceOf(strategy, { superusers, twins, redshift });
 
   return async (input, context) => {
     const started = performance.now();
@@ -54,6 +55,8 @@ export interface StrategyParts {
   readonly superusers?: SuperuserSecretsOf;
   /** SQL of twin logins. */
   readonly twins?: TwinSql;
+  /** How to deal with Redshift. */
+  readonly redshift?: Dialect | undefined;
 }
 
 /** Makes the port to superuser secrets for one step. */
@@ -76,7 +79,7 @@ interface Instance {
 /** Wires the parts of one step to those that live as long as the instance. */
 function instanceOf(
   strategy: RotationStrategy,
-  { superusers, twins }: Required<StrategyParts>,
+  { superusers, twins, redshift }: Required<Omit<StrategyParts, 'redshift'>> & Pick<StrategyParts, 'redshift'>,
 ): (event: RotationEvent, context: Context) => StepInput {
   let instance: Instance | undefined;
   return (event, context) => {
@@ -91,8 +94,8 @@ function instanceOf(
       deadline,
       store: secretStore(client, event, deadline),
       superusers: superusers(client, deadline),
-      database: roleDatabase({ settings: config, trust, deadline, twins }),
-      newPassword: () => generatePassword(config.passwordPolicy),
+      database: roleDatabase({ settings: config, trust, deadline, twins, redshift }),
+      newPassword: (engine) => generatePassword(policyFor(engine, config.passwordPolicy)),
       connectionStringKeys: config.connectionStringKeys,
       promoteEarly: config.promoteEarly,
     };

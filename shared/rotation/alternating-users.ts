@@ -6,7 +6,7 @@ import { passwordNotAccepted, pendingMismatch, superuserSecretMissing, twinNotLi
 import { healCurrent } from './heal-twin.ts';
 import type { Administrator, Credential, UserFacts } from './ports.ts';
 import type { RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
-import { isSuperuser, superuserIsApplicationUser, TWIN_SUFFIX } from './twin-errors.ts';
+import { isSuperuser, needRoles, superuserIsApplicationUser, TWIN_SUFFIX } from './twin-errors.ts';
 import { isLinked, logsInAsOther, nameOfOther } from './twin-link.ts';
 
 /**
@@ -124,7 +124,7 @@ function twinsOf(
   current: Credential,
   pending: Credential,
 ): { readonly base: string; readonly twin: string } | undefined {
-  const now = current.secret.username;
+  const now = needRoles(current).username;
   const next = pending.secret.username;
   if (isSameServer(current.secret, pending.secret)) {
     if (next === now + TWIN_SUFFIX) return { base: now, twin: next };
@@ -137,7 +137,8 @@ const twinNeeded = ({ secret: { username } }: Credential) =>
   `for the twin of ${username} on the current version's host and port`;
 
 /** The contract's key, checked before a value is stored for which it would be missing. */
-function needSuperuserSecret({ secret: { superuserSecretArn, misspelt } }: Credential): void {
+function needSuperuserSecret(current: Credential): void {
+  const { superuserSecretArn, misspelt } = needRoles(current);
   if (superuserSecretArn === undefined) throw superuserSecretMissing(misspelt);
   if (/^[\w/+=.@!:-]{1,2048}$/.test(superuserSecretArn)) return;
   throw new RotationError(

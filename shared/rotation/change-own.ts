@@ -64,7 +64,7 @@ export async function changeVerified(
     return verdict;
   };
   if ((await change.apply(guard)) === 'already-current') return already;
-  const done: Applied = { ...already, outcome: 'done' };
+  const done: Applied = { ...already, outcome: 'done', notice: change.notice };
   let refused: Refused | undefined;
   const proveAndPromote = async () => {
     const left = deadline.remaining() - after - computing;

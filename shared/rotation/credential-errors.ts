@@ -28,9 +28,18 @@ export function passwordNotAccepted(credential: Administrator, remedy: string): 
   return new RotationError(
     'PASSWORD_NOT_ACCEPTED',
     `The server at ${host}:${port} must accept the ${credential.source} password of ${username}, and it refused it.`,
-    { remedy, ...credentialFacts(credential) },
+    { remedy: inWordsOf(credential, remedy), ...credentialFacts(credential) },
   );
 }
+
+/** What PostgreSQL's remedies name, Redshift has not. */
+function inWordsOf({ source, secret }: Administrator, remedy: string): string {
+  return secret.engine === 'redshift' ? onRedshift(NAMES[source] ?? source) : remedy;
+}
+
+/** @param wanted the version whose password is to be set. */
+const onRedshift = (wanted: string) =>
+  `As a superuser check that the user exists, that its VALID UNTIL is not past (SELECT usename, valuntil FROM pg_user_info;) and that its password is not disabled, or set the password that ${wanted} holds: ALTER USER {role} PASSWORD …; then rotate again.`;
 
 /**
  * @param tried what the server has refused.
@@ -52,7 +61,7 @@ export function noWorkingPassword(current: Credential, tried: readonly Credentia
     'NO_WORKING_PASSWORD',
     `A password of ${username} was needed that the server at ${host}:${port} accepts, and it refused all that the secret has for it: ${names.join(', ')}.`,
     {
-      remedy: `As an administrator of the database set the password that AWSCURRENT holds (in psql: \\password {role}), check that the role exists and that its VALID UNTIL is not past (\\du; ALTER ROLE {role} VALID UNTIL 'infinity';), then rotate again.${list}`,
+      remedy: `${inWordsOf(current, "As an administrator of the database set the password that AWSCURRENT holds (in psql: \\password {role}), check that the role exists and that its VALID UNTIL is not past (\\du; ALTER ROLE {role} VALID UNTIL 'infinity';), then rotate again.")}${list}`,
       ...credentialFacts(current),
     },
   );
@@ -97,7 +106,7 @@ export function passwordNotPutBack(
     `${NEEDED[needed]} (${cause.code}: ${trimmed(cause)}); that of ${source} could not be put back (${why.replace(/\.$/, '')}).`,
     {
       ...cause.facts,
-      remedy: `${remedyOf(cause)} The database has the password of AWSPENDING: the service tries the rotation again; to end it now, as an administrator set the password that AWSCURRENT holds (in psql: \\password {role}).`,
+      remedy: `${remedyOf(cause)} The database has the password of AWSPENDING: the service tries the rotation again; to end it now, as an administrator set the password that AWSCURRENT holds (${former.secret.engine === 'redshift' ? 'ALTER USER {role} PASSWORD …' : 'in psql: \\password {role}'}).`,
       reason: cause.facts.reason ?? cause.code,
       cause: cause.code,
     },

@@ -15,7 +15,7 @@ export async function storeNewValue(
   { secret }: Credential,
   username: string,
 ): Promise<'stored' | 'already-stored'> {
-  const password = input.newPassword();
+  const password = input.newPassword(secret.engine);
   let copies: ReadonlyMap<string, string>;
   try {
     copies = rewrittenCopies(secret, username, password, input.connectionStringKeys ?? []);

@@ -18,6 +18,8 @@ export type Administrator = Credential<ServerLogin>;
 export type PasswordRequest =
   | { readonly method: 'scram-sha-256'; readonly salt: Buffer; readonly iterations: number }
   | { readonly method: 'md5' }
+  /** Redshift's, of a password that is stored as sha256. */
+  | { readonly method: 'sha256-digest' }
   | { readonly method: 'clear' };
 
 /** Whether a password is stored for SCRAM; undefined where it was asked for in clear, which shows nothing of that. */
@@ -123,6 +125,8 @@ export interface Origin {
 export interface OwnPasswordChange {
   /** How long the computing took, in ms: a login with the new password computes as much. */
   readonly computing: number;
+  /** What an operator should know of it. */
+  readonly notice?: string | undefined;
   /** One transaction, which holds the role's row and then asks the guard: all or nothing. */
   apply(guard: Guard): Promise<'changed' | 'already-current'>;
   /**
@@ -137,7 +141,10 @@ export interface OwnPasswordChange {
   readonly wayBack: ((look: () => Promise<boolean>) => Promise<void>) | { readonly none: string };
 }
 
-/** The lock of a role, which whoever changes it holds over the change, its proof and the way back. */
+/**
+ * The lock of a role, which whoever changes it holds over the change, its proof and the way back. Where a server has no
+ * such lock, a login counts as fresh, since one made anew would be no better, and none is held at the end.
+ */
 export interface RoleLock {
   /** Whether nobody can have changed the password between this session's login and the lock. */
   readonly fresh: boolean;

@@ -1,5 +1,6 @@
 /** What a step works with, and what of that a strategy is offered. */
 import type { Deadline } from '../deadline.ts';
+import type { Engine } from '../secret/database-secret.ts';
 import type { Password } from '../secret/password.ts';
 import { labelMoved } from './credential-errors.ts';
 import type { RotationEvent } from './event.ts';
@@ -20,7 +21,8 @@ export interface StepInput {
   /** Of this instance, with any version. */
   readonly recentLogins: RecentLogins;
   readonly deadline: Deadline;
-  newPassword(): Password;
+  /** One that this kind of server takes. */
+  newPassword(engine: Engine): Password;
   /** The secret's keys whose copies of the login are rewritten with it; none unless given. */
   readonly connectionStringKeys?: readonly string[];
   /** Whether setSecret moves AWSCURRENT itself, where a user's own password is replaced; default: no. */

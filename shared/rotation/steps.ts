@@ -29,7 +29,7 @@ import {
   readPending,
   verdictOn,
 } from './version-read.ts';
-import { decide, versionWith } from './version-stage.ts';
+import { decide, needUnmanaged, versionWith } from './version-stage.ts';
 
 export type { StepInput } from './step-context.ts';
 
@@ -95,6 +95,7 @@ async function createSecret(input: StepWork): Promise<StepReport> {
   const reading = readCurrent(store);
   const state = await guarded(input, [reading]);
   if (state === 'already-current') return { outcome: state };
+  needUnmanaged(state);
   const current = await readDescribed(input, state, await reading);
   if (current === undefined) throw labelMoved();
   if (current === 'already-current') return { outcome: current };

@@ -1,5 +1,6 @@
 /** What alternating users are refused for besides what all rotations are. */
 import { quotedName, RotationError } from '../errors.ts';
+import type { DatabaseSecret } from '../secret/database-secret.ts';
 import { credentialFacts } from './credential-errors.ts';
 import type { Administrator, Credential, UserFacts } from './ports.ts';
 
@@ -11,6 +12,25 @@ export const MAX_NAME_BYTES = 63;
 /** For the log: what an operator should do, though nothing fails. */
 export function ownsObjects(twin: string, base: string): string {
   return `${twin} owns objects, so it acts as itself and not as ${base}, as AWS's function made it; docs/adopting-aws-clones.md hands them over.`;
+}
+
+/** @returns the current version's secret, once its server has roles. @throws RotationError ENGINE_UNSUPPORTED */
+export function needRoles({ secret }: Credential): DatabaseSecret {
+  if (secret.engine === 'redshift') throw needsRoles(secret);
+  return secret;
+}
+
+/** Alternating users are for servers that have roles. @param login where it was to be. */
+export function needsRoles({
+  host,
+  port,
+  username,
+}: Pick<DatabaseSecret, 'host' | 'port' | 'username'>): RotationError {
+  return new RotationError(
+    'ENGINE_UNSUPPORTED',
+    "Alternating users need logins that are members of one another and can act as one, and those of Amazon Redshift can't: a second login would own what it makes, and only the grants of one database could be copied to it.",
+    { remedy: 'Attach the secret to the single-user function.', key: 'engine', host, port, username },
+  );
 }
 
 export function isSuperuser(current: Credential): RotationError {

@@ -60,6 +60,23 @@ export function decide(state: RotationState, versionId: string): 'proceed' | 'al
   return 'proceed';
 }
 
+/** What Redshift tags the secrets with whose passwords it makes and rotates itself (its management guide). */
+const REDSHIFT_TAGS = ['aws:redshift:primaryclusterarn', 'aws:redshift-serverless:namespacearn'];
+
+/** @throws RotationError SECRET_MANAGED */
+export function needUnmanaged({ tags }: { readonly tags: Readonly<Record<string, string>> }): void {
+  const tag = Object.keys(tags).find((key) => REDSHIFT_TAGS.includes(key.toLowerCase()));
+  if (tag === undefined) return;
+  throw new RotationError(
+    'SECRET_MANAGED',
+    `A secret that no service manages was needed, and Amazon Redshift manages this one (its tag ${tag}).`,
+    {
+      remedy:
+        "Let Redshift rotate it, or have the cluster's administrator take a password of your own (aws redshift modify-cluster --no-manage-master-password …) and store that login in another secret.",
+    },
+  );
+}
+
 /** The version that holds a label, or undefined where none does. */
 export function versionWith(stages: VersionStages, label: string): string | undefined {
   return Object.keys(stages).find((versionId) => stages[versionId]?.includes(label));

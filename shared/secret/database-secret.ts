@@ -4,8 +4,21 @@ import { type LoginTokens, Password } from './password.ts';
 import { type Members, malformed, optional, parseMembers, requiredText, writtenOtherwise } from './secret-members.ts';
 
 /** The engines whose secrets we rotate; AWS's names. */
-export const ENGINES = ['postgres', 'aurora-postgresql'] as const;
+export const ENGINES = ['postgres', 'aurora-postgresql', 'redshift'] as const;
 export type Engine = (typeof ENGINES)[number];
+
+/** What a secret that leaves them out means, and how many bytes of a name count; AWS's defaults. */
+const RULES: Readonly<Record<Engine, { readonly port: number; readonly dbname: string; readonly nameBytes: number }>> =
+  {
+    postgres: { port: 5432, dbname: 'postgres', nameBytes: 63 },
+    'aurora-postgresql': { port: 5432, dbname: 'postgres', nameBytes: 63 },
+    redshift: { port: 5439, dbname: 'dev', nameBytes: 127 },
+  };
+
+/** The port of a secret that says none. */
+export function defaultPort(engine: Engine): number {
+  return RULES[engine].port;
+}
 
 /** Keys that a secret may leave out, or give null. */
 const OPTIONAL_KEYS = ['port', 'dbname', 'ssl', 'masterarn', 'sslhostname', 'iam'] as const;
@@ -13,17 +26,17 @@ const OPTIONAL_KEYS = ['port', 'dbname', 'ssl', 'masterarn', 'sslhostname', 'iam
 /** Keys that have a meaning of their own for a rotation. */
 export const OWN_KEYS: readonly string[] = ['engine', 'host', 'username', 'password', ...OPTIONAL_KEYS];
 
-/** A server and who logs in to it. Keys and defaults are AWS's for PostgreSQL. */
+/** A server and who logs in to it. Keys and defaults are AWS's for the engine. */
 export interface ServerLogin {
   readonly engine: Engine;
   /** A DNS name or an IP address. */
   readonly host: string;
-  /** Default 5432. */
+  /** Default 5432; of Redshift 5439. */
   readonly port: number;
-  /** At most 63 bytes, as PostgreSQL cuts longer names. */
+  /** At most 63 bytes, as PostgreSQL cuts longer names; of Redshift 127, and none in upper case. */
   readonly username: string;
   readonly password: Password | LoginTokens;
-  /** Default "postgres". */
+  /** Default "postgres"; of Redshift "dev". */
   readonly dbname: string;
   /** The `ssl` key; undefined where the secret has none. */
   readonly ssl: boolean | undefined;
@@ -80,12 +93,13 @@ export function parseDatabaseSecret(text: string | undefined): DatabaseSecret {
 
 /** All of a login but its password. */
 export function parseServer(members: Members): Omit<ServerLogin, 'password'> {
+  const engine = parseEngine(members);
   return {
-    engine: parseEngine(members),
+    engine,
     host: parseHost(members, 'host'),
-    port: parsePort(members),
-    username: parseUsername(members),
-    dbname: parseDbname(members),
+    port: parsePort(members, engine),
+    username: parseUsername(members, engine),
+    dbname: optional(members, 'dbname') === undefined ? RULES[engine].dbname : requiredText(members, 'dbname'),
     ssl: parseSsl(members),
     sslHostname: optional(members, 'sslhostname') === undefined ? undefined : parseHost(members, 'sslhostname'),
   };
@@ -110,9 +124,9 @@ function parseHost(members: Members, key: 'host' | 'sslhostname'): string {
   return host;
 }
 
-function parsePort(members: Members): number {
+function parsePort(members: Members, engine: Engine): number {
   const value = optional(members, 'port');
-  if (value === undefined) return 5432;
+  if (value === undefined) return RULES[engine].port;
   const port = typeof value === 'string' && /^\d{1,5}$/.test(value) ? Number(value) : value;
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
     throw malformed('port', 'a whole number from 1 to 65535 was needed, found something else');
@@ -120,16 +134,23 @@ function parsePort(members: Members): number {
   return port;
 }
 
-function parseUsername(members: Members): string {
+function parseUsername(members: Members, engine: Engine): string {
   const username = requiredText(members, 'username');
   const bytes = Buffer.byteLength(username);
-  if (bytes > 63)
-    throw malformed('username', `at most 63 bytes were needed (PostgreSQL cuts longer names), found ${bytes}`);
+  const most = RULES[engine].nameBytes;
+  if (bytes > most)
+    throw malformed('username', `at most ${most} bytes were needed (the server cuts longer names), found ${bytes}`);
+  const fault = engine === 'redshift' ? faultOfRedshiftUser(username) : undefined;
+  if (fault !== undefined) throw malformed('username', fault);
   return username;
 }
 
-function parseDbname(members: Members): string {
-  return optional(members, 'dbname') === undefined ? 'postgres' : requiredText(members, 'dbname');
+/** Names that GetClusterCredentials makes log in with its temporary passwords only (Redshift management guide). */
+function faultOfRedshiftUser(username: string): string | undefined {
+  if (/^iam[ar]?:/i.test(username))
+    return 'a user with a password of its own was needed, found a name of IAM (IAM:, IAMA:, IAMR:), which has none';
+  if (/[A-Z]/.test(username)) return 'lower case was needed, as Redshift folds names, found upper case';
+  return undefined;
 }
 
 function parseSsl(members: Members): boolean | undefined {
