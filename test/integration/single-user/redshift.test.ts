@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg';
 import { afterAll, describe, expect, test } from 'vitest';
+import { rotatingPool, secretLogin } from '../../../client/index.ts';
 import type { AppRole } from '../../../scripts/lab/database/app-role.ts';
 import { RedshiftStandIn } from '../../../scripts/lab/redshift/stand-in.ts';
 import { ExplicitClient } from '../../../shared/database/client-options.ts';
@@ -9,7 +10,7 @@ import type { HeldRotation } from '../../support/held-rotation.ts';
 import { HeldWays, holdAt } from '../../support/held-rotation.ts';
 import { newestVersion, roleScope, sharedServer } from '../../support/postgres.ts';
 import { TestAccount } from '../../support/test-account.ts';
-import type { TestSecret } from '../../support/test-secret.ts';
+import type { StepResult, TestSecret } from '../../support/test-secret.ts';
 
 /*
  * Single user on the stand-in for Amazon Redshift, which refuses every statement that Redshift is not known to have, and
@@ -261,6 +262,47 @@ test('a late step of a rotation that was given up changes nothing: the guard is 
   expect(await logIn(role.name, role.password)).toBe('accepted');
   expect(await two.inTurn('b', next, STEPS)).toMatchObject({ step: 'finishSecret', outcome: 'done' });
   expect(await logIn(role.name, await secret.password())).toBe('accepted');
+});
+
+test('a second attempt that changes the user too waits, or is tried again, and both end well', async () => {
+  const { held: two, token, role } = await held();
+  await using _two = two;
+  const pending = await two.here.secret.password(PENDING);
+  let b: Promise<StepResult> | undefined;
+  const asking = POINTS.find((point) => /DescribeSecret/.test(point)) ?? '';
+
+  const a = await meanwhile(two, token, asking, async () => {
+    const second = two.b('setSecret', token);
+    b = second;
+    await two.untilItWaits(second);
+  });
+
+  expect([a.outcome, (await b)?.outcome]).toEqual(
+    expect.arrayContaining([expect.stringMatching(/done/), expect.stringMatching(/done/)]),
+  );
+  expect(await two.inTurn('b', token, STEPS)).toMatchObject({ step: 'finishSecret', outcome: 'done' });
+  expect(await logIn(role.name, pending)).toBe('accepted');
+});
+
+test('the client for applications logs in by the secret, and knows a refused password', async () => {
+  const { role, secret } = await userWith('md5');
+  const login = secretLogin({ secretId: secret.arn, client: account.client });
+  const pool = rotatingPool(login, { max: 1 });
+  const whoAmI = async () => (await pool.query('SELECT session_user AS "user"')).rows[0]?.user;
+  try {
+    expect(await whoAmI()).toBe(role.name);
+    expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
+    await pool.query('SELECT pg_backend_pid()');
+  } finally {
+    await pool.end();
+  }
+  // What it holds is the password of before: a new pool's login is refused with 28000, and another one found.
+  const next = rotatingPool(login, { max: 1 });
+  try {
+    expect((await next.query('SELECT session_user AS "user"')).rows).toEqual([{ user: role.name }]);
+  } finally {
+    await next.end();
+  }
 });
 
 test('an edit of AWSCURRENT in the middle is refused, and stays', async () => {
