@@ -5,7 +5,9 @@ import { RotationError, type RotationErrorCode } from '../../shared/errors.ts';
 import { parseAdministratorSecret } from '../../shared/secret/administrator-secret.ts';
 import {
   type DatabaseSecret,
+  ENGINE_RULES,
   ENGINES,
+  type Engine,
   parseDatabaseSecret,
   type ServerLogin,
 } from '../../shared/secret/database-secret.ts';
@@ -28,10 +30,10 @@ Examples:
 The password comes from a prompt or from stdin, never from an argument. A login proves it before it is stored.`;
 
 interface CreateOptions {
-  readonly engine: string;
+  readonly engine: Engine;
   readonly host?: string;
-  readonly port: string;
-  readonly dbname: string;
+  readonly port?: string;
+  readonly dbname?: string;
   readonly username?: string;
   readonly ssl?: 'true' | 'false';
   readonly iam?: true;
@@ -53,8 +55,8 @@ export function addCreate(program: Command, run: Runner): void {
     .argument('<name>', "the new secret's name")
     .addOption(new Option('--engine <engine>', 'the database').choices([...ENGINES]).default('postgres'))
     .option('--host <host>', 'DNS name or address of the server')
-    .option('--port <port>', 'its port', '5432')
-    .option('--dbname <database>', 'the database to log in to', 'postgres')
+    .option('--port <port>', 'its port (default: 5432; of redshift 5439)')
+    .option('--dbname <database>', 'the database to log in to (default: postgres; of redshift dev)')
     .option('--username <user>', 'the role to log in as')
     .addOption(
       new Option('--ssl <boolean>', '"false" for plain text; default: TLS, verified').choices(['true', 'false']),
@@ -129,7 +131,8 @@ async function needFreeName({ aws }: Context, name: string): Promise<void> {
 
 /** Asks for what is missing, the password last. */
 async function secretText({ prompts }: Context, options: CreateOptions): Promise<string> {
-  const { engine, port, dbname, ssl, superuserSecret, passwordStdin } = options;
+  const { engine, ssl, superuserSecret, passwordStdin } = options;
+  const { port = String(ENGINE_RULES[engine].port), dbname = ENGINE_RULES[engine].dbname } = options;
   const ask = async (value: string | undefined, option: string, message: string): Promise<string> => {
     if (value !== undefined) return value;
     if (passwordStdin || !prompts.interactive) throw usage(`${option} was needed, and there is no terminal to ask on.`);

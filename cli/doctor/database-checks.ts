@@ -112,7 +112,9 @@ function judgeRefusedCurrent({ label, secret }: LoginFacts, logins: readonly Log
     const remedy = `Move AWSCURRENT to the version whose password the server has: rotation doctor ${name} --fix`;
     return broken(`login ${label}`, `${message}, and accepts the one of ${other.label}${why}`, remedy);
   }
-  const remedy = `As an administrator set the password that AWSCURRENT holds, in psql: \\password ${quotedName(secret.username)}`;
+  const user = quotedName(secret.username);
+  const how = secret.engine === 'redshift' ? `ALTER USER ${user} PASSWORD …` : `in psql: \\password ${user}`;
+  const remedy = `As an administrator set the password that AWSCURRENT holds, ${how}`;
   return broken(`login ${label}`, message, remedy);
 }
 

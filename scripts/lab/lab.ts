@@ -1,6 +1,7 @@
 /** An AWS account and a database on your desk: PostgreSQL, Secrets Manager, and the built functions attached to it. */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
+import type { Address } from '../relays/tcp-server.ts';
 import { DEFAULT_REGION } from './account.ts';
 import { builtFunctions } from './built-functions.ts';
 import { seedByIam, startEndpoint } from './by-iam.ts';
@@ -8,7 +9,14 @@ import { startClock } from './clock.ts';
 import { type StartOptions, startPostgres } from './database/server.ts';
 import type { LabParts } from './parts.ts';
 import { startSecretsManager } from './secrets-lab.ts';
-import { removeApplications, type Seed, seedApplications, storeSuperuser } from './seed.ts';
+import {
+  removeApplications,
+  type Seed,
+  seedApplications,
+  seedRedshift,
+  startRedshift,
+  storeSuperuser,
+} from './seed.ts';
 
 export interface LabOptions {
   /** Of the local Secrets Manager. Default: any free port. */
@@ -19,6 +27,8 @@ export interface LabOptions {
   readonly server?: Omit<StartOptions, 'source'>;
   /** Whether to make two applications with a secret each, ready to be rotated. Default true. */
   readonly seed?: boolean;
+  /** Whether a stand-in for Amazon Redshift is served too, with a secret of its own. Default false. */
+  readonly redshift?: boolean;
   /** Lab milliseconds in one real millisecond: 3600 makes an hour pass in a second. Default 1. */
   readonly timeScale?: number;
   /** Ends a start that is under way, as an error, with nothing left behind. */
@@ -27,6 +37,8 @@ export interface LabOptions {
 
 export interface Lab extends LabParts, AsyncDisposable {
   readonly seed: Seed;
+  /** Where the stand-in for Amazon Redshift is, if there is one. */
+  readonly redshift: Address | undefined;
   /** A function under the name of AWS's own, for the rehearsal of a move to ours: `rotation attach --all --from`. */
   readonly awsFunction: string;
   /** Stops and removes everything. */
@@ -62,6 +74,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   signal?.throwIfAborted();
   const endpoint =
     options.seed === false || database.kind === 'url' ? undefined : parts.use(await startEndpoint(database));
+  const redshift = options.redshift === true ? parts.use(await startRedshift(database)) : undefined;
   const secretsManager = parts.use(await startSecretsManager({ port, clock: startClock({ timeScale }) }));
   const client = new SecretsManagerClient({
     endpoint: secretsManager.endpoint,
@@ -97,7 +110,8 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const superuser = await storeSuperuser(bare);
   const seeded = options.seed === false ? { superuser, applications: [] } : await seedApplications(bare, superuser);
   const byIam = endpoint === undefined ? [] : [await seedByIam(bare, endpoint)];
-  const seed = { ...seeded, applications: [...seeded.applications, ...byIam] };
+  const warehouses = redshift === undefined || options.seed === false ? [] : [await seedRedshift(bare, redshift)];
+  const seed = { ...seeded, applications: [...seeded.applications, ...byIam, ...warehouses] };
   // A server that we started goes with everything in it; on somebody else's only what we made may go.
   if (database.kind === 'url') {
     parts.defer(async () => {
@@ -113,7 +127,7 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
     closed ??= running.disposeAsync();
     return closed;
   };
-  return { ...bare, seed, awsFunction, close, [Symbol.asyncDispose]: close };
+  return { ...bare, seed, redshift, awsFunction, close, [Symbol.asyncDispose]: close };
 }
 
 /** A server elsewhere gets the superuser's password over verified TLS only, unless its URL says `?sslmode=disable`. */

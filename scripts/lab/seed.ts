@@ -4,6 +4,7 @@ import type { StrategyName } from '../../shared/rotation/strategy.ts';
 import { createAppRole, dropRoles, existingRoles } from './database/app-role.ts';
 import type { PostgresServer } from './database/server.ts';
 import type { LabParts } from './parts.ts';
+import { RedshiftStandIn } from './redshift/stand-in.ts';
 import { rotate } from './rotate.ts';
 
 /** An application: the role that it logs in as, a table of its own, and the secret that holds its login. */
@@ -74,6 +75,34 @@ export async function seedApplications(lab: LabParts, superuser: StoredSuperuser
   }
 }
 
+/** Redshift's default database. */
+const REDSHIFT_DATABASE = 'dev';
+const WAREHOUSE: Application = {
+  role: 'lab_warehouse',
+  table: 'lab_sales',
+  secretName: 'lab/warehouse',
+  strategy: 'single-user',
+};
+
+/** A stand-in for Amazon Redshift before the lab's own server. */
+export async function startRedshift(server: PostgresServer): Promise<RedshiftStandIn> {
+  await server.query(`CREATE DATABASE ${REDSHIFT_DATABASE}`);
+  return await RedshiftStandIn.start(server, [REDSHIFT_DATABASE]);
+}
+
+/** Makes a user of Redshift, with the single-user function attached. */
+export async function seedRedshift(lab: LabParts, standIn: RedshiftStandIn): Promise<StoredApplication> {
+  const { role, table, secretName } = WAREHOUSE;
+  const { password } = await createAppRole(lab.database, { name: role, table, database: REDSHIFT_DATABASE });
+  await standIn.store(role, password, 'md5');
+  const { host, port } = standIn;
+  const login = { engine: 'redshift', host, port, username: role, password, dbname: REDSHIFT_DATABASE };
+  const secretArn = await store(lab, secretName, login);
+  const application = { ...WAREHOUSE, database: REDSHIFT_DATABASE, secretArn };
+  await attach(lab, application, { AutomaticallyAfterDays: 30 });
+  return application;
+}
+
 /** Makes the role and its table, and stores its login as a secret. */
 export async function createApplication(
   lab: LabParts,
@@ -118,7 +147,7 @@ async function databaseName(server: PostgresServer): Promise<string> {
 }
 
 /** Stores a login as AWS's database secrets do. @returns the secret's ARN. */
-async function store(lab: LabParts, name: string, login: Readonly<Record<string, string>>): Promise<string> {
+async function store(lab: LabParts, name: string, login: Readonly<Record<string, string | number>>): Promise<string> {
   const { database, ssl } = lab;
   const members = { engine: 'postgres', host: database.host, port: database.port, ...login, ssl };
   const { ARN = '' } = await lab.client.send(

@@ -62,10 +62,14 @@ function ownMeaning(error: unknown, phase: Phase): Partial<DatabaseErrorMeaning>
   if (!(error instanceof DatabaseError)) return {};
   const { code = '', routine, message, detail = '' } = error;
   if (phase === 'connecting' && code === '28000' && routine === 'auth_failed')
-    return { code: 'WRONG_PASSWORD', what: 'the password was wrong' };
+    return { code: 'WRONG_PASSWORD', what: 'the password was wrong', remedy: '' };
   // Error 1023, of two transactions that can't have run one after the other.
   if (code === '40001' || /serializable isolation violation/i.test(`${message} ${detail}`))
-    return { code: 'ROLE_BUSY', what: 'another session was changing users' };
+    return {
+      code: 'ROLE_BUSY',
+      what: 'another session was changing users',
+      remedy: 'Nothing needs repair: the service tries the rotation again.',
+    };
   return {};
 }
 

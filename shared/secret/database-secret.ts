@@ -8,17 +8,13 @@ export const ENGINES = ['postgres', 'aurora-postgresql', 'redshift'] as const;
 export type Engine = (typeof ENGINES)[number];
 
 /** What a secret that leaves them out means, and how many bytes of a name count; AWS's defaults. */
-const RULES: Readonly<Record<Engine, { readonly port: number; readonly dbname: string; readonly nameBytes: number }>> =
-  {
-    postgres: { port: 5432, dbname: 'postgres', nameBytes: 63 },
-    'aurora-postgresql': { port: 5432, dbname: 'postgres', nameBytes: 63 },
-    redshift: { port: 5439, dbname: 'dev', nameBytes: 127 },
-  };
-
-/** The port of a secret that says none. */
-export function defaultPort(engine: Engine): number {
-  return RULES[engine].port;
-}
+export const ENGINE_RULES: Readonly<
+  Record<Engine, { readonly port: number; readonly dbname: string; readonly nameBytes: number }>
+> = {
+  postgres: { port: 5432, dbname: 'postgres', nameBytes: 63 },
+  'aurora-postgresql': { port: 5432, dbname: 'postgres', nameBytes: 63 },
+  redshift: { port: 5439, dbname: 'dev', nameBytes: 127 },
+};
 
 /** Keys that a secret may leave out, or give null. */
 const OPTIONAL_KEYS = ['port', 'dbname', 'ssl', 'masterarn', 'sslhostname', 'iam'] as const;
@@ -99,7 +95,7 @@ export function parseServer(members: Members): Omit<ServerLogin, 'password'> {
     host: parseHost(members, 'host'),
     port: parsePort(members, engine),
     username: parseUsername(members, engine),
-    dbname: optional(members, 'dbname') === undefined ? RULES[engine].dbname : requiredText(members, 'dbname'),
+    dbname: optional(members, 'dbname') === undefined ? ENGINE_RULES[engine].dbname : requiredText(members, 'dbname'),
     ssl: parseSsl(members),
     sslHostname: optional(members, 'sslhostname') === undefined ? undefined : parseHost(members, 'sslhostname'),
   };
@@ -126,7 +122,7 @@ function parseHost(members: Members, key: 'host' | 'sslhostname'): string {
 
 function parsePort(members: Members, engine: Engine): number {
   const value = optional(members, 'port');
-  if (value === undefined) return RULES[engine].port;
+  if (value === undefined) return ENGINE_RULES[engine].port;
   const port = typeof value === 'string' && /^\d{1,5}$/.test(value) ? Number(value) : value;
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) {
     throw malformed('port', 'a whole number from 1 to 65535 was needed, found something else');
@@ -137,7 +133,7 @@ function parsePort(members: Members, engine: Engine): number {
 function parseUsername(members: Members, engine: Engine): string {
   const username = requiredText(members, 'username');
   const bytes = Buffer.byteLength(username);
-  const most = RULES[engine].nameBytes;
+  const most = ENGINE_RULES[engine].nameBytes;
   if (bytes > most)
     throw malformed('username', `at most ${most} bytes were needed (the server cuts longer names), found ${bytes}`);
   const fault = engine === 'redshift' ? faultOfRedshiftUser(username) : undefined;

@@ -5,7 +5,7 @@ import type { Lab } from '../lab.ts';
 
 /** For programs: everything that a client needs to begin with. */
 export function readyLine(lab: Lab): string {
-  const { endpoint, region, database, functions, seed } = lab;
+  const { endpoint, region, database, functions, seed, redshift } = lab;
   const { kind, host, port, version } = database;
   const superuser = { name: seed.superuser.secretName, arn: seed.superuser.secretArn };
   const secrets = seed.applications.map(({ secretName, secretArn, strategy }) => ({
@@ -18,13 +18,14 @@ export function readyLine(lab: Lab): string {
     endpoint,
     region,
     database: { kind, host, port, version, superuserSecret: superuser },
+    ...(redshift === undefined ? {} : { redshift: { host: redshift.host, port: redshift.port } }),
     functions,
     secrets,
   });
 }
 
 export function guide(lab: Lab): string {
-  const { endpoint, region, database, functions, seed, timeScale } = lab;
+  const { endpoint, region, database, functions, seed, redshift, timeScale } = lab;
   const where = {
     embedded: 'embedded, gone at the end',
     container: 'in a container, gone at the end',
@@ -36,6 +37,7 @@ export function guide(lab: Lab): string {
       `${endpoint} (${region}${timeScale === 1 ? '' : `, its time runs ${timeScale} times as fast`})`,
     ],
     [`PostgreSQL ${database.version}`, `${database.host}:${database.port} (${where[database.kind]})`],
+    ...(redshift === undefined ? [] : [['Redshift, a stand-in', `${redshift.host}:${redshift.port}`]]),
     ['Single user', functions['single-user']],
     ['Alternating users', functions['alternating-users']],
   ]);

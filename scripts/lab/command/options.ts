@@ -7,6 +7,7 @@ export interface LabCommand {
   /** 'embedded', 'container' or a URL. */
   readonly postgres: string;
   readonly seed: boolean;
+  readonly redshift: boolean;
   readonly timeScale: number;
   readonly json: boolean;
 }
@@ -26,6 +27,7 @@ function labProgram(): Command {
     )
     .option('--port <N>', 'port of Secrets Manager (default: any free one)')
     .option('--postgres <SOURCE>', 'where PostgreSQL comes from', 'embedded')
+    .option('--redshift', 'a stand-in for Amazon Redshift too, with a secret of its own (docs/lab.md)')
     .option('--no-seed', 'make no applications: nothing is created in the database')
     .option(
       '--time-scale <N>',
@@ -42,17 +44,24 @@ interface Given {
   readonly port?: string;
   readonly postgres: string;
   readonly seed: boolean;
+  readonly redshift?: true;
   readonly timeScale?: string;
   readonly json?: true;
 }
 
 /** @throws UsageError, HelpWanted */
 export function parseLabCommand(args: readonly string[], environment: NodeJS.ProcessEnv = {}): LabCommand {
-  const { port, postgres, seed, timeScale, json = false } = readArguments(labProgram(), args).opts<Given>();
+  const given = readArguments(labProgram(), args).opts<Given>();
+  const { port, postgres, seed, redshift = false, timeScale, json = false } = given;
+  if (redshift && URL.canParse(postgres))
+    throw new UsageError(
+      '--redshift needs a PostgreSQL of its own, embedded or container: it makes views in the catalog.',
+    );
   return {
     port: number('--port', port, { min: 0, max: 65_535, whole: true }) ?? 0,
     postgres: source(postgres, environment.PGPASSWORD),
     seed,
+    redshift,
     timeScale: number('--time-scale', timeScale, { min: 0.001, max: 1_000_000, whole: false }) ?? 1,
     json,
   };

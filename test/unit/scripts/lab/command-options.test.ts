@@ -9,6 +9,7 @@ describe('the options of npm run lab', () => {
       port: 0,
       postgres: 'embedded',
       seed: true,
+      redshift: false,
       timeScale: 1,
       json: false,
     });
@@ -16,8 +17,17 @@ describe('the options of npm run lab', () => {
 
   it('are read', () => {
     expect(
-      parseLabCommand(['--port=4566', '--postgres', 'container', '--no-seed', '--time-scale', '0.5', '--json']),
-    ).toEqual({ port: 4566, postgres: 'container', seed: false, timeScale: 0.5, json: true });
+      parseLabCommand([
+        '--port=4566',
+        '--postgres',
+        'container',
+        '--no-seed',
+        '--redshift',
+        '--time-scale',
+        '0.5',
+        '--json',
+      ]),
+    ).toEqual({ port: 4566, postgres: 'container', seed: false, redshift: true, timeScale: 0.5, json: true });
   });
 
   it('take the password of a URL from PGPASSWORD, unless the URL has one', () => {
@@ -36,6 +46,7 @@ describe('the options of npm run lab', () => {
     [['--postgres', 'https://admin@db']],
     [['--postgres', 'postgres://db']],
     [['--postgres']],
+    [['--redshift', '--postgres', 'postgres://admin@db']],
     [['--json=yes']],
     [['extra']],
   ])('are refused in a sentence: %j', (args) => {
