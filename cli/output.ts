@@ -26,6 +26,11 @@ export class Output {
     this.#write(process.stdout, text, hang);
   }
 
+  /** How wide lines may be; without end where nobody's terminal breaks them. */
+  get columns(): number {
+    return (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY;
+  }
+
   /** Text that a program or a shell is to read, such as CSV: no line is broken. Nothing with --json. */
   verbatim(text: string): void {
     if (!this.json) this.#spinner.aside(() => process.stdout.write(text));

@@ -1,23 +1,14 @@
 import { CreateSecretCommand, DescribeSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { type Command, Option } from 'commander';
-import { connectToken } from '../../shared/aws/connect-token.ts';
-import { RotationError, type RotationErrorCode } from '../../shared/errors.ts';
-import { parseAdministratorSecret } from '../../shared/secret/administrator-secret.ts';
-import {
-  type DatabaseSecret,
-  ENGINE_RULES,
-  ENGINES,
-  type Engine,
-  parseDatabaseSecret,
-  type ServerLogin,
-} from '../../shared/secret/database-secret.ts';
+import { ENGINE_RULES, ENGINES, type Engine } from '../../shared/secret/database-secret.ts';
 import type { Password } from '../../shared/secret/password.ts';
 import { bold, green } from '../../shared/terminal/text.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { asking, awsError, type CommandError, refused, usage } from '../failures.ts';
-import { isOnlyFromHere, type LoginProof, loginName, tryAdministrator, tryLogin } from '../login.ts';
+import { asking, awsError, refused, usage } from '../failures.ts';
+import { loginName } from '../login.ts';
 import { caFileOption, collect, type Runner, secretArn } from '../options.ts';
+import { parseAdministrator, parseLogin, proveLogin } from '../proven-login.ts';
 
 const EXAMPLES = `
 Examples:
@@ -82,9 +73,13 @@ async function create(context: Context, name: string, options: CreateOptions): P
   const replicas = (options.replicaRegion ?? []).map(parseReplica);
   await needFreeName(context, name);
   const text = await secretText(context, options);
-  const secret = parse(context, text, options);
+  const secret = options.iam ? parseAdministrator(context, text) : parseLogin(text);
 
-  const login = options.login ? await proveLogin(context, secret, options.caFile) : 'not-tried';
+  const { host, port, username, dbname } = secret;
+  const otherPassword = `Check user and password: psql -h ${host} -p ${port} -U ${username} ${dbname}`;
+  const login = options.login
+    ? await proveLogin(context, secret, { caFile: options.caFile, otherPassword })
+    : 'not-tried';
   output.busy('storing …');
   const { description, kmsKeyId } = options;
   const command = new CreateSecretCommand({
@@ -168,82 +163,6 @@ async function askPassword(
   }
   return await prompts.password(`Password of ${username} (not shown):`);
 }
-
-function parse({ aws }: Context, text: string, { iam }: CreateOptions): DatabaseSecret | ServerLogin {
-  const { config } = aws.secretsManager;
-  try {
-    if (iam) return parseAdministratorSecret(text, (server) => ({ token: () => connectToken(config, server) }));
-    return parseDatabaseSecret(text);
-  } catch (error) {
-    if (!(error instanceof RotationError)) throw error;
-    throw usage(error.message, `Correct ${OPTIONS_OF[error.facts.key ?? ''] ?? 'the options'}; nothing was stored.`);
-  }
-}
-
-/** Which option gives which key of the secret's JSON. */
-const OPTIONS_OF: Readonly<Record<string, string>> = {
-  engine: '--engine',
-  host: '--host',
-  port: '--port',
-  username: '--username',
-  password: 'the password',
-  dbname: '--dbname',
-  ssl: '--ssl',
-  masterarn: '--superuser-secret',
-};
-
-async function proveLogin(
-  { output }: Context,
-  secret: DatabaseSecret | ServerLogin,
-  caFile: string | undefined,
-): Promise<'accepted'> {
-  output.busy(`logging in as ${secret.username} …`);
-  const proof = await tryIt(secret, caFile);
-  output.busy(undefined);
-  switch (proof.outcome) {
-    case 'accepted':
-      if (proof.unfit === undefined) return 'accepted';
-      throw notStored(proof.unfit, ' If the function allows that (ALLOW_POOLER and the like): --no-login.');
-    case 'refused':
-      throw refused(
-        'PASSWORD_NOT_ACCEPTED',
-        `The server must accept the password of ${loginName(secret)}, and it refused it; nothing was stored.`,
-        `Check user and password: psql -h ${secret.host} -p ${secret.port} -U ${secret.username} ${secret.dbname}`,
-      );
-    case 'failed': {
-      const isOnlyHere = isOnlyFromHere(proof.error) || proof.error.code.startsWith('IAM_');
-      const here = isOnlyHere ? ' If only this machine is at fault: --ca-file, or --no-login.' : '';
-      throw notStored(proof.error, here);
-    }
-    default: {
-      const never: never = proof;
-      return never;
-    }
-  }
-}
-
-async function tryIt(secret: DatabaseSecret | ServerLogin, caFile: string | undefined): Promise<LoginProof> {
-  if (!('superuserSecretArn' in secret)) return await tryAdministrator(secret, caFile);
-  const strategy = secret.superuserSecretArn === undefined ? 'single-user' : 'alternating-users';
-  return await tryLogin(secret, { source: 'current', caFile, strategy });
-}
-
-function notStored({ code, message, remedy }: RotationError, more: string): CommandError {
-  const option = OPTIONS_FOR[code];
-  const first = option === undefined ? remedy : `Correct ${option}.`;
-  return refused(code, `${message.replace(/\.$/, '')}; nothing was stored.`, `${first}${more}`);
-}
-
-/** What to correct on this command line, where the functions' remedies speak of a secret, which there is none of yet. */
-const OPTIONS_FOR: Readonly<Partial<Record<RotationErrorCode, string>>> = {
-  DATABASE_HOST_NOT_FOUND: '--host',
-  DATABASE_UNREACHABLE: '--host or --port',
-  DATABASE_NOT_FOUND: '--dbname',
-  DATABASE_BEHIND_PROXY: "--host: the database's own endpoint",
-  TLS_NOT_SUPPORTED: 'the server, which has no TLS, or say so by --ssl false',
-  TLS_REQUIRED: '--ssl, which the server wants to be true',
-  TLS_WRONG_HOST: '--host: a name that the certificate has',
-};
 
 function parseTag(text: string): { readonly Key: string; readonly Value: string } {
   const [, Key, Value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];

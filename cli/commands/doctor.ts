@@ -104,13 +104,22 @@ function answerOf({ answer, message }: Verdict): string {
 }
 
 const CHECK_WIDTH = 22;
+/** Where a terminal is narrower, what was found stands below its name, or there would be a few words a line. */
+const BESIDE_FROM = 76;
 
 export function show(output: Output, { check, state, message, remedy }: Finding): void {
   // Colours have no width.
   const sign = mark(state) + ' '.repeat('warning'.length - state.length);
-  const indent = CHECK_WIDTH + 'warning'.length + 4;
-  output.line(`${sign}  ${check.padEnd(CHECK_WIDTH)}  ${message}`, indent);
-  if (remedy !== undefined) output.line(`${' '.repeat(indent)}${dim('what to do:')} ${remedy}`, indent);
+  const isNarrow = output.columns < BESIDE_FROM;
+  const indent = 'warning'.length + 2 + (isNarrow ? 0 : CHECK_WIDTH + 2);
+  const blank = ' '.repeat(indent);
+  if (isNarrow) {
+    output.line(`${sign}  ${bold(check)}`);
+    output.line(blank + message, indent);
+  } else {
+    output.line(`${sign}  ${check.padEnd(CHECK_WIDTH)}  ${message}`, indent);
+  }
+  if (remedy !== undefined) output.line(`${blank}${dim('what to do:')} ${remedy}`, indent);
 }
 
 async function repair(context: Context, { secret, fix }: Examination, consent: boolean): Promise<boolean> {

@@ -72,7 +72,8 @@ async function history(context: Context, id: string, since: string): Promise<Exi
 
 function show({ output }: Context, secret: DescribedSecret, versions: readonly VersionHistory[]): void {
   const hold = holdOf(secret);
-  output.line(`${bold(secret.Name)}, rotated last ${moment(secret.LastRotatedDate)}`);
+  const last = secret.LastRotatedDate;
+  output.line(`${bold(secret.Name)}, ${last === undefined ? 'never rotated' : `rotated last ${moment(last)}`}`);
   if (hold !== undefined) output.line(`  ${hold.kind}${hold.by === undefined ? '' : ` by ${hold.by}`}: ${hold.reason}`);
   const head = ['MADE', 'VERSION', 'LABELS', 'LAST READ'].map((text) => ({ text, style: dim }));
   const rows = versions.map(({ versionId, created, labels, lastAccessed }) => [

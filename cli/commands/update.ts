@@ -9,8 +9,8 @@ import { bold, green, shortId } from '../../shared/terminal/text.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { asking, refused, usage } from '../failures.ts';
-import { loginName, tryLogin } from '../login.ts';
 import { caFileOption, type Runner, secretArn } from '../options.ts';
+import { parseLogin, proveLogin } from '../proven-login.ts';
 import { type DescribedSecret, describeSecret, pendingVersion, placeOfArn, readVersion } from '../secrets.ts';
 
 const EXAMPLES = `
@@ -68,7 +68,8 @@ async function update(context: Context, id: string, options: UpdateOptions): Pro
   const members = membersOf(options, await passwordOf(context, options, before.username));
   if (Object.keys(members).length === 0) throw usage('Something to change was needed, such as --host, found nothing.');
   const { text, after, copies } = edited(version.text ?? '{}', before, members);
-  if (options.login) await prove(context, after, options.caFile);
+  const otherPassword = 'Give the one that the database has: --password';
+  if (options.login) await proveLogin(context, after, { caFile: options.caFile, otherPassword });
 
   output.line(`${bold(secret.Name)} (${placeOfArn(secret.ARN)})`);
   for (const line of [...changes(before, after, 'password' in members), ...toldOf(before, after, copies)])
@@ -136,28 +137,13 @@ function membersOf(
 
 /** The same text, in which nothing else is changed but copies of the login, which would be left with the former one. */
 function edited(source: string, before: DatabaseSecret, members: ReturnType<typeof membersOf>) {
-  const named = parseDatabaseSecret(setMembers(source, new Map(Object.entries(members))));
+  const named = parseLogin(setMembers(source, new Map(Object.entries(members))));
   const isSame = named.username === before.username && named.password.reveal() === before.password.reveal();
   const copies = isSame
     ? new Map<string, string>()
     : rewrittenCopies(before, named.username, named.password, copiesIn(before));
   const text = setMembers(source, new Map([...copies, ...Object.entries(members)]));
   return { text, after: parseDatabaseSecret(text), copies };
-}
-
-async function prove({ output }: Context, secret: DatabaseSecret, caFile: string | undefined): Promise<void> {
-  output.busy(`logging in as ${secret.username} …`);
-  const strategy = secret.superuserSecretArn === undefined ? 'single-user' : 'alternating-users';
-  const proof = await tryLogin(secret, { source: 'current', caFile, strategy });
-  output.busy(undefined);
-  if (proof.outcome === 'refused') {
-    const message = `The server must accept the password of ${loginName(secret)}, and it refused it; nothing was stored.`;
-    throw refused('PASSWORD_NOT_ACCEPTED', message, 'Give the one that the database has: --password');
-  }
-  const error = proof.outcome === 'failed' ? proof.error : proof.unfit;
-  if (error === undefined) return;
-  const remedy = `${error.remedy} If only this machine is at fault: --ca-file, or --no-login.`;
-  throw refused(error.code, `${error.message.replace(/\.$/, '')}; nothing was stored.`, remedy);
 }
 
 function changes(before: DatabaseSecret, after: DatabaseSecret, password: boolean): string[] {

@@ -58,7 +58,7 @@ export function judgeLabels(facts: LabelFacts, now: Date): Finding {
 
   const { versionId, since, hasValue } = pending;
   const age = since === undefined ? '' : ` since ${moment(since)} (${distance(since, now)})`;
-  const what = `AWSPENDING is on version ${shortId(versionId)}, ${hasValue ? 'with' : 'without'} a value,${age}`;
+  const what = `AWSPENDING is on version ${shortId(versionId)}${age}, ${hasValue ? 'with' : 'without'} a value`;
   const { condition } = judgePending({ ...facts, pending }, now);
   const clear = `rotation doctor ${name} --fix`;
   switch (condition) {
@@ -67,11 +67,11 @@ export function judgeLabels(facts: LabelFacts, now: Date): Finding {
       return broken('labels', `${which}: no rotation sets a retired password`, clear);
     }
     case 'stuck':
-      return broken('labels', `${what} and nobody works on it${told(failure)}`, clear);
+      return broken('labels', `${what}, and nobody works on it${told(failure)}`, clear);
     case 'failed':
       return broken('labels', `${what}${told(failure)}`, failure?.remedy ?? "Look at the function's log.");
     case 'rotating':
-      return warning('labels', `${what} a rotation is under way`, 'Wait for it, or watch it: rotation status --watch');
+      return warning('labels', `${what}: a rotation is under way`, 'Wait for it, or watch it: rotation status --watch');
     default: {
       const never: never = condition;
       return never;
@@ -80,7 +80,7 @@ export function judgeLabels(facts: LabelFacts, now: Date): Finding {
 }
 
 function told(failure: StepFailure | undefined): string {
-  return failure === undefined ? '' : ` ${failure.step} failed with ${failure.code}: ${failure.message}`;
+  return failure === undefined ? '' : `; ${failure.step} failed with ${failure.code}: ${failure.message}`;
 }
 
 /** @returns undefined where no version is pending. */

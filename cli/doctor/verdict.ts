@@ -77,6 +77,12 @@ export function nextStep({ name, broken, fix, fixed, waitsUntil, verdict }: Pros
   }
   const ofLogin = verdict.answer === 'yes' ? broken.find(({ check }) => LOGINS.has(check)) : undefined;
   const first = ofLogin ?? broken[0];
-  if (first !== undefined) return `${first.remedy?.replace(/\.$/, '') ?? first.check}; then: rotation doctor ${name}`;
+  if (first !== undefined) return `${toType(first, name)}; then: rotation doctor ${name}`;
   return fixed ? `rotation now ${name}` : undefined;
+}
+
+/** The remedy; where that is to correct a member of the secret, the command that does. */
+function toType({ remedy, check }: Finding, name: string): string {
+  const said = remedy?.replace(/\.$/, '') ?? check;
+  return said.replace(/^Correct "(host|port|dbname|username)" in the secret/, `rotation update ${name} --$1 …`);
 }

@@ -2,7 +2,7 @@
  * Lays out what is published to npm: the command and the client built, the functions as ZIP archives, the plain template.
  * Everything is bundled; package.json is made of this project's, which itself is private.
  */
-import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildFunctions } from '../build.ts';
@@ -64,6 +64,7 @@ async function copyTexts(folder: string): Promise<void> {
   }
   const docs = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md'));
   for (const name of docs) await copyFile(join(root, 'docs', name), join(folder, 'docs', name));
+  await cp(join(root, 'docs/policies'), join(folder, 'docs/policies'), { recursive: true });
 }
 
 interface Description {

@@ -1,4 +1,6 @@
 /** A bad night from its first page to its end: at each point doctor names one thing to do, and doing it leads on. */
+import { readFile } from 'node:fs/promises';
+import { DescribeSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { afterAll, expect, it } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { attachTo, deploy } from '../../support/attached.ts';
@@ -20,9 +22,28 @@ const server = await startTestServer({
 await server.query(`CREATE ROLE ${SHUT_OUT}`);
 afterAll(async () => await server.close());
 
+/** What was typed and what the first line and the last ones of the answers were, as docs/runbook.md shows it. */
+const transcript: string[] = [];
+/** The names of a run, as the page has them. */
+const names = new Map<string, string>();
+
+function note(typed: string, stdout: string): void {
+  const lines = stdout.trimEnd().split('\n');
+  const last = lines.slice(lines.lastIndexOf('') + 1).slice(-3);
+  const shown = lines.length < 4 ? lines : [lines[0] ?? '', '…', ...(lines.includes('') ? last : last.slice(-1))];
+  const text = [`$ ${typed}`, ...shown].join('\n');
+  const named = Array.from(names).reduce((whole, [name, on]) => whole.replaceAll(name, on), text);
+  transcript.push(
+    named
+      .replaceAll(/version [0-9a-f]{8}\b/g, 'version 0a1b2c3d')
+      .replaceAll(/amazonaws\.com:\d+/g, 'amazonaws.com:5432'),
+  );
+}
+
 /** What doctor's first and last line say. */
 async function doctor(arn: string, ...options: string[]): Promise<{ lockedOut: string; next: string }> {
   const { stdout } = await command.run(['doctor', arn, ...options]);
+  note(['rotation doctor prod/shop', ...options].join(' '), stdout);
   const lockedOut = /^Are applications locked out now\? (Not known|No|Yes)/.exec(stdout)?.[1] ?? 'unsaid';
   return { lockedOut, next: /\nNext: (.*)\n$/.exec(stdout)?.[1] ?? 'nothing' };
 }
@@ -31,13 +52,23 @@ async function doctor(arn: string, ...options: string[]): Promise<{ lockedOut: s
 async function type(told: string, ...more: string[]) {
   const [word, ...args] = told.split(' ');
   expect(word).toBe('rotation');
-  return await command.run([...args, ...more]);
+  const result = await command.run([...args, ...more]);
+  note([told, ...more].join(' '), result.stdout);
+  return result;
 }
 
 it('single user: a restore, a wrong value, pg_hba.conf, RDS Proxy', { timeout: 400_000 }, async () => {
   await using here = await arrange(account, server, { strategy: 'single-user' });
   const { arn } = here.secret;
   const role = `"${here.role.name}"`;
+  const { Name = '' } = await account.client.send(new DescribeSecretCommand({ SecretId: arn }));
+  for (const [name, on] of [
+    [Name, 'prod/shop'],
+    [here.role.name, 'shop'],
+    [`${server.host}:${server.port}`, 'db.example.com:5432'],
+    [server.host, 'db.example.com'],
+  ] as const)
+    names.set(name, on);
   await attachTo(account, arn, deploy(account, 'single-user'));
 
   // The database is restored from a snapshot that was taken before the last rotation.
@@ -88,10 +119,17 @@ it('single user: a restore, a wrong value, pg_hba.conf, RDS Proxy', { timeout: 4
   const behindProxy = await doctor(arn);
   expect(behindProxy).toEqual({
     lockedOut: 'Not known',
-    next: expect.stringMatching(/"host".*; then: rotation doctor test-\S+$/),
+    next: expect.stringMatching(/^rotation update \S+ --host …; then: rotation doctor test-\S+$/),
   });
-  await here.secret.put({ host: server.host });
+  const [correct = ''] = behindProxy.next.replace('…', server.host).split(';');
+  expect((await type(correct, '--yes')).exitCode).toBe(0);
   expect(await doctor(arn)).toEqual({ lockedOut: 'No', next: 'nothing' });
   expect((await command.run(['now', arn])).exitCode).toBe(0);
   await expectWorking(here);
+
+  // The page shows what was said, but for ids that are others each time.
+  const page = await readFile(new URL('../../../docs/runbook.md', import.meta.url), 'utf8');
+  const [, night = ''] = page.split('\n## A bad night\n');
+  const shown = Array.from(night.matchAll(/```text\n(.+?)\n```/gs), ([, text = '']) => text).join('\n\n');
+  expect(shown).toBe(transcript.join('\n\n'));
 });

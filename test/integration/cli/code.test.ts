@@ -181,6 +181,21 @@ it('leaves everything of the text that it was not told to change, and has copies
   expect(await here.secret.text()).toBe(written(next, ', "ssl": false, "dbname": "template1"'));
 }, 120_000);
 
+it('names its own options where something is to be corrected', async () => {
+  await using here = await arrange(account, server, single);
+  const remedyFor = async (...options: string[]) =>
+    (await command.json(['update', here.secret.arn, ...options, '--yes'])).answer.error;
+  expect(await remedyFor('--host', 'nowhere.invalid')).toMatchObject({
+    code: 'DATABASE_HOST_NOT_FOUND',
+    remedy: expect.stringMatching(/^Correct --host\. /),
+  });
+  expect(await remedyFor('--dbname', 'no_such_database')).toMatchObject({ remedy: 'Correct --dbname.' });
+  expect(await remedyFor('--port', 'x')).toMatchObject({
+    code: 'USAGE',
+    remedy: expect.stringMatching(/^Correct --port;/),
+  });
+}, 120_000);
+
 it('changes nothing in the middle of a rotation', async () => {
   await using here = await arrange(account, server, single);
   await here.secret.begin();

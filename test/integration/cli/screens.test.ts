@@ -35,6 +35,7 @@ describe.skipIf(!hasTerminal)('on a narrow terminal', () => {
       const long = lines.filter((line) => textWidth(line) > columns && line.trim().includes(' '));
       expect({ subcommand, long }).toEqual({ subcommand, long: [] });
       expect(lines.length).toBeGreaterThan(5);
+      if (subcommand === 'doctor' && columns === 60) expect(running.text).toMatch(/^ok {7}function\r?\n {9}\S+/m);
       if (subcommand === 'status') expect(running.text).toMatch(/^(?:STATE .*\r?\n)?failed /m);
     }
   });

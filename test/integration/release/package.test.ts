@@ -55,6 +55,7 @@ describe('the package', () => {
     const kinds = [
       /^(?:package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|cloudformation\.yaml)$/,
       /^docs\/[\w-]+\.md$/,
+      /^docs\/policies\/(?:full|read-only)\.json$/,
       /^cli\/(?:rotation|part-\w+)\.mjs$/,
       /^client\/(?:index\.js|[\w-]+\.d\.ts)$/,
       /^functions\/(?:single-user|alternating-users)\.zip$/,

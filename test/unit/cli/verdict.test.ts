@@ -191,6 +191,11 @@ describe('the next step', () => {
       { fix, fixed: true, broken: [other] },
       'Deploy it; then: rotation doctor shop',
     ],
+    [
+      'the command that corrects the secret',
+      { broken: [{ ...other, remedy: 'Correct "host" in the secret, or mend DNS.' }] },
+      'rotation update shop --host …, or mend DNS; then: rotation doctor shop',
+    ],
     ['a rotation, once all is mended', { fix, fixed: true }, 'rotation now shop'],
   ])('is %s', (_, more, next) => {
     expect(nextStep({ ...prospects, ...more })).toBe(next);
