@@ -8,14 +8,12 @@ import {
   promotionUnseen,
 } from './credential-errors.ts';
 import type { Credential, Origin, OwnPasswordChange, OwnRole, RoleLock, RoleSession } from './ports.ts';
-import { promoteNow, type Sent } from './promote-early.ts';
+import { LOOK_WITHIN, promoteNow, type Sent } from './promote-early.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import type { Applied, SetSecretContext } from './strategy.ts';
 
 /** Kept, in ms, for the way back: a look at who has moved on, one transaction, and a login to see what came of it. */
 const WAY_BACK = 3_000;
-/** Of that, for the look: without an answer by then it is taken for granted that nobody else has moved on. */
-const LOOK_WITHIN = 1_000;
 /** The least, in ms, that the proof has to have. */
 const LEAST_PROOF = 500;
 /** The same of moving AWSCURRENT, where setSecret does that: two calls. */
@@ -152,7 +150,7 @@ async function goBack(
 type Whose = 'ours' | 'accepted' | 'promoted' | 'unseen' | 'overtaken' | 'replaced';
 
 /**
- * Where that can't be told, nobody else can have moved on: the lock and the row are ours, and the guard was asked under
+ * Of the way back's time it takes LOOK_WITHIN. Where that can't be told, nobody else can have moved on: the lock and the row are ours, and the guard was asked under
  * them. We ourselves may have, where we have sent the label's move.
  */
 async function look(context: ChangeContext, change: OwnPasswordChange, sent: Sent | undefined): Promise<Whose> {
