@@ -150,8 +150,8 @@ async function goBack(
 type Whose = 'ours' | 'accepted' | 'promoted' | 'unseen' | 'overtaken' | 'replaced';
 
 /**
- * Of the way back's time it takes LOOK_WITHIN. Where that can't be told, nobody else can have moved on: the lock and the row are ours, and the guard was asked under
- * them. We ourselves may have, where we have sent the label's move.
+ * Without an answer in time it is taken for granted that nobody else has moved on: the lock and the row are ours, and the
+ * guard was asked under them. We ourselves may have, where we have sent the label's move.
  */
 async function look(context: ChangeContext, change: OwnPasswordChange, sent: Sent | undefined): Promise<Whose> {
   const unseen: Whose = sent === 'answered' ? 'unseen' : 'ours';
