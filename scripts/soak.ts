@@ -10,7 +10,9 @@ import { readArguments, tell, UsageError } from './lab/command/command-line.ts';
 import { forgetShell } from './lab/shell.ts';
 
 const SUITES = [
-  ...['single-user', 'alternating-users'].map((name) => `test/unit/rotation/simulation/${name}.test.ts`),
+  ...['single-user', 'alternating-users', 'three-at-a-time'].map(
+    (name) => `test/unit/rotation/simulation/${name}.test.ts`,
+  ),
   ...['model', 'hostile', 'crash-everywhere', 'simulation'].map(
     (name) => `test/integration/resilience/${name}.test.ts`,
   ),

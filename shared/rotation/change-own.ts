@@ -16,14 +16,12 @@ import type {
   RoleLock,
   RoleSession,
 } from './ports.ts';
-import { promoteNow, type Sent } from './promote-early.ts';
+import { LOOK_WITHIN, promoteNow, type Sent } from './promote-early.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import type { Applied, SetSecretContext } from './strategy.ts';
 
 /** Kept, in ms, for the way back: a look at who has moved on, one transaction, and a login to see what came of it. */
 const WAY_BACK = 3_000;
-/** Of that, for the look: without an answer by then it is taken for granted that nobody else has moved on. */
-const LOOK_WITHIN = 1_000;
 /** The least, in ms, that the proof has to have. */
 const LEAST_PROOF = 500;
 /** The same of moving AWSCURRENT, where setSecret does that: two calls. */

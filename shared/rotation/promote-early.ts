@@ -4,8 +4,8 @@ import { asRotationError, RotationError, type RotationErrorCode } from '../error
 import { labelMoved } from './credential-errors.ts';
 import type { SetSecretContext } from './strategy.ts';
 
-/** For a look at what came of a call without an answer, in ms. */
-const LOOK_WITHIN = 1_000;
+/** For a look at who has moved on, or at what came of a call without an answer, in ms. */
+export const LOOK_WITHIN = 1_000;
 /** The request may still be on its way. */
 const UNANSWERED: readonly RotationErrorCode[] = ['SECRETS_MANAGER_TIMEOUT', 'SECRETS_MANAGER_UNREACHABLE'];
 

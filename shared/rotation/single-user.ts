@@ -4,7 +4,7 @@ import { changeVerified, isReleased, logsIn } from './change-own.ts';
 import { noWorkingPassword } from './credential-errors.ts';
 import { passesByItself } from './patience.ts';
 import type { Credential, LoginOutcome, Origin, RoleDatabase, RoleSession } from './ports.ts';
-import { moveLabel } from './promote-early.ts';
+import { LOOK_WITHIN, moveLabel } from './promote-early.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import { storedForScram } from './recent-logins.ts';
 import { candidates, isSamePassword, onServerOf } from './recovery.ts';
@@ -113,7 +113,7 @@ async function setOwn(context: SetSecretContext): Promise<Applied> {
 /** The new password was in force already, and has logged in under the lock: nothing is put back. */
 async function promoteFound(context: SetSecretContext): Promise<boolean> {
   if (context.promote === undefined) return false;
-  const promotion = await moveLabel(context, context.promote, context.deadline.remaining());
+  const promotion = await moveLabel(context, context.promote, Math.max(1, context.deadline.remaining() - LOOK_WITHIN));
   if ('failed' in promotion) throw promotion.failed;
   return true;
 }
