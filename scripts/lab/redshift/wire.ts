@@ -6,7 +6,7 @@ export function message(type: string, ...parts: readonly (Buffer | string)[]): B
   return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
 }
 
-export function int32(...numbers: readonly number[]): Buffer {
+function int32(...numbers: readonly number[]): Buffer {
   const bytes = Buffer.alloc(4 * numbers.length);
   for (const [index, number] of numbers.entries()) bytes.writeInt32BE(number, 4 * index);
   return bytes;

@@ -10,7 +10,7 @@ resource "aws_secretsmanager_secret" "shop" {
 resource "aws_secretsmanager_secret_version" "shop" {
   secret_id = aws_secretsmanager_secret.shop.id
   secret_string_wo = jsonencode({
-    engine   = "postgres"
+    engine   = var.database.engine
     host     = var.database.host
     port     = var.database.port
     dbname   = var.database.name

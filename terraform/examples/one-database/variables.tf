@@ -10,8 +10,9 @@ variable "secret_name" {
 }
 
 variable "database" {
-  description = "Where the login belongs; ssl = false for a server without TLS only."
+  description = "Where the login belongs; ssl = false for a server without TLS only. Amazon Redshift: engine redshift, port 5439."
   type = object({
+    engine   = optional(string, "postgres")
     host     = string
     port     = optional(number, 5432)
     name     = string

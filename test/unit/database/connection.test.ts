@@ -13,7 +13,14 @@ import {
 } from '../../../scripts/relays/backend-messages.ts';
 import { ExplicitClient } from '../../../shared/database/client-options.ts';
 import { meaningOf } from '../../../shared/database/connect-error.ts';
-import { AuthenticationUnsupported, ServerConnection, TooManyIterations } from '../../../shared/database/connection.ts';
+import {
+  AuthenticationUnsupported,
+  type DigestLogin,
+  ServerConnection,
+  TooManyIterations,
+} from '../../../shared/database/connection.ts';
+import { digestAnswer } from '../../../shared/database/redshift-wire.ts';
+import { Password } from '../../../shared/secret/password.ts';
 
 const SALT = Buffer.from('a salt').toString('base64');
 
@@ -49,14 +56,14 @@ class FakeStream extends Duplex {
 }
 
 /** A client of ours that waits for the server's answer to its start-up message. */
-async function starting(): Promise<{
+async function starting(login?: DigestLogin): Promise<{
   stream: FakeStream;
   connection: ServerConnection;
   connected: Promise<unknown>;
   client: Client;
 }> {
   const stream = new FakeStream();
-  const connection = new ServerConnection({ ssl: false, stream: () => stream, sslNegotiation: 'postgres' });
+  const connection = new ServerConnection({ ssl: false, stream: () => stream, sslNegotiation: 'postgres' }, login);
   const client = new ExplicitClient({
     host: 'db',
     port: 5432,
@@ -100,6 +107,36 @@ async function scram(serverFirst: (nonce: string) => string) {
   const outcome = await Promise.race([connected, proof]);
   return { outcome, connection, stream, hasAnswered: stream.written.length > before };
 }
+
+describe('the digest request of Redshift, where it may be answered', () => {
+  const login = { digest: digestAnswer, password: new Password('hunter2') };
+  const body = Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 0, 0, 2]), Buffer.from('ab'), Buffer.from([0, 0, 0, 1, 99])]);
+  const greeting = [authenticationRequest(AUTHENTICATION.ok), backendKeyData(1, 2), readyForQuery()];
+
+  it.each([1, 3, 7, 1_000])('is answered, in pieces of %i bytes, and the driver never hears of it', async (size) => {
+    const { stream, connection, connected } = await starting(login);
+    const before = stream.written.length;
+    const answered = new Promise((resolve) => stream.once('written', resolve));
+    const push = (bytes: Buffer) => {
+      for (let at = 0; at < bytes.length; at += size) stream.push(bytes.subarray(at, at + size));
+    };
+    push(authenticationRequest(13, body));
+    await answered;
+    push(Buffer.concat([parameterStatus('server_version', '8.0.2'), ...greeting]));
+    expect(await connected).toBe('connected');
+    expect(connection.passwordRequest).toEqual({ method: 'sha256-digest' });
+    expect(stream.written[before]?.toString('latin1', 0, 1)).toBe('d');
+    expect(connection.parameters.get('server_version')).toBe('8.0.2');
+    expect(stream.text).not.toContain('hunter2');
+  });
+
+  it('of an algorithm that nobody knows is a typed error', async () => {
+    const { stream, connected } = await starting(login);
+    stream.push(authenticationRequest(13, Buffer.from([0, 0, 0, 2])));
+    expect(await connected).toBeInstanceOf(AuthenticationUnsupported);
+    expect(stream.destroyed).toBe(true);
+  });
+});
 
 describe('an authentication request that nobody can answer by a password', () => {
   it.each<[number, RegExp]>([
