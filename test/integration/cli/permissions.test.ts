@@ -217,6 +217,26 @@ it('who lacks one permission is told which by doctor, and all else is looked at 
   expect(Object.fromEntries(without)).toEqual(LOST_WITH);
 }, 480_000);
 
+it('those that docs/permissions.md names do without a password', async () => {
+  await using here = await arrange(account, server, { strategy: 'single-user' });
+  const { arn } = here.secret;
+  await attachTo(account, arn, deploy(account, 'single-user', { named: '-unread' }));
+  await tag(account, arn, { group: 'unread' });
+  const allow = refuse('secretsmanager:GetSecretValue');
+  try {
+    await done(['status', arn]);
+    await done(['history', arn]);
+    await done(['report', join(folder, 'unread.html'), '--filter', 'tag:group=unread']);
+    await done(['code', arn]);
+    await done(['pause', arn, '--reason', 'a test', '--yes']);
+    await done(['resume', arn, '--yes']);
+    await done(['detach', arn, '--reason', 'a test', '--yes']);
+  } finally {
+    allow();
+    await account.lab.settled(arn);
+  }
+}, 240_000);
+
 /** What can't be looked at without what the refused call would have told. */
 const NETWORK = 'way to Secrets Manager,security groups';
 const LOST_WITH: Readonly<Record<string, string>> = {
