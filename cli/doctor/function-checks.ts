@@ -2,7 +2,7 @@
 import { RotationError } from '../../shared/errors.ts';
 import { conditionHolds } from '../../shared/iam/policy-evaluation.ts';
 import { readConfig } from '../../shared/lambda/config.ts';
-import type { RotationFunction } from '../functions.ts';
+import { type RotationFunction, strategyOf } from '../functions.ts';
 import { broken, type Finding, ok, unknown, warning } from './finding.ts';
 
 /** What template.yaml deploys the functions on; they run on any that Lambda supports. */
@@ -28,7 +28,7 @@ export function judgeFunction({ arn, name, configuration, reservedConcurrency }:
     const message = `${reservedConcurrency} reserved, and fewer than ${LEAST_CONCURRENCY} make rotations loop`;
     findings.push(broken('concurrency', message, remedy));
   }
-  return [...findings, ...judgeEnvironment(Environment?.Variables ?? {})];
+  return [...findings, ...judgeEnvironment(Environment?.Variables ?? {}, arn)];
 }
 
 function judgeRuntime(name: string, { Runtime, PackageType }: RotationFunction['configuration']): Finding {
@@ -50,9 +50,9 @@ function judgeRuntime(name: string, { Runtime, PackageType }: RotationFunction['
 }
 
 /** As the function itself reads it, at its first call. */
-function judgeEnvironment(variables: Readonly<Record<string, string>>): Finding[] {
+function judgeEnvironment(variables: Readonly<Record<string, string>>, functionArn: string): Finding[] {
   try {
-    readConfig(variables);
+    readConfig(variables, strategyOf(functionArn));
     return [];
   } catch (error) {
     if (!(error instanceof RotationError)) throw error;

@@ -2,7 +2,7 @@ import { afterAll } from 'vitest';
 import type { IamFront } from '../../scripts/lab/database/iam-front.ts';
 import type { PostgresServer } from '../../scripts/lab/database/server.ts';
 import { RdsEndpoint } from './rds-server.ts';
-import type { TwinOptions } from './twins.ts';
+import type { TwinOptions } from './twin-options.ts';
 
 /** Whether administrators log in by IAM where a test does not say how: ADMINISTRATORS=iam. */
 const ALL_BY_IAM = process.env.ADMINISTRATORS === 'iam';

@@ -7,7 +7,7 @@ import { IamFront, type IamFrontOptions } from '../../scripts/lab/database/iam-f
 import type { PostgresServer, ServerCertificate } from '../../scripts/lab/database/server.ts';
 import { hostsEnvironment } from './hosts.ts';
 import { startTestServer } from './postgres.ts';
-import type { TwinOptions, Twins } from './twins.ts';
+import type { TwinOptions } from './twin-options.ts';
 
 /** The endpoint of the tests' instance. */
 export const ENDPOINT = `orders.c1a2b3d4e5f6.${DEFAULT_REGION}.rds.amazonaws.com`;
@@ -65,7 +65,7 @@ export class RdsEndpoint implements AsyncDisposable {
     };
   }
 
-  async grantIam({ name }: Twins['admin']): Promise<void> {
+  async grantIam({ name }: { readonly name: string }): Promise<void> {
     await this.server.query(`GRANT rds_iam TO "${name}"`);
   }
 

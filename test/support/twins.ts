@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import { expect } from 'vitest';
-import type { AppRole, AppRoleOptions } from '../../scripts/lab/database/app-role.ts';
+import type { AppRole } from '../../scripts/lab/database/app-role.ts';
 import type { PostgresServer } from '../../scripts/lab/database/server.ts';
 import { byIamWhereWanted } from './administrators.ts';
 import { countLogins, type Login, postgresVersions } from './postgres.ts';
@@ -11,37 +11,11 @@ import {
   CURRENT,
   type FunctionChoice,
   type RotationResult,
-  type SecretMembers,
   type StepResult,
   type TestSecret,
   type Which,
 } from './test-secret.ts';
-
-/**
- * Who the superuser secret is for. None but the first is a superuser; all others have CREATEROLE.
- *
- * - creator: made the base role, and so administers it
- * - admin-option: was granted the base role WITH ADMIN OPTION
- * - createrole: has nothing besides, which is enough before PostgreSQL 16
- */
-export type AdminKind = 'superuser' | 'creator' | 'admin-option' | 'createrole';
-
-export interface TwinOptions extends Partial<Omit<AppRoleOptions, 'createdBy'>> {
-  /** Default: superuser. */
-  readonly admin?: AdminKind;
-  /** Within the scope, for tests with several. Default: 'admin'. */
-  readonly adminName?: string;
-  /** Further SQL of the administrator's CREATE ROLE. */
-  readonly adminAttributes?: string;
-  /** Of the function. */
-  readonly environment?: Readonly<Record<string, string>>;
-  /** Of the function. */
-  readonly timeoutMs?: number | undefined;
-  /** More or other members of the application's secret. */
-  readonly members?: SecretMembers;
-  /** More or other members of the superuser secret. */
-  readonly superuserMembers?: SecretMembers;
-}
+import type { TwinOptions } from './twin-options.ts';
 
 /** The oldest and the newest version there is, for what versions have in common but for their SQL. */
 export function outermostVersions(): readonly number[] {

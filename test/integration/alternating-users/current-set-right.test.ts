@@ -3,7 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
 import { TestAccount } from '../../support/test-account.ts';
-import { type AdminKind, outermostVersions, twins } from '../../support/twins.ts';
+import type { AdminKind } from '../../support/twin-options.ts';
+import { outermostVersions, twins } from '../../support/twins.ts';
 
 let account: TestAccount;
 beforeAll(async () => {

@@ -5,7 +5,8 @@ import { CrashPoint } from '../../support/crash-point.ts';
 import { canLogin, postgresVersions, roleScope, sharedServer } from '../../support/postgres.ts';
 import type { RoleScope } from '../../support/role-scope.ts';
 import { TestAccount } from '../../support/test-account.ts';
-import { createLogin, rolesNamed, sqlOf, type TwinOptions, type Twins, twins } from '../../support/twins.ts';
+import type { TwinOptions } from '../../support/twin-options.ts';
+import { createLogin, rolesNamed, sqlOf, type Twins, twins } from '../../support/twins.ts';
 
 let account: TestAccount;
 beforeAll(async () => {

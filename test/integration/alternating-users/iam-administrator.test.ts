@@ -5,7 +5,8 @@ import { canLogin, countLogins, roleScope } from '../../support/postgres.ts';
 import { ENDPOINT, type RdsEndpoint, startRdsServer } from '../../support/rds-server.ts';
 import type { RoleScope } from '../../support/role-scope.ts';
 import { TestAccount } from '../../support/test-account.ts';
-import { outermostVersions, type TwinOptions, twins } from '../../support/twins.ts';
+import type { TwinOptions } from '../../support/twin-options.ts';
+import { outermostVersions, twins } from '../../support/twins.ts';
 
 let account: TestAccount;
 beforeAll(async () => {

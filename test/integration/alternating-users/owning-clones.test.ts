@@ -5,7 +5,8 @@ import { adoptClone } from '../../support/adoption.ts';
 import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
 import type { RoleScope } from '../../support/role-scope.ts';
 import { TestAccount } from '../../support/test-account.ts';
-import { createLogin, outermostVersions, sqlOf, type TwinOptions, type Twins, twins } from '../../support/twins.ts';
+import type { TwinOptions } from '../../support/twin-options.ts';
+import { createLogin, outermostVersions, sqlOf, type Twins, twins } from '../../support/twins.ts';
 
 let account: TestAccount;
 beforeAll(async () => {

@@ -103,9 +103,9 @@ describe('a function in a container image', () => {
 });
 
 describe('the environment', () => {
-  const stateOf = (Variables: Record<string, string>) => {
+  const stateOf = (Variables: Record<string, string>, arn = FUNCTION) => {
     const configuration = { Timeout: 60, Runtime: 'nodejs24.x' as const, Environment: { Variables } };
-    const described = { arn: FUNCTION, name: 'rotate', logGroup: 'g', configuration, reservedConcurrency: undefined };
+    const described = { arn, name: 'rotate', logGroup: 'g', configuration, reservedConcurrency: undefined };
     return judgeFunction(described).find(({ check }) => check === 'environment');
   };
 
@@ -117,11 +117,17 @@ describe('the environment', () => {
     ['ALLOW_POOLER', 'maybe'],
     ['CONNECTION_STRING_KEYS', 'password'],
     ['ALTERNATING_SET_ROLE', 'maybe'],
+    ['PROMOTE', 'late'],
     ['PASSWORD_LENGTH', 'long'],
     ['EXCLUDE_NUMBERS', 'maybe'],
     ['REQUIRE_EACH_INCLUDED_TYPE', 'maybe'],
   ])('is broken where %s is %s, as for the function', (name, value) => {
     expect(stateOf({ [name]: value })).toMatchObject({ state: 'broken', message: expect.stringContaining(name) });
+  });
+
+  it('is judged by what the function is for', () => {
+    expect(stateOf({ PROMOTE: 'early' }, `${FUNCTION}-single-user`)).toBeUndefined();
+    expect(stateOf({ PROMOTE: 'early' }, `${FUNCTION}-alternating-users`)).toMatchObject({ state: 'broken' });
   });
 
   it('is not spoken of where all is well', () => {
