@@ -18,6 +18,7 @@ import {
   leaveOutUnused,
   requireBuiltins,
   settingsFromEnvironment,
+  withoutHttpBindings,
   withoutIndentation,
 } from './build/plugins.ts';
 
@@ -78,10 +79,11 @@ async function buildFunction(name: string, folder: string, without: readonly Lev
   const met = new Map<string, Beside>();
   const common = optionsFor(without);
   const beside = without.includes('RDS client beside') ? [] : [buildBeside(met)];
+  const bindings = without.includes('unused parts left out') ? [] : [withoutHttpBindings];
   const index = await build({
     ...common,
     ...formatFor('handler', without),
-    plugins: [...common.plugins, ...beside],
+    plugins: [...common.plugins, ...beside, ...bindings],
     entryPoints: [join(root, 'functions', `${name}.ts`)],
     outfile: join(folder, name, 'index.mjs'),
   });

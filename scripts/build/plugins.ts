@@ -97,21 +97,6 @@ const UNUSED: readonly UnusedPart[] = [
   { path: /\/AdaptiveRetryStrategy$/, importer: /middleware-retry[\\/]configurations\.js$/ },
 ];
 
-/** Modules that a package runs as it starts, of which our calls reach only this much. */
-const SHORTENED: readonly (readonly [path: RegExp, contents: string])[] = [
-  // SDK: signing of event streams.
-  [
-    /[\\/]signature-v4[\\/]dist-es[\\/]HeaderFormatter\.js$/,
-    `export class HeaderFormatter { format() { throw new Error('HeaderFormatter is not in this bundle.'); } }`,
-  ],
-  // SDK: parameters in paths, headers and host names; every operation here is a POST of JSON to the endpoint itself.
-  [
-    /[\\/]submodules[\\/]protocols[\\/]HttpBindingNormalizedSchema\.js$/,
-    `export const getHttpOperationBindings = () => [];
-     export class HttpBindingNormalizedSchema { static of() { throw new Error('HttpBindingNormalizedSchema is not in this bundle.'); } }`,
-  ],
-];
-
 interface Partitions {
   readonly partitions: readonly { readonly regionRegex: string; readonly regions: Readonly<Record<string, object>> }[];
 }
@@ -129,6 +114,8 @@ function withoutDescriptions({ partitions }: Partitions): Partitions {
   };
 }
 
+const missing = (name: string) => `throw new Error('${name} is not in this bundle.');`;
+
 export const leaveOutUnused: Plugin = {
   name: 'leave-out-unused',
   setup({ onResolve, onLoad }) {
@@ -138,9 +125,12 @@ export const leaveOutUnused: Plugin = {
       );
     }
     onLoad({ filter: /.*/, namespace: 'unused' }, ({ path, pluginData }) => ({
-      contents: `module.exports = class { ${pluginData} constructor() { throw new Error('${path} is not in this bundle.'); } };`,
+      contents: `module.exports = class { ${pluginData} constructor() { ${missing(path)} } };`,
     }));
-    for (const [filter, contents] of SHORTENED) onLoad({ filter }, () => ({ contents }));
+    // SDK: signing of event streams, which the signer makes ready as it starts.
+    onLoad({ filter: /[\\/]signature-v4[\\/]dist-es[\\/]HeaderFormatter\.js$/ }, () => ({
+      contents: `export class HeaderFormatter { format() { ${missing('HeaderFormatter')} } }`,
+    }));
     // A region of a partition that its pattern names anyhow adds a description, which nothing reads.
     onLoad({ filter: /[\\/]util-endpoints[\\/]lib[\\/]aws[\\/]partitions\.js$/ }, async ({ path }) => {
       const { partitionsInfo } = await import(path);
@@ -151,6 +141,18 @@ export const leaveOutUnused: Plugin = {
       const { default: description } = await import(path, { with: { type: 'json' } });
       return { contents: JSON.stringify({ version: description.version }), loader: 'json' };
     });
+  },
+};
+
+/** For Secrets Manager, each of whose operations is a POST of JSON to the endpoint itself: nothing is in paths, headers or host names. */
+export const withoutHttpBindings: Plugin = {
+  name: 'without-http-bindings',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]submodules[\\/]protocols[\\/]HttpBindingNormalizedSchema\.js$/ }, () => ({
+      contents: `
+        export const getHttpOperationBindings = () => [];
+        export class HttpBindingNormalizedSchema { static of() { ${missing('HttpBindingNormalizedSchema')} } }`,
+    }));
   },
 };
 
