@@ -13,7 +13,7 @@ const SUITES = [
   ...['single-user', 'alternating-users', 'three-at-a-time'].map(
     (name) => `test/unit/rotation/simulation/${name}.test.ts`,
   ),
-  ...['model', 'hostile', 'crash-everywhere', 'simulation'].map(
+  ...['model', 'hostile', 'crash-everywhere', 'simulation', 'pinned-sessions'].map(
     (name) => `test/integration/resilience/${name}.test.ts`,
   ),
   ...['model', 'examples'].map((name) => `test/integration/client/${name}.test.ts`),
