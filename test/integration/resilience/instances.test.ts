@@ -1,17 +1,23 @@
 /** What the servers are asked for where the steps of a rotation come to one instance of the function, or to several. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import { arrange } from '../../support/arrangement.ts';
-import { countLogins, roleScope, sharedServer } from '../../support/postgres.ts';
+import { countLogins, roleScope, startTestServer } from '../../support/postgres.ts';
 import { TestAccount } from '../../support/test-account.ts';
 import type { FunctionChoice, TestSecret } from '../../support/test-secret.ts';
 import { twins } from '../../support/twins.ts';
 
 let account: TestAccount;
+/** Of its own: logins are counted in its log, which is to be a short one. */
+let server: PostgresServer;
 beforeAll(async () => {
-  account = await TestAccount.open();
+  [account, server] = await Promise.all([TestAccount.open(), startTestServer()]);
 });
-afterAll(() => account[Symbol.asyncDispose]());
+afterAll(async () => {
+  await account?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
+});
 
 /** By step, in the service's order: calls of the function, for whatever secret, and logins. */
 type Costs = readonly (readonly [calls: string, logins: number])[];
@@ -87,7 +93,6 @@ async function costOf(
   instances: string,
   choice: Partial<FunctionChoice>,
 ) {
-  const server = await sharedServer();
   const token = await secret.begin();
   const costs: [string, number][] = [];
   for (const [index, step] of STEPS.entries()) {
@@ -122,14 +127,14 @@ describe.each(ROWS)('steps that come to the instances %s cost no more than they 
     ['single', {}, expected[0]],
     ['early', { environment: { PROMOTE: 'early' } }, expected[1]],
   ] as const)('of a single user (%s)', async (kind, choice, costs) => {
-    await using here = await arrange(account, await sharedServer(), { strategy: 'single-user', ...choice });
+    await using here = await arrange(account, server, { strategy: 'single-user', ...choice });
     const found = await costOf(here.secret, [here.role.name], instances, choice);
     expect(found).toEqual(costs);
     expect(totalOf(found)).toEqual(TOTALS[kind][key]);
   });
 
   test('of alternating users', async () => {
-    await using scope = roleScope(await sharedServer());
+    await using scope = roleScope(server);
     const app = await twins(account, scope);
     await app.rotate(); // makes the twin
     const found = await costOf(app.secret, [app.base.name, app.twin, app.admin.name], instances, {});

@@ -66,7 +66,10 @@ it('npm run bench is as ever, and nothing that it starts inherits NODE_OPTIONS',
 it('npm run lab makes its secrets and roles as ever', async () => {
   await writeFile(started(), '');
   await using lab = await ProjectCommand.start('scripts/lab.ts', ['--json'], shell);
-  expect(JSON.parse(await lab.printed(/^.*\n/))).toMatchObject({ region: 'us-east-1', secrets: [{}, {}] });
+  expect(JSON.parse(await lab.printed(/^.*\n/))).toMatchObject({
+    region: 'us-east-1',
+    secrets: ['lab/shop', 'lab/billing', 'lab/ledger'].map((name) => ({ name })),
+  });
   expect(await lab.terminate()).toBe(143);
   expect([...(await programs())]).toEqual([expect.stringMatching(/scripts.lab\.ts$/)]);
 });
