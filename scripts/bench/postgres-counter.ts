@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import type { ServerCertificate } from '../lab/database/server.ts';
-import { MessageReader } from '../relays/postgres-messages.ts';
+import { GSS_REQUEST, MessageReader, SSL_REQUEST } from '../relays/postgres-messages.ts';
 import { type Address, TcpServer } from '../relays/tcp-server.ts';
 
 export interface DatabaseCounts {
@@ -17,10 +17,6 @@ export interface DatabaseCounts {
 }
 
 const NOTHING: DatabaseCounts = { logins: 0, failedLogins: 0, statements: 0, roundTrips: 0, bytes: 0 };
-
-/** Codes in the place of a protocol version (PostgreSQL manual, "Message Formats"). */
-const SSL_REQUEST = 80877103;
-const GSS_REQUEST = 80877104;
 
 /** Stands between a rotation function and PostgreSQL, ends the TLS where there is any, and counts. */
 export class PostgresCounter extends TcpServer {

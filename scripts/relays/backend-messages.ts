@@ -3,14 +3,13 @@
 /** Kinds of authentication requests, of which the others have no name here. */
 export const AUTHENTICATION = { ok: 0, clearText: 3, md5: 5, sasl: 10, saslContinue: 11 } as const;
 
-function message(type: string, body: Buffer): Buffer {
-  const head = Buffer.alloc(5);
-  head.write(type, 0, 'latin1');
-  head.writeInt32BE(body.length + 4, 1);
-  return Buffer.concat([head, body]);
+/** A message of any type, its length counted. */
+export function message(type: string, ...parts: readonly (Buffer | string)[]): Buffer {
+  const body = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
+  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
 }
 
-function int32(...numbers: readonly number[]): Buffer {
+export function int32(...numbers: readonly number[]): Buffer {
   const bytes = Buffer.alloc(4 * numbers.length);
   for (const [index, number] of numbers.entries()) bytes.writeInt32BE(number, 4 * index);
   return bytes;
@@ -20,7 +19,7 @@ const text = (...parts: readonly string[]) => Buffer.from(parts.map((part) => `$
 
 /** @param body what the kind needs besides: md5 a salt of 4 bytes, SASL its mechanisms or data. */
 export function authenticationRequest(kind: number, body: Buffer | string = ''): Buffer {
-  return message('R', Buffer.concat([int32(kind), Buffer.from(body)]));
+  return message('R', int32(kind), body);
 }
 
 export function saslMechanisms(...names: readonly string[]): Buffer {
@@ -49,5 +48,5 @@ export function backendKeyData(processId: number, key: number): Buffer {
 
 /** Idle, outside a transaction. */
 export function readyForQuery(): Buffer {
-  return message('Z', Buffer.from('I'));
+  return message('Z', 'I');
 }

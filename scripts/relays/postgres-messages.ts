@@ -40,3 +40,15 @@ export async function* frames(source: AsyncIterable<Buffer>, startsWithStartup: 
   const reader = new MessageReader({ startsWithStartup });
   for await (const chunk of source) yield* reader.read(chunk);
 }
+
+/** Codes in the place of a protocol version, by which a client asks for TLS or for GSSAPI's encryption. */
+export const SSL_REQUEST = 80_877_103;
+export const GSS_REQUEST = 80_877_104;
+
+/** Of the startup message: its length, the protocol version, then names and values. */
+export function startupParameters({ bytes }: Frame): Readonly<Record<string, string>> {
+  const words = bytes.toString('utf8', 8).split('\0');
+  return Object.fromEntries(
+    words.flatMap((word, index) => (index % 2 === 0 && word !== '' ? [[word, words[index + 1] ?? '']] : [])),
+  );
+}

@@ -11,7 +11,7 @@ import {
   type Refusal,
   readyForQuery,
 } from '../../scripts/relays/backend-messages.ts';
-import { type Frame, frames } from '../../scripts/relays/postgres-messages.ts';
+import { type Frame, frames, startupParameters } from '../../scripts/relays/postgres-messages.ts';
 import { TcpServer } from '../../scripts/relays/tcp-server.ts';
 
 export interface MiddlemanOptions {
@@ -142,15 +142,6 @@ export class Middleman extends TcpServer {
     socket.removeAllListeners('data');
     return { socket, parameters };
   }
-}
-
-/** The start-up message: length, protocol version, then names and values. */
-function startupParameters({ bytes }: Frame): Readonly<Record<string, string>> {
-  const words = bytes.toString('utf8', 8).split('\0');
-  const pairs = words.flatMap((word, index) =>
-    index % 2 === 0 && word !== '' ? [[word, words[index + 1] ?? '']] : [],
-  );
-  return Object.fromEntries(pairs);
 }
 
 function md5Answer(user: string, password: string, salt: Buffer): string {

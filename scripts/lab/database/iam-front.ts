@@ -13,7 +13,13 @@ import {
   type Refusal,
   readyForQuery,
 } from '../../relays/backend-messages.ts';
-import { type Frame, MessageReader } from '../../relays/postgres-messages.ts';
+import {
+  type Frame,
+  GSS_REQUEST,
+  MessageReader,
+  SSL_REQUEST,
+  startupParameters,
+} from '../../relays/postgres-messages.ts';
 import { TcpServer } from '../../relays/tcp-server.ts';
 import { type Connect, faultOfToken } from '../services/connect-token.ts';
 import type { PostgresServer, ServerCertificate } from './server.ts';
@@ -29,8 +35,6 @@ export interface IamFrontOptions extends Pick<Connect, 'host' | 'region' | 'keyO
 
 /** The role whose members log in by IAM, as RDS names it. */
 const RDS_IAM = 'rds_iam';
-const SSL_REQUEST = 80_877_103;
-const GSS_REQUEST = 80_877_104;
 
 /**
  * A stand-in for RDS before a real PostgreSQL: members of rds_iam are asked for a token in clear, over TLS only, and refused
@@ -75,7 +79,7 @@ export class IamFront extends TcpServer {
       startup = await next(client, true);
     }
     if (startup === undefined) return;
-    const parameters = parametersOf(startup);
+    const parameters = startupParameters(startup);
     const { user = '' } = parameters;
     const opened = (await this.#isByIam(user))
       ? await this.#admit(client, parameters, client instanceof TLSSocket)
@@ -194,11 +198,3 @@ function next(client: Duplex, startsWithStartup: boolean): Promise<Frame | undef
 }
 
 const codeOf = ({ bytes }: Frame) => bytes.readInt32BE(4);
-
-/** Of the start-up message: length, protocol version, then names and values. */
-function parametersOf({ bytes }: Frame): Parameters {
-  const words = bytes.toString('utf8', 8).split('\0');
-  return Object.fromEntries(
-    words.flatMap((word, index) => (index % 2 === 0 && word !== '' ? [[word, words[index + 1] ?? '']] : [])),
-  );
-}

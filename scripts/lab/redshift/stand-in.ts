@@ -1,15 +1,15 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Socket } from 'node:net';
 import { type Client, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
-import { type Frame, MessageReader } from '../../relays/postgres-messages.ts';
+import { message } from '../../relays/backend-messages.ts';
+import { type Frame, MessageReader, SSL_REQUEST, startupParameters } from '../../relays/postgres-messages.ts';
 import { TcpServer } from '../../relays/tcp-server.ts';
 import type { PostgresServer } from '../database/server.ts';
 import { judge, statementsOf } from './statements.ts';
-import { type Challenge, complaint, digestChallenge, greeting, md5Challenge, message, sha256Password } from './wire.ts';
+import { type Challenge, complaint, digestChallenge, greeting, md5Challenge, sha256Password } from './wire.ts';
 
 /** What a real PostgreSQL answers with an error, so that it gives the transaction up, as Redshift does. */
 const FAILS = 'SELECT redshift.has_no_such_statement()';
-const SSL_REQUEST = 80_877_103;
 
 const wrongPassword = (user: string) =>
   complaint({
@@ -61,7 +61,7 @@ export class RedshiftStandIn extends TcpServer {
     const incoming = framesOf(client);
     const { value: startUp } = await incoming.next();
     if (startUp === undefined) return;
-    const { user = '', database = user } = parametersOf(startUp);
+    const { user = '', database = user } = startupParameters(startUp);
     const challenge = await this.#challengeOf(user);
     this.asked[challenge.type]++;
     client.write(challenge.request);
@@ -194,9 +194,4 @@ async function* framesOf(client: Socket): AsyncGenerator<Frame, undefined> {
     }
   }
   return undefined;
-}
-
-function parametersOf({ bytes }: Frame): Readonly<Record<string, string>> {
-  const words = bytes.toString('utf8', 8).split('\0');
-  return Object.fromEntries(words.flatMap((word, index) => (index % 2 === 0 ? [[word, words[index + 1] ?? '']] : [])));
 }

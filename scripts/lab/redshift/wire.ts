@@ -1,16 +1,6 @@
 /** What the stand-in says, as Redshift says it. */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-
-export function message(type: string, ...parts: readonly (Buffer | string)[]): Buffer {
-  const body = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
-  return Buffer.concat([Buffer.from(type), int32(body.length + 4), body]);
-}
-
-function int32(...numbers: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(4 * numbers.length);
-  for (const [index, number] of numbers.entries()) bytes.writeInt32BE(number, 4 * index);
-  return bytes;
-}
+import { int32, message } from '../../relays/backend-messages.ts';
 
 export interface Complaint {
   readonly severity: 'FATAL' | 'ERROR';
