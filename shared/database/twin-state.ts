@@ -83,7 +83,7 @@ export async function readTwinState(
                'createDb', rolcreatedb, 'bypassRls', rolbypassrls,
                'rdsSuperuser', EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'rds_superuser'
                                           AND pg_has_role(current_user, r.oid, 'MEMBER')),
-               'forbiddenSettings', ARRAY(
+               'forbiddenSettings', CASE WHEN rolsuper THEN '{}'::text[] ELSE ARRAY(
                  SELECT DISTINCT n.name
                    FROM pg_db_role_setting d
                    JOIN pg_roles b ON b.oid = d.setrole AND b.rolname IN (${names.join(', ')}),
@@ -91,7 +91,7 @@ export async function readTwinState(
                         split_part(entry, '=', 1) AS n (name)
                    LEFT JOIN pg_settings s ON s.name = n.name
                   WHERE (s.context IN ('superuser', 'superuser-backend') OR s.name IS NULL AND n.name LIKE '%.%')
-                    AND ${version >= 15 ? "NOT has_parameter_privilege(n.name, 'SET')" : 'true'}))
+                    AND ${version >= 15 ? "NOT has_parameter_privilege(n.name, 'SET')" : 'true'}) END)
                FROM pg_roles WHERE rolname = current_user) AS admin,
             (${roleQuery(names[0])}) AS base,
             (${roleQuery(names[1])}) AS twin,
