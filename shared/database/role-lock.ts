@@ -117,7 +117,7 @@ async function release(session: SqlSession, key: string): Promise<boolean> {
   const [row] = await session.query<{ crowded: boolean; released: boolean | null }>(`
     SELECT crowded, CASE WHEN NOT crowded THEN pg_advisory_unlock(${key}) END AS released
       FROM (SELECT EXISTS (SELECT FROM pg_stat_get_activity(NULL) a
-                            WHERE a.usesysid = (SELECT oid FROM pg_roles WHERE rolname = session_user)
+                            WHERE a.usesysid = to_regrole(quote_ident(session_user))::oid
                               AND a.application_name = current_setting('application_name')
                               AND a.pid <> pg_backend_pid()
                               AND a.backend_start < now() - ${since} * '1 ms'::interval) AS crowded) AS others; ${reset}`);
