@@ -6,13 +6,15 @@ import { backendLabel, frontendLabel } from './postgres-labels.ts';
 
 /**
  * Between a function and PostgreSQL, without TLS so that it can see the messages: asks its gate before a connection is
- * made, before each of the function's messages is sent on and before each of the server's that ends something.
+ * made, before each of the function's messages is sent on and before each of the server's that ends something; but not of
+ * a session's end, which nobody waits for.
  */
 export class GatedPostgres extends TcpServer {
   gate: Gate = OPEN;
   /** Where new connections lead: a failover changes it. */
   target: Address;
   #sessions = 0;
+  readonly #served = new Set<Promise<void>>();
 
   static async start(target: Address): Promise<GatedPostgres> {
     return await new GatedPostgres(target).listen();
@@ -28,8 +30,15 @@ export class GatedPostgres extends TcpServer {
     this.#sessions = 0;
   }
 
+  /** Waits until no session is left: a step does not wait for the end of its last one. */
+  async untilQuiet(): Promise<void> {
+    await Promise.all(this.#served);
+  }
+
   protected serve(client: Socket): void {
-    void this.#serve(client);
+    const serving = this.#serve(client);
+    this.#served.add(serving);
+    void serving.finally(() => this.#served.delete(serving));
   }
 
   async #serve(client: Socket): Promise<void> {
@@ -39,7 +48,10 @@ export class GatedPostgres extends TcpServer {
     if ((await gate.reach(`${session}, connect`)) === 'cut') return void client.resetAndDestroy();
     const server = connect({ host: this.target.host, port: this.target.port, allowHalfOpen: true, noDelay: true });
     this.keep(server);
+    let isEnding = false;
     const passes = async (label: string) => {
+      isEnding ||= label === TERMINATE;
+      if (isEnding) return true;
       if ((await gate.reach(`${session} ${label}`)) === 'pass') return true;
       client.resetAndDestroy();
       server.resetAndDestroy();
@@ -48,6 +60,8 @@ export class GatedPostgres extends TcpServer {
     await Promise.all([relayClient(client, server, passes), relayServer(server, client, passes)]);
   }
 }
+
+const TERMINATE = `> ${frontendLabel('X', Buffer.alloc(0))}`;
 
 type Passes = (label: string) => Promise<boolean>;
 

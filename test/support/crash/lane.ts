@@ -138,6 +138,7 @@ export class Lane implements AsyncDisposable {
     this.log.length = 0;
     const rotationToken = randomUUID();
     for (const step of STEPS) {
+      await this.database.untilQuiet();
       this.#step = step;
       this.database.restartNumbering();
       const result = await this.#functions.instance.invoke({
