@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import type { TwinLink, UserFacts } from '../../../shared/rotation/ports.ts';
-import { ADMIN_ARN, FakeRotation, only, refusal, secretText, TOKEN } from '../../support/fake-rotation.ts';
+import { ADMIN_ARN, ARN, FakeRotation, only, refusal, secretText, TOKEN } from '../../support/fake-rotation.ts';
 import { FakeServer, failure, LINKED } from '../../support/fake-server.ts';
 
 type Members = Readonly<Record<string, unknown>>;
@@ -110,10 +110,15 @@ describe('two roles are twins only by proof', () => {
 
   it.each(['AWSPREVIOUS', 'without a label'])('of which a login as the other is one: %s', async (label) => {
     const rotation = rotating({}, { twin: MEMBER });
-    rotation.server.role('app_clone', 'theirs');
+    rotation.server.role('app_clone', 'theirs', asTwinOf('app', MEMBER));
     const labels = label === 'AWSPREVIOUS' ? [label] : [];
     rotation.secrets.put(V0, secretText({ username: 'app_clone', password: 'theirs' }), ...labels);
     expect(await nextUser(rotation)).toBe('app_clone');
+    // It tells as well how that password is stored, and is not made again.
+    expect(rotation.logins.get(ARN, V0)).toMatchObject({ scram: true });
+    await rotation.step('setSecret');
+    expect(rotation.server.passwordOf('app_clone')).toBe('new-1');
+    expect(rotation.server.events.filter((event) => /^login (previous|unlabelled)/.test(event))).toHaveLength(1);
   });
 
   it('of which a login is one though it gets no session, since a twin with NOLOGIN is mended', async () => {

@@ -6,7 +6,7 @@ import { FakeRotation, ManualDeadline, only, refusal, secretText, TOKEN, V1 } fr
 import { failure } from '../../support/fake-server.ts';
 
 const errorOf = (code: RotationErrorCode, facts: Partial<RotationErrorFacts> = {}) =>
-  new RotationError(code, `${code} was met.`, { remedy: '', ...facts });
+  new RotationError(code, `${code} was met.`, { remedy: 'Look at the server.', ...facts });
 
 describe('what passes by itself', () => {
   it.each<[RotationErrorCode, Partial<RotationErrorFacts>]>([
