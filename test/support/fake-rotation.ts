@@ -159,15 +159,16 @@ export class FakeRotation {
   }
 }
 
-/** What a promise is rejected with; a promise that resolves, or an error that tells nothing, fails the test. */
+/** What a promise is rejected with; one that resolves, a fault of ours, or an error that tells nothing fails the test. */
 export async function refusal(work: Promise<unknown>): Promise<RotationError> {
   const error = await work.then(
     () => {
       throw new Error('A refusal was expected.');
     },
-    (thrown: RotationError) => thrown,
+    (thrown: unknown) => thrown,
   );
-  if (error instanceof RotationError) needWords(error);
+  if (!(error instanceof RotationError)) throw error;
+  needWords(error);
   return error;
 }
 

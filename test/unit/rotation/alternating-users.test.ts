@@ -55,7 +55,10 @@ describe('the next user', () => {
     `${'火'.repeat(21)}`,
   ])('may not have more: %s_clone', async (username) => {
     const rotation = rotating({ username });
-    expect(await refusal(rotation.step('createSecret'))).toMatchObject({ code: 'TWIN_NAME_TOO_LONG' });
+    expect(await refusal(rotation.step('createSecret'))).toMatchObject({
+      code: 'TWIN_NAME_TOO_LONG',
+      remedy: expect.stringContaining('at most 57 bytes'),
+    });
     expect(rotation.secrets.textOf(TOKEN)).toBeUndefined();
   });
 
@@ -68,6 +71,17 @@ describe('the next user', () => {
     refused.secrets.put(V0, secretText({ password: 'previous' }), 'AWSPREVIOUS');
     expect(await refusal(refused.step('createSecret'))).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
     expect(only(refused.server.events, 'login')).toEqual(['login current']);
+  });
+
+  it('is none on Amazon Redshift, which has no roles', async () => {
+    const rotation = rotating({ engine: 'redshift', dbname: 'dev' });
+    expect(await refusal(rotation.step('createSecret'))).toMatchObject({
+      code: 'ENGINE_UNSUPPORTED',
+      message: expect.stringContaining('Amazon Redshift'),
+      remedy: expect.stringContaining('single-user function'),
+      facts: { key: 'engine', host: 'db', username: 'app' },
+    });
+    expect(rotation.server.events).toEqual([]);
   });
 
   it('has its name quoted in a remedy that a person will paste', async () => {
@@ -252,7 +266,9 @@ describe('setSecret', () => {
     await rotation.step('createSecret');
     expect(await refusal(rotation.step('setSecret'))).toMatchObject({
       code: 'SUPERUSER_IS_APPLICATION_USER',
-      remedy: expect.stringMatching(/^aws secretsmanager update-secret-version-stage/),
+      remedy: expect.stringMatching(
+        /^aws secretsmanager update-secret-version-stage .*an administrator's secret into "masterarn"/,
+      ),
     });
     expect(only(rotation.server.events, 'login superuser')).toEqual([]);
   });
@@ -419,9 +435,15 @@ describe('what testSecret looks at', () => {
     '17.1',
   ])('names the minor version that ignores the setting: %s', async (serverVersion) => {
     const refused = await refusal(test({ ...asTwinOf('app'), actsAs: 'app_clone', serverVersion }));
+    expect(refused.code).toBe('TWIN_DIFFERS');
     expect(refused.message).toContain(`PostgreSQL ${serverVersion.split(' ')[0]} ignores`);
-    const { message } = await refusal(test({ ...asTwinOf('app'), actsAs: 'app_clone', serverVersion: '17.10' }));
-    expect(message).not.toContain('ignores');
+    expect(refused.remedy).toContain('ALTERNATING_SET_ROLE=false');
+  });
+
+  it.each(['17.10', '17', '114.14', '15.9.1', 'devel', ''])('names no other version: %s', async (serverVersion) => {
+    const refused = await refusal(test({ ...asTwinOf('app'), actsAs: 'app_clone', serverVersion }));
+    expect(refused).toMatchObject({ code: 'TWIN_DIFFERS', remedy: expect.stringContaining('\\drds') });
+    expect(refused.message).not.toContain('ignores');
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RotationErrorCode } from '../../../shared/errors.ts';
 import type { PasswordOutcome, PasswordRequest, RoleSession } from '../../../shared/rotation/ports.ts';
 import { isNoRoom, type ProofOptions, prove } from '../../../shared/rotation/proof.ts';
-import { credentialOf, refusal } from '../../support/fake-rotation.ts';
+import { credentialOf } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 
 const REQUEST: PasswordRequest = { method: 'md5' };
@@ -140,5 +140,5 @@ describe('a refused password', () => {
 it('what is no RotationError is thrown as it is', async () => {
   const thrown = new TypeError('unexpected');
   const tryPassword = () => Promise.reject(thrown);
-  expect(await refusal(prove({ tryPassword }, PENDING, async () => {}, OPTIONS))).toBe(thrown);
+  await expect(prove({ tryPassword }, PENDING, async () => {}, OPTIONS)).rejects.toBe(thrown);
 });

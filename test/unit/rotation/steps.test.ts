@@ -363,3 +363,18 @@ describe('finishSecret', () => {
     }
   });
 });
+
+it.each([
+  singleUser,
+  alternatingUsers,
+])('setSecret has nothing left to do where another instance has finished the rotation meanwhile: $name', async (strategy) => {
+  const rotation = new FakeRotation(strategy);
+  await rotation.step('createSecret');
+  rotation.server.before = (event) => {
+    if (event !== 'hold') return;
+    rotation.secrets.label('AWSCURRENT', TOKEN);
+    rotation.secrets.label('AWSPENDING');
+  };
+  expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'already-current' });
+  expect(rotation.server.events).not.toContain('change');
+});
