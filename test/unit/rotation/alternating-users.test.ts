@@ -115,7 +115,7 @@ describe('two roles are twins only by proof', () => {
       }
       expect(await refusal(rotation.step('createSecret'))).toMatchObject({
         code: 'TWIN_NOT_LINKED',
-        facts: { username: 'app_clone' },
+        facts: { username: 'app_clone', host: 'db', port: 5432 },
       });
       expect(rotation.secrets.textOf(TOKEN)).toBeUndefined();
       expect(only(rotation.server.events, 'login superuser')).toEqual([]);
@@ -245,8 +245,21 @@ describe('setSecret', () => {
   ])('asks no administrator anything where the pending version is for %s', async (_, members) => {
     const rotation = rotating();
     rotation.secrets.put(TOKEN, secretText({ masterarn: ADMIN_ARN, ...members }));
-    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PENDING_MISMATCH' });
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({
+      code: 'PENDING_MISMATCH',
+      message: expect.stringMatching(
+        /for the twin of app on the current version's host and port, .*; AWSCURRENT logs in\.$/,
+      ),
+    });
     expect(only(rotation.server.events, 'login')).toEqual(['login current']);
+  });
+
+  it('does not say that AWSCURRENT logs in where that can not be seen', async () => {
+    const rotation = rotating();
+    rotation.secrets.put(TOKEN, secretText({ masterarn: ADMIN_ARN, username: 'other' }));
+    rotation.server.refuseAll(failure('TLS_FAILED'));
+    const { message } = await refusal(rotation.step('setSecret'));
+    expect(message).toMatch(/AWSCURRENT does not log in now\.$/);
   });
 
   it('never logs in as the superuser where the current password is not accepted', async () => {
@@ -258,6 +271,27 @@ describe('setSecret', () => {
       facts: { credential: 'current' },
     });
     expect(only(rotation.server.events, 'login superuser')).toEqual([]);
+  });
+
+  it('tells of the refused current password, whatever is wrong with the superuser secret', async () => {
+    const rotation = rotating();
+    await rotation.step('createSecret');
+    rotation.server.role('app', 'by hand');
+    rotation.superuser = 'no JSON';
+    expect(await refusal(rotation.anew().step('setSecret'))).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
+  });
+
+  it('does not wait for a superuser secret in mid-rotation whose new version can not be used', async () => {
+    const rotation = rotating();
+    await rotation.step('createSecret');
+    rotation.superuser = secretText({ username: 'admin', password: 'refused' });
+    rotation.superuserIsRotating = true;
+    rotation.server.before = (event) => {
+      if (event === 'refused superuser' || event === 'login superuser') rotation.superuser = 'no JSON';
+    };
+    const { left } = rotation.deadline;
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'SECRET_MALFORMED' });
+    expect(rotation.deadline.left).toBe(left);
   });
 
   it.each(['app', 'app_clone'])('never logs in with a superuser secret that is for %s', async (username) => {
