@@ -82,7 +82,7 @@ describe('no answer', () => {
   });
 
   it('is a refusal in the end, which names its cause; each try has only what is left of the time', async () => {
-    const options = { ...OPTIONS, within: 2_000 };
+    const options = { ...OPTIONS, within: 600 };
     const { result, asked } = await proveBy(['DATABASE_UNREACHABLE'], options);
     expect(result).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
     expect(asked.length).toBeGreaterThan(1);

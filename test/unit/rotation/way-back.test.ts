@@ -67,7 +67,7 @@ describe('a new password that applications could not use is taken back', () => {
     'DATABASE_CONNECTION_LOST',
   ])('where nothing answers, as long as there is time: %s', async (code) => {
     const rotation = await failing(meets(code, 'fails'));
-    rotation.deadline.left = 4_700;
+    rotation.deadline.left = 3_900;
     expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_PUT_BACK' });
     expect(only(rotation.server.events, 'login pending').length).toBeGreaterThan(2);
     expectUnharmed(rotation);
