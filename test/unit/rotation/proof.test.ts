@@ -86,7 +86,19 @@ describe('no answer', () => {
     const { result, asked } = await proveBy(['DATABASE_UNREACHABLE'], options);
     expect(result).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
     expect(asked.length).toBeGreaterThan(1);
+    expect(asked[0]).toBeGreaterThan(options.within - 100);
     expect(asked.every((within, i) => within <= (asked[i - 1] ?? options.within) && within >= 1)).toBe(true);
+  });
+
+  it('is told by the last cause, unless that was the end of the time', async () => {
+    // A second try is made, and no third.
+    const options = { within: 150 };
+    const failing = async (...codes: RotationErrorCode[]) => (await proveBy(codes, options)).result;
+    expect(await failing('DATABASE_UNREACHABLE', 'DATABASE_CONNECTION_LOST')).toMatchObject({
+      code: 'DATABASE_CONNECTION_LOST',
+    });
+    expect(await failing('DATABASE_UNREACHABLE', 'DATABASE_TIMEOUT')).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
+    expect((await proveBy(['DATABASE_TIMEOUT'], { within: 50 })).result).toMatchObject({ code: 'DATABASE_TIMEOUT' });
   });
 
   it.each<RotationErrorCode>([
@@ -124,6 +136,15 @@ describe('a refused password', () => {
       facts: { credential: 'pending' },
     });
     expect(asked).toHaveLength(1);
+  });
+
+  it('has its request told of where it was the server that has changed it, and of no other', async () => {
+    const requests: unknown[] = [];
+    const options = { onRefused: (request: PasswordRequest | undefined) => requests.push(request) };
+    await proveBy([refusedBy('10.0.0.2'), ACCEPTED], options);
+    expect(requests).toEqual([]);
+    await proveBy([refusedBy('10.0.0.1')], options);
+    expect(requests).toEqual([REQUEST]);
   });
 
   it('is asked again where another server answers, which may not have heard of it', async () => {
