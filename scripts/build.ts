@@ -17,6 +17,7 @@ import {
   buildBeside,
   leaveOutUnused,
   requireBuiltins,
+  scramByNode,
   settingsFromEnvironment,
   withoutHttpBindings,
   withoutIndentation,
@@ -34,6 +35,7 @@ export const LEVERS = [
   'RDS client beside',
   'unused parts left out',
   'minified again',
+  'SCRAM by node:crypto',
 ] as const;
 export type Lever = (typeof LEVERS)[number];
 
@@ -130,6 +132,7 @@ function optionsFor(without: readonly Lever[]) {
       ...(pull('built-ins by require()') ? [requireBuiltins] : []),
       ...(pull('settings from the environment only') ? [settingsFromEnvironment] : []),
       ...(pull('unused parts left out') ? [leaveOutUnused] : []),
+      ...(pull('SCRAM by node:crypto') ? [scramByNode] : []),
       ...(pull('minified') ? [withoutIndentation] : []),
     ],
   };

@@ -144,6 +144,34 @@ export const leaveOutUnused: Plugin = {
   },
 };
 
+/**
+ * The driver's SCRAM by node:crypto. Its own asks WebCrypto, for browsers' sake, and so waits for a thread six times a login,
+ * where only the rounds of PBKDF2 are worth one.
+ */
+export const scramByNode: Plugin = {
+  name: 'scram-by-node',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]pg[\\/]lib[\\/]crypto[\\/]utils\.js$/ }, () => ({ contents: NODE_CRYPTO, loader: 'js' }));
+  },
+};
+
+/** What pg/lib/crypto/utils.js exports, name by name. */
+const NODE_CRYPTO = `
+  const crypto = require('crypto');
+  const { promisify } = require('util');
+  const digest = (name, data) => crypto.createHash(name).update(data).digest();
+  const md5 = async (text) => digest('md5', text).toString('hex');
+  module.exports = {
+    randomBytes: crypto.randomBytes,
+    md5,
+    postgresMd5PasswordHash: async (user, password, salt) =>
+      'md5' + (await md5(Buffer.concat([Buffer.from(await md5(password + user)), salt]))),
+    sha256: async (data) => digest('sha256', data),
+    hashByName: async (name, data) => digest(name, data),
+    hmacSha256: async (key, data) => crypto.createHmac('sha256', key).update(data).digest(),
+    deriveKey: (password, salt, iterations) => promisify(crypto.pbkdf2)(password, salt, iterations, 32, 'sha256'),
+  };`;
+
 /** For Secrets Manager, each of whose operations is a POST of JSON to the endpoint itself: nothing is in paths, headers or host names. */
 export const withoutHttpBindings: Plugin = {
   name: 'without-http-bindings',

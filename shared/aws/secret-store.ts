@@ -21,7 +21,7 @@ export interface ServiceOptions {
 
 /** One client for the life of the instance, so that its connections are kept alive between steps. */
 export function secretsManagerClient({ secretsManagerEndpoint, maxAttempts }: ServiceOptions): SecretsManagerClient {
-  return new SecretsManagerClient({
+  const client = new SecretsManagerClient({
     ...(secretsManagerEndpoint === undefined ? {} : { endpoint: secretsManagerEndpoint }),
     maxAttempts,
     // Adaptive mode (AWS_RETRY_MODE) may hold a call back for longer than the step has.
@@ -29,6 +29,9 @@ export function secretsManagerClient({ secretsManagerEndpoint, maxAttempts }: Se
     // A lost packet costs one retry, not the invocation.
     requestHandler: { connectionTimeout: 3_000, requestTimeout: 6_000, throwOnRequestTimeout: true },
   });
+  // It would go through every answer for a logger that there is not.
+  client.middlewareStack.remove('loggerMiddleware');
+  return client;
 }
 
 /** Sends commands of one kind (retried by the SDK); an error that `expected` names is answered by its value. */

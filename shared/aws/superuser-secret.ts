@@ -2,7 +2,7 @@ import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Deadline } from '../deadline.ts';
 import { RotationError } from '../errors.ts';
 import { superuserSecretMissing } from '../rotation/credential-errors.ts';
-import type { Administrator, Credential, SuperuserSecrets } from '../rotation/ports.ts';
+import type { Administrator, Credential, StoredVersion, SuperuserSecrets } from '../rotation/ports.ts';
 import { isAnyPending } from '../rotation/version-stage.ts';
 import { parseAdministratorSecret, type TokensFor } from '../secret/administrator-secret.ts';
 import { isSameServer, type ServerLogin } from '../secret/database-secret.ts';
@@ -23,20 +23,29 @@ export function superuserSecrets(client: SecretsManagerClient, deadline: Deadlin
     if (secret.superuserSecretArn === undefined) throw superuserSecretMissing(secret.misspelt);
     return secret.superuserSecretArn;
   };
+  const ahead = new Map<string, Promise<StoredVersion | undefined>>();
+  const readCurrent = (secretArn: string) => secretReader(client, secretArn, deadline).read({ stage: 'AWSCURRENT' });
   const tokensFor: TokensFor = (server) => ({ token: () => connectToken(client.config, server) });
   return {
-    async read(current): Promise<Administrator> {
-      const secretArn = named(current);
-      const reader = secretReader(client, secretArn, deadline);
+    async ahead(secretArn) {
+      const reading = readCurrent(secretArn);
+      ahead.set(secretArn, reading);
+      await reading.catch(() => undefined);
+    },
+
+    async read(of): Promise<Administrator> {
+      const secretArn = named(of);
       try {
-        const version = await reader.read({ stage: 'AWSCURRENT' });
+        const begun = ahead.get(secretArn);
+        ahead.delete(secretArn);
+        const version = await (begun ?? readCurrent(secretArn));
         if (version === undefined) throw unusable('it was not found, or has no current value');
         const text = needsServer(version.text)
-          ? await withServer(version.text, await reader.describe(), rds)
+          ? await withServer(version.text, await secretReader(client, secretArn, deadline).describe(), rds)
           : version.text;
         const secret = parseAdministratorSecret(text, tokensFor);
-        if (!isSameServer(secret, current.secret)) await needReplica(secret, current.secret, rds);
-        return { source: 'superuser', versionId: version.versionId, secret: asStrictAs(current, secret) };
+        if (!isSameServer(secret, of.secret)) await needReplica(secret, of.secret, rds);
+        return { source: 'superuser', versionId: version.versionId, secret: asStrictAs(of, secret) };
       } catch (error) {
         throw error instanceof RotationError ? aboutSuperuserSecret(error, secretArn) : error;
       }

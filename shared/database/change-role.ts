@@ -1,7 +1,7 @@
 import { isBusy, isRefusedByPolicy } from './connect-error.ts';
-import { LOCK_TIMEOUT, setPasswordAndCommit } from './password-change.ts';
+import { LOCK_TIMEOUT, setPassword } from './password-change.ts';
 import { withHolder } from './role-lock.ts';
-import type { ServerTraits } from './server-traits.ts';
+import { isSilent, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
 
 /** What a transaction does that ends with a role's new password. */
@@ -16,8 +16,10 @@ export interface RoleChange {
   readonly alter: string;
   /** What to store; where the server's rules refuse it, the next one. */
   readonly stored: readonly [string, ...string[]];
-  /** Asked while the role's row is held: nobody can change it between the answer and the change. */
+  /** Asked while the role's row is held, and COMMIT waits for the answer: nobody can change it between the two. */
   readonly isWanted: () => Promise<boolean>;
+  /** Whether that takes the session itself, in which nothing else may then be under way. */
+  readonly asksInSession?: boolean;
   /** Whether to try again, as long as there is time, while somebody else is changing the role. */
   readonly persists?: boolean;
 }
@@ -48,7 +50,7 @@ export async function changeRole(session: SqlSession, server: ServerTraits, chan
 async function attempt(
   session: SqlSession,
   server: ServerTraits,
-  { opening, plan, alter, isWanted }: RoleChange,
+  { opening, plan, alter, isWanted, asksInSession }: RoleChange,
   stored: string,
 ): Promise<boolean> {
   if (plan === undefined) {
@@ -58,8 +60,14 @@ async function attempt(
     const statements = await plan();
     await session.proceed([...statements.map((statement) => `${statement};`), holdRole(alter)].join('\n'));
   }
-  if (await isWanted()) {
-    await setPasswordAndCommit(session, server, alter, stored);
+  const asking = isWanted();
+  // The password is set meanwhile, which nobody sees before COMMIT, unless the server might log what then is not wanted.
+  const isQuiet = asksInSession !== true && isSilent(server);
+  const setting = isQuiet ? setPassword(session, server, alter, stored) : undefined;
+  await Promise.allSettled([asking, setting]);
+  if (await asking) {
+    await (setting ?? setPassword(session, server, alter, stored));
+    await session.commit();
     return true;
   }
   await session.rollback();

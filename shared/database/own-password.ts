@@ -48,8 +48,10 @@ export async function prepareOwnPassword(
     needSilence(session, server, username);
   const scram = origin.request?.method === 'scram-sha-256';
   const started = performance.now();
-  const stored = await storedForm(session, server, hashing, { username, password: to, scram, actor: username });
-  const former = await formerForm(session, origin.request, server, password);
+  const [stored, former] = await Promise.all([
+    storedForm(session, server, hashing, { username, password: to, scram, actor: username }),
+    formerForm(session, origin.request, server, password),
+  ]);
   const computing = performance.now() - started;
   session.redact(clear);
   if (former !== undefined) session.redact(former);
@@ -81,7 +83,7 @@ export async function prepareOwnPassword(
             // The same stored form as before; where the server refuses hashes, the password itself, by the silent way.
             const forms: [string, ...string[]] =
               mayBeClear && former !== clear && isSilentInClear(server) ? [former, clear] : [former];
-            await changeRole(session, server, { ...change('', forms, look), persists: true });
+            await changeRole(session, server, { ...change('', forms, look), persists: true, asksInSession: true });
           },
   };
 }

@@ -77,7 +77,7 @@ export function changeSettings(session: SqlSession, server: ServerTraits, scram:
 }
 
 /**
- * Sets the password in the open transaction, which holds the role, and commits, in one round trip.
+ * Sets the password in the open transaction, which holds the role, in one round trip.
  *
  * The server logs every statement's text where log_statement says so, and the literal with it. So where it can, the
  * stored form travels as COPY data, which is never logged, and a DO block reads it from there. What still sees it is
@@ -85,14 +85,14 @@ export function changeSettings(session: SqlSession, server: ServerTraits, scram:
  *
  * @param alter the statement, but for the password: `ALTER ROLE …`
  */
-export async function setPasswordAndCommit(
+export async function setPassword(
   session: SqlSession,
   server: ServerTraits,
   alter: string,
   stored: string,
 ): Promise<void> {
-  if (isSilent(server)) return await session.commit(...byCopy(alter, stored));
-  await session.commit(`${alter} PASSWORD ${escapeLiteral(stored)}`);
+  if (isSilent(server)) return await session.copy(...byCopy(alter, stored));
+  await session.proceed(`${alter} PASSWORD ${escapeLiteral(stored)}`);
 }
 
 /** The statements, and what their COPY reads. */

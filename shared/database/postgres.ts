@@ -36,7 +36,7 @@ async function confirmUser(session: SqlSession, { allowPooler }: DatabaseSetting
 
 async function examineOwn(session: SqlSession, settings: DatabaseSettings): Promise<void> {
   const [row] = await session.query<Identity & { readonly traits: ServerTraits }>(
-    `SELECT session_user::text AS "user", pg_backend_pid() AS pid, ${traitsColumn('session_user')}`,
+    `SELECT session_user::text AS "user", pg_backend_pid() AS pid, ${traitsColumn(session, 'session_user')}`,
   );
   const { traits } = needUser(session, row, settings.allowPooler);
   if (traits.standby) throw readOnlyError(session.login);

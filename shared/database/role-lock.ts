@@ -53,9 +53,9 @@ export async function openRole(
   const key = lockKey(role);
   const rest = `${deadline.remaining()}::text`;
   const [row] = await session.query<Opening>(`${actor === 'current_user' ? actAsOneself(session) : ''}
-    SELECT session_user::text AS "user", pg_backend_pid() AS pid, ${traitsColumn(actor)},
+    SELECT session_user::text AS "user", pg_backend_pid() AS pid, ${traitsColumn(session, actor)},
            current_setting('max_connections')::int <=
-             (SELECT count(*) FROM pg_stat_activity
+             (SELECT count(*) FROM pg_stat_get_activity(NULL)
                WHERE datid IS NOT NULL AND usesysid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend')
              AS full,
            CASE WHEN ${asExpected} THEN pg_try_advisory_lock(${key}) END AS locked,
@@ -105,8 +105,9 @@ async function release(session: SqlSession, key: string): Promise<boolean> {
   const reset = 'RESET idle_session_timeout; RESET idle_in_transaction_session_timeout';
   const [row] = await session.query<{ crowded: boolean; released: boolean | null }>(`
     SELECT crowded, CASE WHEN NOT crowded THEN pg_advisory_unlock(${key}) END AS released
-      FROM (SELECT EXISTS (SELECT FROM pg_stat_activity a
-                            WHERE a.usename = session_user AND a.application_name = current_setting('application_name')
+      FROM (SELECT EXISTS (SELECT FROM pg_stat_get_activity(NULL) a
+                            WHERE a.usesysid = (SELECT oid FROM pg_roles WHERE rolname = session_user)
+                              AND a.application_name = current_setting('application_name')
                               AND a.pid <> pg_backend_pid()
                               AND a.backend_start < now() - ${since} * '1 ms'::interval) AS crowded) AS others; ${reset}`);
   if (row?.crowded !== true) return row?.released === true;

@@ -47,14 +47,16 @@ export function actAsOneself(session: Pick<SqlSession, 'version'>): string {
                ORDER BY s.setdatabase = 0 LIMIT 1), 'none'), true);`;
 }
 
+const ITERATIONS = `(SELECT CASE WHEN source = 'database' AND setting::int NOT BETWEEN ${DEFAULT_SCRAM_ITERATIONS} AND ${MAX_SCRAM_ITERATIONS}
+                    THEN ${DEFAULT_SCRAM_ITERATIONS} ELSE setting::int END
+          FROM pg_settings WHERE name = 'scram_iterations')`;
+
 /** A SELECT's column that answers ServerTraits. */
-export function traitsColumn(actor: Actor): string {
+export function traitsColumn(session: Pick<SqlSession, 'version'>, actor: Actor): string {
   return `
     json_build_object(
       'method', current_setting('password_encryption'),
-      'iterations', (SELECT CASE WHEN source = 'database' AND setting::int NOT BETWEEN ${DEFAULT_SCRAM_ITERATIONS} AND ${MAX_SCRAM_ITERATIONS}
-                                 THEN ${DEFAULT_SCRAM_ITERATIONS} ELSE setting::int END
-                       FROM pg_settings WHERE name = 'scram_iterations'),
+      'iterations', ${majorVersion(session) < 16 ? 'NULL' : ITERATIONS},
       'standby', pg_is_in_recovery(),
       'mayUseTemp', has_database_privilege(${actor}, current_database(), 'TEMP'),
       'mayUsePlpgsql', EXISTS (SELECT FROM pg_language

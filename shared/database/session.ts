@@ -52,10 +52,12 @@ export interface SqlSession {
   /** Further statements of the transaction that `begin` opened. @returns the rows of the last SELECT. */
   proceed<Row extends object = never>(statements: string): Promise<readonly Row[]>;
   /**
-   * The last statements of the transaction that `begin` opened, and its COMMIT, in one message.
-   * @param data what the `COPY … FROM STDIN` among them reads, in the format that it says. The server logs no COPY data.
+   * The same, of which one is a `COPY … FROM STDIN`.
+   * @param data what that reads, in the format that it says. The server logs no COPY data.
    */
-  commit(statements: string, data?: Buffer): Promise<void>;
+  copy(statements: string, data: Buffer): Promise<void>;
+  /** Ends the transaction that `begin` opened: what it changed counts from here on. */
+  commit(): Promise<void>;
   /** When the last transaction that `commit` ended was over, or the login began, by performance.now(). */
   lastCommitAt(): number;
   /** Gives the transaction that `begin` opened up, also after an error. */
@@ -64,19 +66,57 @@ export interface SqlSession {
   redact(text: string): void;
 }
 
-/** Ends a transaction, after its last statement. */
-const COMMIT = '; COMMIT';
-
 /** What a session is made with, besides the login itself. */
 export interface SessionSettings {
   readonly deadline: Deadline;
   readonly trust: () => Promise<SecureContext>;
   readonly wire: Wire;
+  /** Hears of the session's end, which nobody then waits for; default: it is waited for. */
+  readonly onEnding?: (ended: Promise<void>) => void;
+}
+
+/** A login that is under way, or has been made. */
+export interface OpeningSession {
+  readonly login: Login;
+  readonly client: Client;
+  readonly connection: ServerConnection;
+  readonly socket: Socket;
+  /** By performance.now(). */
+  readonly beganAt: number;
+  /** Never rejects: what it has failed with, if it has. */
+  readonly connected: Promise<{ readonly error: unknown } | undefined>;
+}
+
+/** Begins to log in. Whoever begins has to use it, or to `abandon` it. */
+export async function beginSession(
+  login: Login,
+  { deadline, trust, wire }: SessionSettings,
+  encrypted = login.tls !== 'plain',
+): Promise<OpeningSession> {
+  const secureContext = encrypted ? await trust() : undefined;
+  const socket = new Socket();
+  const { client, connection } = newClient(login, wire, secureContext, socket);
+  // A socket that breaks between two statements is reported by the next one; without a listener it would end the process.
+  client.on('error', () => {});
+  const beganAt = performance.now();
+  const connecting = before(deadline, Promise.race([client.connect(), connectedInTime(socket)]));
+  const connected = connecting.then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  return { login, client, connection, socket, beganAt, connected };
+}
+
+/** Ends a session that nobody has used, politely where it is there already. */
+export async function abandon({ client, connection, socket }: OpeningSession, deadline: Deadline): Promise<void> {
+  if (connection.authenticated) await close(client, socket, deadline);
+  socket.destroy();
 }
 
 /**
  * Logs in, runs `work` and always closes the session.
  *
+ * @param begun the same login, where it is under way already.
  * @returns `{ accepted: false }` where the server said "wrong password" and nothing else, 'without-session' where it took
  *   the password and then gave no session; any other failure throws.
  * @throws RotationError DATABASE_*, TLS_*, LOGIN_FORBIDDEN … or what `work` throws.
@@ -85,27 +125,22 @@ export async function withSession<T>(
   login: Login,
   settings: SessionSettings,
   work: (session: SqlSession) => Promise<T>,
+  begun?: OpeningSession,
 ): Promise<PasswordOutcome<T>> {
   try {
-    return await openSession(login, settings, work);
+    return await useSession(begun ?? (await beginSession(login, settings)), settings, work);
   } catch (error) {
     const serverHasNoTls = error instanceof RotationError && error.code === 'TLS_NOT_SUPPORTED';
     if (!serverHasNoTls || login.tls !== 'verified-or-plain') throw error;
-    return await openSession(login, settings, work, false);
+    return await useSession(await beginSession(login, settings, false), settings, work);
   }
 }
 
-async function openSession<T>(
-  login: Login,
-  { deadline, trust, wire }: SessionSettings,
+async function useSession<T>(
+  { login, client, connection, socket, beganAt, connected }: OpeningSession,
+  { deadline, wire, onEnding }: SessionSettings,
   work: (session: SqlSession) => Promise<T>,
-  encrypted = login.tls !== 'plain',
 ): Promise<PasswordOutcome<T>> {
-  const socket = new Socket();
-  const { client, connection } = newClient(login, wire, encrypted ? await trust() : undefined, socket);
-  // A socket that breaks between two statements is reported by the next one; without a listener it would end the process.
-  client.on('error', () => {});
-
   const secrets = [login.password.reveal()];
   const redacted = (text: string) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
   const fail = (error: unknown, phase: Phase) => {
@@ -128,13 +163,11 @@ async function openSession<T>(
   const pinned = () =>
     `${wire.pinned} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
 
-  const beganAt = performance.now();
   let committedAt = beganAt;
   try {
-    try {
-      await before(deadline, Promise.race([client.connect(), connectedInTime(socket)]));
-    } catch (error) {
-      const failure = fail(error, 'connecting');
+    const failed = await connected;
+    if (failed !== undefined) {
+      const failure = fail(failed.error, 'connecting');
       const { passwordRequest: request, authenticated } = connection;
       if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false, address: socket.remoteAddress, request };
       // Only who was asked for a password, and then let in, has shown that it is right.
@@ -157,7 +190,7 @@ async function openSession<T>(
       deadline,
       async query<Row extends object>(statement: string) {
         try {
-          return await send<Row>(`${pinned()} ${statement}${COMMIT}`);
+          return await send<Row>(`${pinned()} ${statement}; COMMIT`);
         } catch (error) {
           await rollback().catch(() => undefined);
           throw error;
@@ -165,12 +198,9 @@ async function openSession<T>(
       },
       begin: (statements) => send(`${pinned()} ${statements}`),
       proceed: (statements) => send(statements),
-      async commit(statements, data) {
-        const message = statements + COMMIT;
-        await run(async (client) => {
-          if (data === undefined) await client.query(message);
-          else await copyQuery(client, message, data);
-        });
+      copy: (statements, data) => run((client) => copyQuery(client, statements, data)),
+      async commit() {
+        await send('COMMIT');
         committedAt = performance.now();
       },
       lastCommitAt: () => committedAt,
@@ -179,7 +209,9 @@ async function openSession<T>(
     });
     return { accepted: true, value };
   } finally {
-    await close(client, socket, deadline);
+    const ended = close(client, socket, deadline);
+    if (onEnding === undefined) await ended;
+    else onEnding(ended);
   }
 }
 

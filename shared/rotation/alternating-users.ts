@@ -19,6 +19,7 @@ import { isLinked, logsInAsOther, nameOfOther } from './twin-link.ts';
  */
 export const alternatingUsers: RotationStrategy = {
   name: 'alternating-users',
+  setsAsCurrent: false,
 
   async nextUsername(current, context) {
     needSuperuserSecret(current);
@@ -115,7 +116,8 @@ async function proveCurrent(current: Credential, context: StrategyContext): Prom
     );
   }
   if (outcome.value.superuser) throw isSuperuser(current);
-  context.recentLogins.add(current, outcome.value);
+  const { superuserSecretArn } = current.secret;
+  context.recentLogins.add(current, { scram: outcome.value.scram, superuserSecretArn });
   return outcome.value;
 }
 

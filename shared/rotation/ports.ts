@@ -191,8 +191,15 @@ export interface TwinRoles {
   missingPrivileges(base: string, username: string): Promise<number>;
 }
 
-/** The port to where roles live. */
+/** The port to where roles live. One of a step's sessions may still be ending when the next call is made, never when the next login is. */
 export interface RoleDatabase {
+  /**
+   * Begins a login that is as good as certain to be wanted: the next call for that very credential takes it over, whatever
+   * came of it. A hint, which nobody need heed.
+   */
+  ahead?(credential: Administrator): void;
+  /** Ends the sessions that were begun ahead and nobody has wanted. */
+  settled?(): Promise<void>;
   /** Logs in, runs `work`, and always ends the session. */
   withLogin<T>(credential: Administrator, work: (roles: RoleSession) => Promise<T>): Promise<LoginOutcome<T>>;
   /**
@@ -208,6 +215,11 @@ export interface RoleDatabase {
 
 /** The port to superuser secrets. */
 export interface SuperuserSecrets {
+  /**
+   * Reads a secret that is as good as certain to be wanted: the next `read` of that ARN takes the answer. A hint, which
+   * nobody need heed. Never rejects.
+   */
+  ahead?(secretArn: string): Promise<void>;
   /** The superuser's login, proven to be for the same server as `current`, or for the primary of its replica. */
   read(current: Credential): Promise<Administrator>;
   /**

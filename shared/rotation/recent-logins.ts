@@ -13,6 +13,8 @@ export function storedForScram(request: PasswordRequest | undefined): StoredForS
 export interface RecentLogin {
   readonly source: CredentialSource;
   readonly scram: StoredForScram;
+  /** The superuser secret that it names, where one was needed: an id, which another version may not have. */
+  readonly superuserSecretArn?: string | undefined;
   /** Of the pending version, once setSecret or testSecret has logged in with it as they must: what finishSecret need not do. */
   readonly proof?: {
     /** The id of the version that was current when the two were compared; undefined where they were not. */

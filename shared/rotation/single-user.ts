@@ -22,6 +22,7 @@ const WHEN_REFUSED =
  */
 export const singleUser: RotationStrategy = {
   name: 'single-user',
+  setsAsCurrent: true,
 
   async nextUsername(current, context) {
     const tried: Credential[] = [];

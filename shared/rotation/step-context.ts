@@ -51,7 +51,7 @@ export function contextOf(
     superusers,
     recentLogins: {
       get: ({ versionId }) => recentLogins.get(event.secretArn, versionId),
-      add: ({ versionId, source }, { scram }) => recentLogins.add(event.secretArn, versionId, { source, scram }),
+      add: ({ versionId, source }, login) => recentLogins.add(event.secretArn, versionId, { source, ...login }),
       remove: ({ versionId }) => recentLogins.forget(event.secretArn, versionId),
     },
     earlier: earlierCredentials(store, event.versionId, judgeOwn),

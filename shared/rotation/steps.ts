@@ -82,6 +82,8 @@ export async function runStep(input: StepInput): Promise<StepReport> {
     const isAboutValue = editsCurrent(error) || needsNewValue(error);
     const told = isAboutValue && (await mayHavePendingValue(input)) ? givingUpFirst(error) : error;
     throw patience.waited === undefined ? told : told.afterWaiting(patience.waited.ms, patience.waited.for);
+  } finally {
+    await input.database.settled?.();
   }
 }
 
@@ -91,8 +93,9 @@ async function mayHavePendingValue(input: StepInput): Promise<boolean> {
 }
 
 async function createSecret(input: StepWork): Promise<StepReport> {
-  const { store, strategy } = input;
+  const { store, strategy, database } = input;
   const reading = readCurrent(store);
+  reading.then(database.ahead, () => undefined);
   const state = await guarded(input, [reading]);
   if (state === 'already-current') return { outcome: state };
   needUnmanaged(state);
@@ -108,7 +111,7 @@ async function createSecret(input: StepWork): Promise<StepReport> {
 }
 
 async function setSecret(input: StepWork): Promise<StepReport> {
-  const { event, store, strategy, recentLogins } = input;
+  const { event, store, strategy, database, superusers, recentLogins } = input;
   let isGuarded = false;
   const onGuarded = () => {
     isGuarded = true;
@@ -116,8 +119,16 @@ async function setSecret(input: StepWork): Promise<StepReport> {
   // Whatever this instance has proven, it begins anew: passwords are about to go.
   const latest = recentLogins.latest(event.secretArn);
   recentLogins.forget(event.secretArn, event.versionId);
+  const ahead = (current: Credential) => {
+    if (strategy.setsAsCurrent && [undefined, current.versionId].includes(latest?.versionId)) database.ahead?.(current);
+  };
   const attempt = async (): Promise<StepReport> => {
-    const [current, pending] = await inOrder([readCurrent(store), readPending(input)]);
+    const reading = readCurrent(store);
+    reading.then(ahead, () => undefined);
+    const superuserSecretArn = latest?.superuserSecretArn;
+    const readingAhead = superuserSecretArn === undefined ? undefined : superusers.ahead?.(superuserSecretArn);
+    const [current, pending] = await inOrder([reading, readPending(input)]);
+    await readingAhead;
     const context = contextOfChange(input, current, pending, { latest, onGuarded });
     await needMadeOf(input, current, pending, context);
     const { proven, ...applied } = await strategy.applyPending(context);

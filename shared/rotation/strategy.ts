@@ -33,7 +33,10 @@ export interface StrategyContext extends RoleDatabase {
   /** Credentials that this very instance has logged in with a moment ago, and whether by SCRAM. */
   readonly recentLogins: {
     get(credential: Credential): { readonly scram: StoredForScram } | undefined;
-    add(credential: Credential, login: { readonly scram: StoredForScram }): void;
+    add(
+      credential: Credential,
+      login: { readonly scram: StoredForScram; readonly superuserSecretArn?: string | undefined },
+    ): void;
     remove(credential: Credential): void;
   };
   /** The superuser secret that a secret names by `masterarn`. */
@@ -91,6 +94,8 @@ export interface Applied {
 /** What differs between single user and alternating users. */
 export interface RotationStrategy {
   readonly name: StrategyName;
+  /** Whether setSecret begins with AWSCURRENT's login, unless another version has logged in of late. */
+  readonly setsAsCurrent: boolean;
   /**
    * createSecret, before anything is stored: proves the current credential by a login, and refuses whatever its text and
    * that login show that a rotation would fail for.

@@ -5,7 +5,7 @@ import { ManualDeadline } from './fake-rotation.ts';
 
 /** A statement, or COPY data, that a session was given. */
 export interface Sent {
-  readonly how: 'query' | 'begin' | 'proceed' | 'commit' | 'rollback';
+  readonly how: 'query' | 'begin' | 'proceed' | 'copy' | 'commit' | 'rollback';
   readonly text: string;
   /** What COPY read into its one row of one column. */
   readonly data?: string | undefined;
@@ -44,8 +44,12 @@ export class FakeSession implements SqlSession {
   begin = <Row extends object>(text: string) => this.#send<Row>({ how: 'begin', text });
   proceed = <Row extends object>(text: string) => this.#send<Row>({ how: 'proceed', text });
 
-  async commit(text: string, data?: Buffer): Promise<void> {
-    await this.#send({ how: 'commit', text, data: data && copiedText(data) });
+  async copy(text: string, data: Buffer): Promise<void> {
+    await this.#send({ how: 'copy', text, data: copiedText(data) });
+  }
+
+  async commit(): Promise<void> {
+    await this.#send({ how: 'commit', text: 'COMMIT' });
   }
 
   async rollback(): Promise<void> {

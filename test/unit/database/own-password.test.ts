@@ -60,7 +60,7 @@ async function prepare({ server, request, former = 'old', to = 'new', pooled = f
 
 /** What was stored last: as COPY data, or in the statement. */
 function stored({ sent }: FakeSession): string | undefined {
-  const last = sent.findLast(({ how, text }) => how === 'commit' || / PASSWORD\s+E?'/.test(text));
+  const last = sent.findLast(({ how, text }) => how === 'copy' || / PASSWORD\s+E?'/.test(text));
   return last?.data ?? /PASSWORD\s+E?'([^']+)'/.exec(last?.text ?? '')?.[1];
 }
 
@@ -135,7 +135,7 @@ describe('the way back', () => {
 
   it('takes the row before the password, in a transaction of its own, and waits for no guard', async () => {
     const { session } = await wayBack({ request: SCRAM });
-    expect(session.sent.map(({ how }) => how)).toEqual(['begin', 'commit']);
+    expect(session.sent.map(({ how }) => how)).toEqual(['begin', 'copy', 'commit']);
     expect(session.sent[0]?.text).toMatch(/SET LOCAL ROLE NONE;\s+ALTER ROLE SESSION_USER PASSWORD NULL;$/);
   });
 
@@ -254,22 +254,48 @@ describe('the change', () => {
     return { session, order, verdict };
   };
 
-  it('holds the row, asks the guard, and only then sends the verifier, as COPY data', async () => {
-    const { session, order, verdict } = await apply({ request: SCRAM });
-    expect([order, verdict]).toEqual([['hold', 'guard', 'commit'], 'changed']);
+  it('holds the row, asks the guard, sends the verifier meanwhile, as COPY data, and commits by its verdict', async () => {
+    let answer = () => {};
+    const guarded = new Promise<'proceed'>((resolve) => {
+      answer = () => resolve('proceed');
+    });
+    const applying = apply({ request: SCRAM }, () => guarded);
+    // All that can be done without an answer is done before it.
+    await new Promise(setImmediate);
+    answer();
+    const { session, order, verdict } = await applying;
+    expect([order, verdict]).toEqual([['hold', 'guard', 'copy', 'commit'], 'changed']);
     expect(await driverLogsIn('new', stored(session) ?? '')).toBe(true);
     for (const { text } of session.sent) expect(text).not.toMatch(/SCRAM-SHA-256\$|'new'|'old'/);
   });
 
   it('is given up where the guard says so, in either way', async () => {
     expect(await apply({ request: SCRAM }, async () => 'already-current')).toMatchObject({
-      order: ['hold', 'guard', 'rollback'],
+      order: ['hold', 'guard', 'copy', 'rollback'],
       verdict: 'already-current',
     });
     expect(await apply({ request: SCRAM }, () => Promise.reject(failure('VERSION_UNKNOWN')))).toMatchObject({
-      order: ['hold', 'guard', 'rollback'],
+      order: ['hold', 'guard', 'copy', 'rollback'],
       verdict: { code: 'VERSION_UNKNOWN' },
     });
+  });
+
+  it('sends nothing that the server might log before the guard lets it', async () => {
+    const given: Given = { request: SCRAM, server: { mayUseTemp: false } };
+    expect((await apply(given, async () => 'already-current')).order).toEqual(['hold', 'guard', 'rollback']);
+    expect((await apply(given)).order).toEqual(['hold', 'guard', 'proceed', 'commit']);
+  });
+
+  it("tells the guard's refusal, where the server has refused the change meanwhile", async () => {
+    const { session, change } = await prepare({ request: SCRAM });
+    session.rows = ({ how }) => {
+      if (how === 'copy') throw failure('PASSWORD_REFUSED_BY_POLICY');
+      return [];
+    };
+    const refused = change.apply(() => Promise.reject(failure('VERSION_UNKNOWN')));
+    await expect(refused).rejects.toMatchObject({ code: 'VERSION_UNKNOWN' });
+    await expect(change.apply(async () => 'proceed')).rejects.toMatchObject({ code: 'PASSWORD_REFUSED_BY_POLICY' });
+    expect(session.sent.at(-1)?.how).toBe('rollback');
   });
 
   it('has every password and verifier marked as one that no error may quote, before it is sent', async () => {
