@@ -81,6 +81,9 @@ export class FakeRotation {
     return this;
   }
 
+  /** What was asked for ahead, in order. */
+  readonly ahead: string[] = [];
+
   /** What is between this instance and the servers. */
   between: (database: RoleDatabase) => RoleDatabase = (database) => database;
 
@@ -102,6 +105,7 @@ export class FakeRotation {
       strategy: this.strategy,
       store: this.secrets.store(token),
       superusers: {
+        ahead: async (secretArn) => void this.ahead.push(secretArn),
         read: async () => {
           const versionId = `admin-${this.superuserVersion}`;
           return { source: 'superuser', versionId, secret: parseDatabaseSecret(this.superuser) };

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import { singleUser } from '../../../shared/rotation/single-user.ts';
-import { FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
+import { ARN, FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 
 const V2 = 'v2'.padEnd(36, '-');
@@ -377,4 +377,7 @@ it.each([
   };
   expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'already-current' });
   expect(rotation.server.events).not.toContain('change');
+  expect(only(rotation.server.events, 'login pending')).toEqual([]);
+  // Nothing was proven by that.
+  expect(rotation.logins.get(ARN, TOKEN)).toBeUndefined();
 });
