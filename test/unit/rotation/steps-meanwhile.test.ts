@@ -159,6 +159,30 @@ describe('what a step fails by', () => {
     }
   });
 
+  it('is a fault of ours, after waiting for something else too', async () => {
+    const rotation = await at('setSecret');
+    const thrown = new TypeError('unexpected');
+    rotation.server.before = () => {
+      throw only(rotation.server.events, 'login').length === 1 ? failure('DATABASE_UNREACHABLE') : thrown;
+    };
+    await expect(rotation.step('setSecret')).rejects.toBe(thrown);
+  });
+
+  it('has AWSPENDING taken off before an edit, in setSecret without another look at its value', async () => {
+    const rotation = await at('setSecret');
+    rotation.server.refuseAll(failure('TLS_REQUIRED'));
+    rotation.server.before = () => {
+      rotation.secrets.before = (call) => {
+        if (call.startsWith('GetSecretValue')) throw failure('SECRETS_MANAGER_TIMEOUT');
+      };
+    };
+    const { code, remedy } = await refusal(rotation.step('setSecret'));
+    expect([code, remedy]).toEqual([
+      'TLS_REQUIRED',
+      expect.stringMatching(/^aws .*AWSPENDING.*, then: Mend TLS_REQUIRED\./),
+    ]);
+  });
+
   it('is told as it is, where no value is about to be edited', async () => {
     const rotation = await at('setSecret');
     rotation.server.refuseAll(failure('TLS_FAILED'));
