@@ -39,6 +39,28 @@ describe('once the pending version has a value', () => {
   });
 });
 
+describe('an edit of AWSCURRENT', () => {
+  it.each<[RotationErrorCode, object]>([
+    ['SECRET_HAS_NO_VALUE', { credential: 'current' }],
+    ['SECRET_MALFORMED', { credential: 'current' }],
+    ['SECRET_MALFORMED', { key: 'masterarn' }],
+    ['ROLE_MISSING', {}],
+    ['SUPERUSER_SECRET_MISSING', { key: 'masterarn' }],
+    ['SUPERUSER_SECRET_UNUSABLE', { credential: 'superuser', key: 'masterarn' }],
+  ])('is what mends %s of %o', (code, facts) => {
+    expect(editsCurrent(error(code, facts))).toBe(true);
+  });
+
+  it.each<[RotationErrorCode, object]>([
+    // createSecret comes first, whatever AWSCURRENT holds.
+    ['SECRET_HAS_NO_VALUE', { credential: 'pending' }],
+    ['SUPERUSER_SECRET_UNUSABLE', { credential: 'superuser' }],
+    ['ROLE_BUSY', {}],
+  ])('mends nothing of %s of %o', (code, facts) => {
+    expect(editsCurrent(error(code, facts))).toBe(false);
+  });
+});
+
 /** Errors of the server, of TLS and of the network whose remedies edit the secret. */
 const CAUSES: readonly RotationErrorCode[] = [
   'DATABASE_HOST_NOT_FOUND',
