@@ -27,7 +27,8 @@ export default defineConfig({
           include: [testsIn(''), 'test/unit/database/twin-plan*.test.ts'],
           // What the sources' text looks like says nothing of mutants.
           exclude: [testsIn('remedies-in-sources')],
-          testTimeout: 30_000,
+          // Enough for a machine that is busy: what does not end is found by Stryker.
+          testTimeout: 120_000,
           // One worker for all files of a mutant: it loads what they test once.
           isolate: false,
           sequence: { groupOrder: 0 },

@@ -81,7 +81,7 @@ describe('what a login takes is mended of a clone that owns objects', () => {
 
 describe('where the twin only inherits from the base role, which acts as a third one,', () => {
   const settings = { '': ['role=owner', 'app.x=1'] };
-  const planned = (link: Case['link']) =>
+  const planned = (link: NonNullable<Case['link']>) =>
     planOf({ base: { settings }, twin: { settings: {} }, link }, { setRole: false, provenByLogin: true }).statements;
 
   it.each([
