@@ -118,9 +118,15 @@ describe('a password that somebody has set by hand after the change stays', () =
     expect(server.passwordOf('app')).toBe('by hand');
   });
 
-  it('where only the look shows it, as the proof had met something else', async () => {
-    const { rotation, server } = await atSetSecret();
+  it.each([
+    'can be read',
+    'can not be read',
+  ])('where only the look shows it, as the proof had met something else, and AWSCURRENT %s', async (how) => {
+    const { rotation, server, secrets } = await atSetSecret();
     setByHand(rotation, 2);
+    secrets.before = () => {
+      if (how === 'can not be read' && server.events.includes('change')) secrets.put(V2, 'no JSON', 'AWSCURRENT');
+    };
     pendingMeets(rotation, 'TLS_FAILED');
     expect(await refusal(rotation.step('setSecret'))).toMatchObject(REPLACED);
     expect(server.passwordOf('app')).toBe('by hand');

@@ -87,6 +87,18 @@ describe('an earlier password', () => {
     expect(only(server.events, 'change')).toEqual([]);
   });
 
+  it('is not taken back where somebody has set another by hand meanwhile, which the look shows', async () => {
+    const server = new FakeServer().role('app', 'now');
+    let logins = 0;
+    server.meets = ({ credential: { source } }) => {
+      if (source !== 'previous' || ++logins > 1) return undefined;
+      server.role('app', 'by hand');
+      return { fails: failure('TLS_FAILED') };
+    };
+    expect(await refusal(rollBack(server))).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
+    expect(server.passwordOf('app')).toBe('by hand');
+  });
+
   it('is put back as it was stored, as the login under the lock has shown', async () => {
     for (const fresh of [true, false]) {
       const server = new FakeServer().role('app', 'now');
