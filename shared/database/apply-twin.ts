@@ -3,6 +3,7 @@ import { quotedName, RotationError } from '../errors.ts';
 import type { Guard, TwinChange, TwinOutcome, TwinPreview } from '../rotation/ports.ts';
 import { changeRole } from './change-role.ts';
 import { formUnknown } from './connect-error.ts';
+import type { ForeseenVerifier } from './foreseen-verifier.ts';
 import { changeSettings, storedForm } from './password-change.ts';
 import { lockKey, type OpenedRole } from './role-lock.ts';
 import { needSpellable } from './role-names.ts';
@@ -31,6 +32,8 @@ export async function previewTwin(
 /**
  * One transaction, under the base role's lock: look, refuse or plan, make and mend what differs, take the row of the role
  * whose password it is, ask the guard, set the password.
+ *
+ * @param foreseen what is stored as a rule.
  */
 export async function applyTwin(
   session: SqlSession,
@@ -38,20 +41,20 @@ export async function applyTwin(
   settings: DatabaseSettings,
   change: TwinChange,
   guard: Guard,
+  foreseen?: ForeseenVerifier,
 ): Promise<TwinOutcome> {
   const { base, twin, username, password, scram, database } = change;
   needSpellable(session, [base, twin]);
   const actor = session.login.username;
   // The other login's stored form, which applications are known to get in by, can't be seen; md5 might keep them out.
   if (scram === undefined && server.method === 'md5') throw formUnknown(session.login);
-  const started = performance.now();
-  const stored = await storedForm(session, server, settings.passwordHashing, {
+  const { verifier: stored, computing } = await storedForm(session, server, settings.passwordHashing, {
     username,
     password,
     scram: scram === true,
     actor,
+    foreseen,
   });
-  const computing = performance.now() - started;
   const version = majorVersion(session);
   let actsAsItself = false;
   const plan = async () => {

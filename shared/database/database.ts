@@ -7,11 +7,10 @@ import { Password } from '../secret/password.ts';
 import { isRdsProxyHost } from '../secret/rds-proxy.ts';
 import { behindProxy } from './connect-error.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
-import { abandon, beginSession, type Login, type OpeningSession, withSession } from './session.ts';
+import { type Login, withSession } from './session.ts';
 import type { DatabaseSettings } from './settings.ts';
 import { tlsPolicy } from './tls.ts';
 import type { TwinSql } from './twin-sql.ts';
-import { POSTGRES_WIRE } from './wire.ts';
 
 export interface DatabaseOptions {
   readonly settings: DatabaseSettings;
@@ -29,19 +28,19 @@ export function roleDatabase({ settings, trust, deadline, twins, redshift }: Dat
     return { password: await password.token(), byToken: true, tls: 'verified' };
   }
 
-  const sessions = new Sessions(deadline);
-  const loginOf = async ({ secret }: Administrator): Promise<Login> => {
-    const { host, port, username, dbname: database, sslHostname } = secret;
-    return { host, port, username, database, sslHostname, ...(await protectedLogin(secret)) };
+  /** Told to end, and not waited for but by the next login: a role may have room for one session only. */
+  const ending = new Set<Promise<void>>();
+  const onEnding = (ended: Promise<void>) => {
+    ending.add(ended);
+    void ended.finally(() => ending.delete(ended));
   };
 
   async function tryPassword<T>(
-    credential: Administrator,
+    { source, secret }: Administrator,
     work: (roles: RoleSession) => Promise<T>,
     within?: number,
   ): Promise<PasswordOutcome<T>> {
-    const { source, secret } = credential;
-    const { host, port, username, dbname: database } = secret;
+    const { host, port, username, dbname: database, sslHostname } = secret;
     const until = within === undefined ? deadline : new Deadline(Math.min(within, deadline.remaining()));
     // Some errors are about another role than the one that is logged in.
     const about = (error: RotationError) =>
@@ -53,13 +52,10 @@ export function roleDatabase({ settings, trust, deadline, twins, redshift }: Dat
     try {
       if (isRdsProxyHost(host)) throw behindProxy({ host, port, username, database });
       const { wire, roles } = dialectOf(secret, redshift);
-      const begun = within === undefined ? await sessions.takeOver(credential) : undefined;
-      if (begun === undefined) await sessions.ended();
-      const outcome = await withSession(
-        begun?.login ?? (await loginOf(credential)),
-        { deadline: until, trust, wire, onEnding: sessions.onEnding },
-        (session) => work(roles(session, settings, twins)),
-        begun,
+      const login: Login = { host, port, username, database, sslHostname, ...(await protectedLogin(secret)) };
+      await Promise.all(ending);
+      const outcome = await withSession(login, { deadline: until, trust, wire, onEnding }, (session) =>
+        work(roles(session, settings, twins)),
       );
       return outcome.accepted === 'without-session' ? { ...outcome, error: about(outcome.error) } : outcome;
     } catch (error) {
@@ -67,14 +63,6 @@ export function roleDatabase({ settings, trust, deadline, twins, redshift }: Dat
     }
   }
   return {
-    ahead(credential) {
-      const { secret } = credential;
-      if (isRdsProxyHost(secret.host) || secret.engine === 'redshift') return;
-      sessions.begin(credential, async () =>
-        beginSession(await loginOf(credential), { deadline, trust, wire: POSTGRES_WIRE }),
-      );
-    },
-    settled: () => sessions.settled(),
     tryPassword,
     async withLogin(credential, work) {
       const outcome = await tryPassword(credential, work);
@@ -82,44 +70,4 @@ export function roleDatabase({ settings, trust, deadline, twins, redshift }: Dat
       return outcome;
     },
   };
-}
-
-/** A step's sessions that nobody is using: those that were begun ahead, and those that are ending. */
-class Sessions {
-  readonly #deadline: Deadline;
-  readonly #ahead = new Map<Administrator, Promise<OpeningSession>>();
-  readonly #ending = new Set<Promise<void>>();
-
-  constructor(deadline: Deadline) {
-    this.#deadline = deadline;
-  }
-
-  readonly onEnding = (ended: Promise<void>): void => {
-    this.#ending.add(ended);
-  };
-
-  begin(credential: Administrator, begin: () => Promise<OpeningSession>): void {
-    const beginning = begin();
-    beginning.catch(() => undefined);
-    this.#ahead.set(credential, beginning);
-  }
-
-  async takeOver(credential: Administrator): Promise<OpeningSession | undefined> {
-    const beginning = this.#ahead.get(credential);
-    this.#ahead.delete(credential);
-    return await beginning;
-  }
-
-  /** A role may have room for one session only. */
-  async ended(): Promise<void> {
-    await Promise.all(this.#ending);
-    this.#ending.clear();
-  }
-
-  /** What is ending has been told so, and need not be waited for: a step's last session, say. */
-  async settled(): Promise<void> {
-    const unwanted = [...this.#ahead.values()];
-    this.#ahead.clear();
-    await Promise.allSettled(unwanted.map(async (beginning) => abandon(await beginning, this.#deadline)));
-  }
 }

@@ -2,6 +2,7 @@ import type { Origin, OwnPasswordChange, PasswordRequest } from '../rotation/por
 import type { Password } from '../secret/password.ts';
 import { changeRole, type RoleChange } from './change-role.ts';
 import { formUnknown } from './connect-error.ts';
+import { type ForeseenVerifier, foreseeNew, foreseeStored, timed } from './foreseen-verifier.ts';
 import { changeSettings, isHashedByServer, needUsualIterations, storedForm } from './password-change.ts';
 import { DEFAULT_SCRAM_ITERATIONS, passwordVerifier, saltOf, saslPrep, scramVerifier } from './password-hash.ts';
 import { lockKey, type OpenedRole } from './role-lock.ts';
@@ -27,10 +28,22 @@ export function needChangeable(session: SqlSession, server: ServerTraits, hashin
   if (session.request?.method === 'clear' && server.method === 'md5') throw formUnknown(session.login);
 }
 
+/** What a change of the own password and its way back take as a rule. */
+export interface ForeseenChange {
+  readonly next?: ForeseenVerifier | undefined;
+  readonly former?: ForeseenVerifier | undefined;
+}
+
+/** Begins to compute that. */
+export function foreseeChange({ login, request }: SqlSession, to: Password | undefined): ForeseenChange {
+  return to === undefined ? {} : { next: foreseeNew(to), former: foreseeStored(login.password, request) };
+}
+
 /**
  * Computes everything that a change of the own password and its way back take, before anything is changed.
  *
  * @param origin what has logged in, under the lock: what the way back puts back.
+ * @param foreseen what it takes as a rule.
  */
 export async function prepareOwnPassword(
   session: SqlSession,
@@ -38,6 +51,7 @@ export async function prepareOwnPassword(
   hashing: PasswordHashing,
   to: Password,
   origin: Origin,
+  foreseen: ForeseenChange = {},
 ): Promise<OwnPasswordChange> {
   const { username } = session.login;
   const { password } = origin.credential.secret;
@@ -47,12 +61,14 @@ export async function prepareOwnPassword(
   if (origin.request?.method === 'clear' && isHashedByServer(session, 'client', clear))
     needSilence(session, server, username);
   const scram = origin.request?.method === 'scram-sha-256';
-  const started = performance.now();
-  const [stored, former] = await Promise.all([
-    storedForm(session, server, hashing, { username, password: to, scram, actor: username }),
-    formerForm(session, origin.request, server, password),
+  // Another login than this session's is asked in another way.
+  const own = origin.request === session.request && clear === foreseen.former?.clear ? foreseen.former : undefined;
+  const [next, before] = await Promise.all([
+    storedForm(session, server, hashing, { username, password: to, scram, actor: username, foreseen: foreseen.next }),
+    own?.computed ?? timed(() => formerForm(session, origin.request, server, password)),
   ]);
-  const computing = performance.now() - started;
+  const computing = Math.max(next.computing, before.computing);
+  const [stored, former] = [next.verifier, before.verifier];
   session.redact(clear);
   if (former !== undefined) session.redact(former);
 

@@ -2,6 +2,7 @@ import { escapeLiteral } from 'pg';
 import type { Password } from '../secret/password.ts';
 import { foundError, tooManyIterations } from './connect-error.ts';
 import { MAX_SCRAM_ITERATIONS } from './connection.ts';
+import { type Computed, type ForeseenVerifier, timed } from './foreseen-verifier.ts';
 import { isAscii, passwordVerifier } from './password-hash.ts';
 import { encryptionOf, isSilent, majorVersion, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
@@ -18,6 +19,8 @@ export interface NewPassword {
   readonly scram: boolean;
   /** The role that changes it. */
   readonly actor: string;
+  /** The verifier that it takes as a rule. */
+  readonly foreseen?: ForeseenVerifier | undefined;
 }
 
 /**
@@ -30,18 +33,21 @@ export async function storedForm(
   session: SqlSession,
   server: ServerTraits,
   hashing: PasswordHashing,
-  { username, password, scram, actor }: NewPassword,
-): Promise<string> {
+  { username, password, scram, actor, foreseen }: NewPassword,
+): Promise<Computed> {
   const clear = password.reveal();
   session.redact(clear);
   needUsualIterations(session, server);
   if (isHashedByServer(session, hashing, clear)) {
     needSilence(session, server, actor);
-    return clear;
+    return { verifier: clear, computing: 0 };
   }
-  const verifier = await passwordVerifier(encryptionOf(server, scram), username, clear);
-  session.redact(verifier);
-  return verifier;
+  const encryption = encryptionOf(server, scram);
+  const isForeseen =
+    encryption.method === 'scram-sha-256' && encryption.iterations === foreseen?.iterations && clear === foreseen.clear;
+  const computed = await (isForeseen ? foreseen.computed : timed(() => passwordVerifier(encryption, username, clear)));
+  session.redact(computed.verifier);
+  return computed;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { RoleSession } from '../rotation/ports.ts';
 import { readOnlyError } from './connect-error.ts';
 import { type Identity, needUser } from './identity.ts';
-import { needChangeable, prepareOwnPassword } from './own-password.ts';
+import { foreseeChange, needChangeable, prepareOwnPassword } from './own-password.ts';
 import { openRole } from './role-lock.ts';
 import { type ServerTraits, traitsColumn } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
@@ -15,11 +15,12 @@ export function postgresRoles(session: SqlSession, settings: DatabaseSettings, t
     confirmUser: () => confirmUser(session, settings),
     address: session.address,
     examineOwn: () => examineOwn(session, settings),
-    async lockOwn() {
+    async lockOwn(expected) {
+      const foreseen = foreseeChange(session, expected);
       const role = await openRole(session, session.login.username, 'session_user', settings);
       return {
         ...role,
-        prepare: (to, origin) => prepareOwnPassword(session, role, settings.passwordHashing, to, origin),
+        prepare: (to, origin) => prepareOwnPassword(session, role, settings.passwordHashing, to, origin, foreseen),
       };
     },
     awaitOwn: () => openRole(session, session.login.username, 'session_user', settings, 'look'),

@@ -71,52 +71,13 @@ export interface SessionSettings {
   readonly deadline: Deadline;
   readonly trust: () => Promise<SecureContext>;
   readonly wire: Wire;
-  /** Hears of the session's end, which nobody then waits for; default: it is waited for. */
+  /** Hears that the session is ending, which nobody then waits for; default: it is waited for. */
   readonly onEnding?: (ended: Promise<void>) => void;
-}
-
-/** A login that is under way, or has been made. */
-export interface OpeningSession {
-  readonly login: Login;
-  readonly client: Client;
-  readonly connection: ServerConnection;
-  readonly socket: Socket;
-  /** By performance.now(). */
-  readonly beganAt: number;
-  /** Never rejects: what it has failed with, if it has. */
-  readonly connected: Promise<{ readonly error: unknown } | undefined>;
-}
-
-/** Begins to log in. Whoever begins has to use it, or to `abandon` it. */
-export async function beginSession(
-  login: Login,
-  { deadline, trust, wire }: SessionSettings,
-  encrypted = login.tls !== 'plain',
-): Promise<OpeningSession> {
-  const secureContext = encrypted ? await trust() : undefined;
-  const socket = new Socket();
-  const { client, connection } = newClient(login, wire, secureContext, socket);
-  // A socket that breaks between two statements is reported by the next one; without a listener it would end the process.
-  client.on('error', () => {});
-  const beganAt = performance.now();
-  const connecting = before(deadline, Promise.race([client.connect(), connectedInTime(socket)]));
-  const connected = connecting.then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  );
-  return { login, client, connection, socket, beganAt, connected };
-}
-
-/** Ends a session that nobody has used, politely where it is there already. */
-export async function abandon({ client, connection, socket }: OpeningSession, deadline: Deadline): Promise<void> {
-  if (connection.authenticated) await close(client, socket, deadline);
-  socket.destroy();
 }
 
 /**
  * Logs in, runs `work` and always closes the session.
  *
- * @param begun the same login, where it is under way already.
  * @returns `{ accepted: false }` where the server said "wrong password" and nothing else, 'without-session' where it took
  *   the password and then gave no session; any other failure throws.
  * @throws RotationError DATABASE_*, TLS_*, LOGIN_FORBIDDEN … or what `work` throws.
@@ -125,22 +86,27 @@ export async function withSession<T>(
   login: Login,
   settings: SessionSettings,
   work: (session: SqlSession) => Promise<T>,
-  begun?: OpeningSession,
 ): Promise<PasswordOutcome<T>> {
   try {
-    return await useSession(begun ?? (await beginSession(login, settings)), settings, work);
+    return await openSession(login, settings, work);
   } catch (error) {
     const serverHasNoTls = error instanceof RotationError && error.code === 'TLS_NOT_SUPPORTED';
     if (!serverHasNoTls || login.tls !== 'verified-or-plain') throw error;
-    return await useSession(await beginSession(login, settings, false), settings, work);
+    return await openSession(login, settings, work, false);
   }
 }
 
-async function useSession<T>(
-  { login, client, connection, socket, beganAt, connected }: OpeningSession,
-  { deadline, wire, onEnding }: SessionSettings,
+async function openSession<T>(
+  login: Login,
+  { deadline, trust, wire, onEnding }: SessionSettings,
   work: (session: SqlSession) => Promise<T>,
+  encrypted = login.tls !== 'plain',
 ): Promise<PasswordOutcome<T>> {
+  const socket = new Socket();
+  const { client, connection } = newClient(login, wire, encrypted ? await trust() : undefined, socket);
+  // A socket that breaks between two statements is reported by the next one; without a listener it would end the process.
+  client.on('error', () => {});
+
   const secrets = [login.password.reveal()];
   const redacted = (text: string) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
   const fail = (error: unknown, phase: Phase) => {
@@ -163,11 +129,13 @@ async function useSession<T>(
   const pinned = () =>
     `${wire.pinned} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
 
+  const beganAt = performance.now();
   let committedAt = beganAt;
   try {
-    const failed = await connected;
-    if (failed !== undefined) {
-      const failure = fail(failed.error, 'connecting');
+    try {
+      await before(deadline, Promise.race([client.connect(), connectedInTime(socket)]));
+    } catch (error) {
+      const failure = fail(error, 'connecting');
       const { passwordRequest: request, authenticated } = connection;
       if (failure.meaning.code === 'WRONG_PASSWORD') return { accepted: false, address: socket.remoteAddress, request };
       // Only who was asked for a password, and then let in, has shown that it is right.

@@ -2,6 +2,7 @@ import { escapeLiteral } from 'pg';
 import type { UserFacts } from '../rotation/ports.ts';
 import { storedForScram } from '../rotation/recent-logins.ts';
 import { applyTwin, previewTwin } from './apply-twin.ts';
+import { foreseeNew } from './foreseen-verifier.ts';
 import { type Identity, needUser } from './identity.ts';
 import { openRole } from './role-lock.ts';
 import { majorVersion } from './server-traits.ts';
@@ -14,9 +15,10 @@ import { actsAs, twinLink } from './twin-state.ts';
 /** PostgreSQL's. */
 export const postgresTwins: TwinSql = (session, settings) => ({
   describeUser: (username) => describeUser(session, settings, username),
-  async lock(base) {
+  async lock(base, to) {
+    const foreseen = foreseeNew(to);
     const role = await openRole(session, base, 'current_user', settings);
-    return { ...role, applyTwin: (change, guard) => applyTwin(session, role, settings, change, guard) };
+    return { ...role, applyTwin: (change, guard) => applyTwin(session, role, settings, change, guard, foreseen) };
   },
   preview: (change) => previewTwin(session, settings, change),
   missingPrivileges: (base, username) => missingPrivileges(session, base, username),

@@ -19,7 +19,6 @@ import { isLinked, logsInAsOther, nameOfOther } from './twin-link.ts';
  */
 export const alternatingUsers: RotationStrategy = {
   name: 'alternating-users',
-  setsAsCurrent: false,
 
   async nextUsername(current, context) {
     needSuperuserSecret(current);

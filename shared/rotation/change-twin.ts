@@ -17,7 +17,7 @@ export async function changeTwin(
   administrator: Administrator,
   change: TwinChange,
 ): Promise<Applied> {
-  const role = await roles.twins.lock(change.base);
+  const role = await roles.twins.lock(change.base, change.password);
   const changed = await role.applyTwin(change, context.guard);
   if (changed.verdict === 'already-current')
     return { outcome: changed.verdict, credential: 'superuser', proven: false };

@@ -171,8 +171,11 @@ export interface RoleSession {
   confirmUser(): Promise<void>;
   /** Refuses whatever a change of the own password would be refused for, as far as this login shows it. */
   examineOwn(): Promise<void>;
-  /** Locks the role of the user that is logged in, in order to change it; waits for whoever has it. */
-  lockOwn(): Promise<OwnRole>;
+  /**
+   * Locks the role of the user that is logged in, in order to change it; waits for whoever has it.
+   * @param expected the password that will most likely be set: what that takes may be computed meanwhile.
+   */
+  lockOwn(expected?: Password): Promise<OwnRole>;
   /** The same, in order to see whether the login still holds once nobody is changing the role. */
   awaitOwn(): Promise<RoleLock>;
   /** What alternating users need besides. */
@@ -183,23 +186,19 @@ export interface RoleSession {
 export interface TwinRoles {
   /** @param username default: the user that is logged in. @throws RotationError ROLE_MISSING */
   describeUser(username?: string): Promise<UserFacts>;
-  /** As an administrator: locks two twins, by their base role; waits for whoever has them. */
-  lock(base: string): Promise<LockedTwins>;
+  /**
+   * As an administrator: locks two twins, by their base role; waits for whoever has them.
+   * @param expected as of `lockOwn`.
+   */
+  lock(base: string, expected?: Password): Promise<LockedTwins>;
   /** As an administrator: what `applyTwin` would do; it refuses what that would refuse, and changes nothing. */
   preview(change: Omit<TwinChange, 'password' | 'scram'>): Promise<TwinPreview>;
   /** How many privileges on schemas and tables of this database `base` has and `username` has not. */
   missingPrivileges(base: string, username: string): Promise<number>;
 }
 
-/** The port to where roles live. One of a step's sessions may still be ending when the next call is made, never when the next login is. */
+/** The port to where roles live. */
 export interface RoleDatabase {
-  /**
-   * Begins a login that is as good as certain to be wanted: the next call for that very credential takes it over, whatever
-   * came of it. A hint, which nobody need heed.
-   */
-  ahead?(credential: Administrator): void;
-  /** Ends the sessions that were begun ahead and nobody has wanted. */
-  settled?(): Promise<void>;
   /** Logs in, runs `work`, and always ends the session. */
   withLogin<T>(credential: Administrator, work: (roles: RoleSession) => Promise<T>): Promise<LoginOutcome<T>>;
   /**

@@ -29,7 +29,7 @@ export async function setEarlier({ from, to, database, deadline, guard }: Earlie
   const whereabouts = () => Promise.resolve({ promoted: false, others: [] });
   const context = { pending: to, guard, promote: undefined, whereabouts, tryPassword, deadline };
   const outcome = await database.withLogin(from, async (roles) => {
-    const role = await roles.lockOwn();
+    const role = await roles.lockOwn(to.secret.password);
     const origin = role.fresh ? { credential: from, request: roles.request } : await loginAnew(database, from);
     return await changeVerified(context, { roles, role, origin, whenRefused: WHEN_REFUSED });
   });

@@ -22,7 +22,6 @@ const WHEN_REFUSED =
  */
 export const singleUser: RotationStrategy = {
   name: 'single-user',
-  setsAsCurrent: true,
 
   async nextUsername(current, context) {
     const tried: Credential[] = [];
@@ -89,7 +88,7 @@ async function setOwn(context: SetSecretContext): Promise<Applied> {
   const tried: Credential[] = [];
   for await (const candidate of mayLogInToSet(context, tried)) {
     const outcome = await logIn(context, candidate, async (roles) => {
-      const role = await roles.lockOwn();
+      const role = await roles.lockOwn(pending.secret.password);
       // What is not AWSCURRENT, or is pending already, has been set by somebody of late, who may be putting it back.
       const isUsual = candidate === current && !isSamePassword(current, pending);
       const origin =
@@ -163,7 +162,7 @@ async function stillLogsIn({ tryPassword }: RoleDatabase, pending: Credential): 
 /** As AWSPENDING, which logs in: sets the password that AWSCURRENT holds, and proves it. */
 async function setBack(context: SetSecretContext, roles: RoleSession): Promise<boolean> {
   const { current, pending } = context;
-  const role = await roles.lockOwn();
+  const role = await roles.lockOwn(current.secret.password);
   if (!role.fresh && (await logsIn(context, pending)) !== 'accepted') return false;
   const change = await role.prepare(current.secret.password, { credential: pending, request: roles.request });
   if ((await change.apply(context.guard)) === 'already-current') return false;

@@ -82,8 +82,6 @@ export async function runStep(input: StepInput): Promise<StepReport> {
     const isAboutValue = editsCurrent(error) || needsNewValue(error);
     const told = isAboutValue && (await mayHavePendingValue(input)) ? givingUpFirst(error) : error;
     throw patience.waited === undefined ? told : told.afterWaiting(patience.waited.ms, patience.waited.for);
-  } finally {
-    await input.database.settled?.();
   }
 }
 
@@ -93,9 +91,8 @@ async function mayHavePendingValue(input: StepInput): Promise<boolean> {
 }
 
 async function createSecret(input: StepWork): Promise<StepReport> {
-  const { store, strategy, database } = input;
+  const { store, strategy } = input;
   const reading = readCurrent(store);
-  reading.then(database.ahead, () => undefined);
   const state = await guarded(input, [reading]);
   if (state === 'already-current') return { outcome: state };
   needUnmanaged(state);
@@ -111,7 +108,7 @@ async function createSecret(input: StepWork): Promise<StepReport> {
 }
 
 async function setSecret(input: StepWork): Promise<StepReport> {
-  const { event, store, strategy, database, superusers, recentLogins } = input;
+  const { event, store, strategy, superusers, recentLogins } = input;
   let isGuarded = false;
   const onGuarded = () => {
     isGuarded = true;
@@ -119,16 +116,12 @@ async function setSecret(input: StepWork): Promise<StepReport> {
   // Whatever this instance has proven, it begins anew: passwords are about to go.
   const latest = recentLogins.latest(event.secretArn);
   recentLogins.forget(event.secretArn, event.versionId);
-  const ahead = (current: Credential) => {
-    if (strategy.setsAsCurrent && [undefined, current.versionId].includes(latest?.versionId)) database.ahead?.(current);
-  };
   const attempt = async (): Promise<StepReport> => {
-    const reading = readCurrent(store);
-    reading.then(ahead, () => undefined);
     const superuserSecretArn = latest?.superuserSecretArn;
     const readingAhead = superuserSecretArn === undefined ? undefined : superusers.ahead?.(superuserSecretArn);
-    const [current, pending] = await inOrder([reading, readPending(input)]);
-    await readingAhead;
+    const reading = inOrder([readCurrent(store), readPending(input)]);
+    await Promise.allSettled([reading, readingAhead]);
+    const [current, pending] = await reading;
     const context = contextOfChange(input, current, pending, { latest, onGuarded });
     await needMadeOf(input, current, pending, context);
     const { proven, ...applied } = await strategy.applyPending(context);

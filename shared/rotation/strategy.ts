@@ -94,8 +94,6 @@ export interface Applied {
 /** What differs between single user and alternating users. */
 export interface RotationStrategy {
   readonly name: StrategyName;
-  /** Whether setSecret begins with AWSCURRENT's login, unless another version has logged in of late. */
-  readonly setsAsCurrent: boolean;
   /**
    * createSecret, before anything is stored: proves the current credential by a login, and refuses whatever its text and
    * that login show that a rotation would fail for.

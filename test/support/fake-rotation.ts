@@ -60,6 +60,8 @@ export class FakeRotation {
   superuser = secretText({ username: 'admin', password: 'admin' });
   superuserVersion = 1;
   superuserIsRotating = false;
+  /** Superuser secrets that were read before it was certain that they are wanted. */
+  readonly readAhead: string[] = [];
   /** How its new passwords begin: no two instances make the same. */
   makes = 'new';
   #made = 0;
@@ -80,9 +82,6 @@ export class FakeRotation {
     this.logins = new RecentLogins();
     return this;
   }
-
-  /** What was asked for ahead, in order. */
-  readonly ahead: string[] = [];
 
   /** What is between this instance and the servers. */
   between: (database: RoleDatabase) => RoleDatabase = (database) => database;
@@ -105,7 +104,7 @@ export class FakeRotation {
       strategy: this.strategy,
       store: this.secrets.store(token),
       superusers: {
-        ahead: async (secretArn) => void this.ahead.push(secretArn),
+        ahead: async (secretArn) => void this.readAhead.push(secretArn),
         read: async () => {
           const versionId = `admin-${this.superuserVersion}`;
           return { source: 'superuser', versionId, secret: parseDatabaseSecret(this.superuser) };

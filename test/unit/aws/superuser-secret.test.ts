@@ -94,3 +94,21 @@ it('is being rotated as long as a version is AWSPENDING and not current, and is 
   // The service leaves AWSPENDING on the version that is current now.
   expect(await isRotating()).toBe(false);
 });
+
+it('takes what was read ahead, once', async () => {
+  const SecretId = await store({ ...LOGIN, username: 'admin' });
+  const secrets = superuserSecrets(client, new Deadline(20_000), NO_RDS);
+  await secrets.ahead?.(SecretId ?? '');
+  const SecretString = JSON.stringify({ ...LOGIN, username: 'successor' });
+  await client.send(new PutSecretValueCommand({ SecretId, SecretString }));
+  const usernames = [];
+  for (const _ of [1, 2]) usernames.push((await secrets.read(naming({ masterarn: SecretId }))).secret.username);
+  expect(usernames).toEqual(['admin', 'successor']);
+});
+
+it('fails as it would have without, where reading ahead failed', async () => {
+  const secrets = superuserSecrets(client, new Deadline(20_000), NO_RDS);
+  const masterarn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:gone-AbCdEf';
+  await secrets.ahead?.(masterarn);
+  await expect(secrets.read(naming({ masterarn }))).rejects.toMatchObject({ code: 'SUPERUSER_SECRET_UNUSABLE' });
+});

@@ -510,3 +510,15 @@ describe('a password that the server refuses in testSecret', () => {
     expect(only(rotation.server.events, 'login')).toHaveLength(1);
   });
 });
+
+describe('the superuser secret', () => {
+  it('is read together with the versions where this instance knows which one it was', async () => {
+    const rotation = rotating();
+    await rotation.step('createSecret');
+    expect(rotation.readAhead).toEqual([]);
+    await rotation.step('setSecret');
+    expect(rotation.readAhead).toEqual([ADMIN_ARN]);
+    await rotation.anew().step('setSecret');
+    expect(rotation.readAhead).toEqual([ADMIN_ARN]);
+  });
+});
