@@ -37,7 +37,7 @@ export async function previewTwin(
  */
 export async function applyTwin(
   session: SqlSession,
-  { server, pooled }: OpenedRole,
+  { server, pooled, twins, actAsBefore }: OpenedRole,
   settings: DatabaseSettings,
   change: TwinChange,
   guard: Guard,
@@ -66,8 +66,9 @@ export async function applyTwin(
   try {
     const isChanged = await changeRole(session, server, {
       locked: base,
-      opening: `${changeSettings(session, server, scram === true)} ${version >= 16 ? "SET LOCAL createrole_self_grant = '';" : ''} ${actAsOneself(session)} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
+      opening: `${changeSettings(session, server, scram === true)} ${version >= 16 ? "SET LOCAL createrole_self_grant = '';" : ''} ${actAsBefore} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
       plan,
+      exists: twins.includes(username),
       alter: `ALTER ROLE ${escapeIdentifier(username)}`,
       stored: [stored],
       isWanted: async () => (await guard()) === 'proceed',

@@ -12,6 +12,8 @@ export interface RoleChange {
   readonly opening: string;
   /** Looks at the roles, in the open transaction. @returns what goes before the password. */
   readonly plan?: () => Promise<readonly string[]>;
+  /** Whether the role is there; default: yes. Where it is not, the plan makes it. */
+  readonly exists?: boolean;
   /** The statement that sets the password, but for the password: `ALTER ROLE …`. */
   readonly alter: string;
   /** What to store; where the server's rules refuse it, the next one. */
@@ -50,23 +52,24 @@ export async function changeRole(session: SqlSession, server: ServerTraits, chan
 async function attempt(
   session: SqlSession,
   server: ServerTraits,
-  { opening, plan, alter, isWanted, asksInSession }: RoleChange,
+  change: RoleChange,
   stored: string,
 ): Promise<boolean> {
-  if (plan === undefined) {
-    await session.begin(`${opening} ${holdRole(alter)}`);
-  } else {
-    await session.begin(opening);
-    const statements = await plan();
-    await session.proceed([...statements.map((statement) => `${statement};`), holdRole(alter)].join('\n'));
-  }
+  const { plan = () => Promise.resolve([]), alter, isWanted, asksInSession } = change;
+  const isHeld = await open(session, change);
+  if (!isHeld) await run(session, [...(await plan()), holdRole(alter)]);
   const asking = isWanted();
-  // The password is set meanwhile, which nobody sees before COMMIT, unless the server might log what then is not wanted.
+  // All the rest is done meanwhile, which nobody sees before COMMIT; but for what the server might log and is not wanted then.
   const isQuiet = asksInSession !== true && isSilent(server);
-  const setting = isQuiet ? setPassword(session, server, alter, stored) : undefined;
-  await Promise.allSettled([asking, setting]);
+  const set = () => setPassword(session, server, alter, stored);
+  const preparing = (async () => {
+    if (isHeld) await run(session, await plan());
+    if (isQuiet) await set();
+  })();
+  await Promise.allSettled([asking, preparing]);
   if (await asking) {
-    await (setting ?? setPassword(session, server, alter, stored));
+    await preparing;
+    if (!isQuiet) await set();
     await session.commit();
     return true;
   }
@@ -74,12 +77,32 @@ async function attempt(
   return false;
 }
 
+/** Begins the transaction. @returns whether the role's row is held from now on. */
+async function open(session: SqlSession, { opening, plan, exists = true, alter }: RoleChange): Promise<boolean> {
+  if (exists) {
+    try {
+      await session.begin(`${opening} ${holdRole(alter)}`);
+      return true;
+    } catch (error) {
+      if (plan === undefined || isBusy(error)) throw error;
+      // The plan knows better why that is refused, or mends it first.
+      await session.rollback();
+    }
+  }
+  await session.begin(opening);
+  return false;
+}
+
+async function run(session: SqlSession, statements: readonly string[]): Promise<void> {
+  if (statements.length > 0) await session.proceed(statements.join(';\n'));
+}
+
 /**
  * Takes the row of the role, in the whole cluster, with a statement that has nothing to hide: should the session have to
  * wait for the row, or be terminated meanwhile, the server would log the statement that waits. Logins go on.
  */
 function holdRole(alter: string): string {
-  return `${alter} PASSWORD NULL;`;
+  return `${alter} PASSWORD NULL`;
 }
 
 /** Whoever persists is short of time in the end. */

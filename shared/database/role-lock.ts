@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { escapeLiteral } from 'pg';
+import { escapeIdentifier, escapeLiteral } from 'pg';
 import { quotedName, RotationError } from '../errors.ts';
 import type { RoleLock } from '../rotation/ports.ts';
+import { TWIN_SUFFIX } from '../rotation/twin-errors.ts';
 import { databaseFull, readOnlyError } from './connect-error.ts';
 import { needDirectSession, type PoolerRules } from './identity.ts';
 import { type Actor, actAsOneself, type ServerTraits, traitsColumn } from './server-traits.ts';
@@ -21,6 +22,8 @@ interface Opening {
   readonly pid: number;
   readonly traits: ServerTraits;
   readonly full: boolean;
+  readonly twins: readonly string[] | null;
+  readonly acting: string;
   /** Null where it was not tried: the session is not what it should be. */
   readonly locked: boolean | null;
 }
@@ -28,6 +31,10 @@ interface Opening {
 /** A locked role, and what the first look at the server has shown. */
 export interface OpenedRole extends RoleLock {
   readonly server: ServerTraits;
+  /** A statement that has the session act, for a transaction, as it did when it took the lock (`actAsOneself`). */
+  readonly actAsBefore: string;
+  /** Which of the role and its twin are there, where an administrator has asked. */
+  readonly twins: readonly string[];
   /** Behind a pooler nothing may be set for the session: the lock is the transaction's. */
   readonly pooled: boolean;
 }
@@ -51,13 +58,15 @@ export async function openRole(
   const { login, processId, deadline } = session;
   const asExpected = `session_user = ${escapeLiteral(login.username)}${processId === null ? '' : ` AND pg_backend_pid() = ${processId}`}`;
   const key = lockKey(role);
+  const twins = [role, role + TWIN_SUFFIX].map(escapeLiteral).join(', ');
   const rest = `${deadline.remaining()}::text`;
   const [row] = await session.query<Opening>(`${actor === 'current_user' ? actAsOneself(session) : ''}
     SELECT session_user::text AS "user", pg_backend_pid() AS pid, ${traitsColumn(session, actor)},
-           current_setting('max_connections')::int <=
+           current_setting('role') AS acting, current_setting('max_connections')::int <=
              (SELECT count(*) FROM pg_stat_get_activity(NULL)
                WHERE datid IS NOT NULL AND usesysid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend')
              AS full,
+           ${actor === 'current_user' ? `(SELECT json_agg(rolname) FROM pg_roles WHERE rolname IN (${twins}))` : 'NULL'} AS twins,
            CASE WHEN ${asExpected} THEN pg_try_advisory_lock(${key}) END AS locked,
            CASE WHEN ${asExpected} THEN set_config('idle_session_timeout', ${rest}, false) END AS idle,
            CASE WHEN ${asExpected} THEN
@@ -73,6 +82,8 @@ export async function openRole(
   return {
     server: row.traits,
     pooled,
+    twins: row.twins ?? [],
+    actAsBefore: `SET LOCAL ROLE ${row.acting === 'none' ? 'NONE' : escapeIdentifier(row.acting)};`,
     fresh: row.locked !== false && age <= FRESH_FOR,
     // The lock that a pooled session's transaction had is gone with it.
     release: async () => !pooled && (await release(session, key)),
@@ -106,7 +117,7 @@ async function release(session: SqlSession, key: string): Promise<boolean> {
   const [row] = await session.query<{ crowded: boolean; released: boolean | null }>(`
     SELECT crowded, CASE WHEN NOT crowded THEN pg_advisory_unlock(${key}) END AS released
       FROM (SELECT EXISTS (SELECT FROM pg_stat_get_activity(NULL) a
-                            WHERE a.usesysid = (SELECT oid FROM pg_roles WHERE rolname = session_user)
+                            WHERE a.usesysid = to_regrole(quote_ident(session_user))::oid
                               AND a.application_name = current_setting('application_name')
                               AND a.pid <> pg_backend_pid()
                               AND a.backend_start < now() - ${since} * '1 ms'::interval) AS crowded) AS others; ${reset}`);

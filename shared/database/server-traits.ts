@@ -51,6 +51,8 @@ const ITERATIONS = `(SELECT CASE WHEN source = 'database' AND setting::int NOT B
                     THEN ${DEFAULT_SCRAM_ITERATIONS} ELSE setting::int END
           FROM pg_settings WHERE name = 'scram_iterations')`;
 
+const STATISTICS = ['log_parser_stats', 'log_planner_stats', 'log_executor_stats'];
+
 /** A SELECT's column that answers ServerTraits. */
 export function traitsColumn(session: Pick<SqlSession, 'version'>, actor: Actor): string {
   return `
@@ -63,8 +65,8 @@ export function traitsColumn(session: Pick<SqlSession, 'version'>, actor: Actor)
                                 WHERE lanname = 'plpgsql' AND has_language_privilege(${actor}, oid, 'USAGE')),
       'ddlTriggers', ARRAY(SELECT evtname FROM pg_event_trigger
                             WHERE evtevent LIKE 'ddl%' AND evtenabled <> 'D' ORDER BY evtname),
-      'statistics', ARRAY(SELECT name FROM unnest(ARRAY['log_parser_stats', 'log_planner_stats', 'log_executor_stats'])
-                            AS name WHERE current_setting(name) = 'on')) AS traits`;
+      'statistics', array_remove(ARRAY[${STATISTICS.map((name) => `CASE current_setting('${name}') WHEN 'on' THEN '${name}' END`).join(', ')}], NULL)
+    ) AS traits`;
 }
 
 /** How a new password is to be stored. Who logs in by SCRAM may be let in by nothing else, whatever the setting says. */

@@ -115,16 +115,21 @@ async function openSession<T>(
     const { host, port, username, database } = login;
     return { meaning, error: databaseError(meaning, error, { host, port, username, database }, redacted) };
   };
+  /** What gave no answer in time would answer nothing else either. */
+  let isSilent = false;
   const run = async <Result>(query: (client: Client) => Promise<Result>): Promise<Result> => {
     try {
       return await before(deadline, query(client));
     } catch (error) {
+      isSilent ||= error === TIMED_OUT;
       throw fail(error, 'working').error;
     }
   };
   const send = async <Row extends object>(text: string) =>
     await run(async () => rowsOf<Row>(await client.query<Row>(text)));
-  const rollback = async () => void (await send('ROLLBACK'));
+  const rollback = async () => {
+    if (!isSilent) await send('ROLLBACK');
+  };
   // What the role has for time-outs is not what a step has.
   const pinned = () =>
     `${wire.pinned} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;

@@ -66,6 +66,13 @@ export interface ThirdRole {
   readonly role: string;
 }
 
+/** The same, as the query answers it. */
+interface TwinRow extends Pick<TwinState, 'admin' | 'thirdRoles'> {
+  /** By name; null where there is neither. */
+  readonly roles: Readonly<Record<string, RoleState>> | null;
+  readonly pair: Pick<TwinState, 'membership' | 'link'> | null;
+}
+
 /**
  * One query. Settings of 15+ can be granted by name, and memberships of 16+ have options. A custom setting that no loaded
  * module knows might turn out to be a superuser's.
@@ -77,13 +84,13 @@ export async function readTwinState(
   { version, database }: { readonly version: number; readonly database: string },
 ): Promise<TwinState> {
   const names = [base, twin].map(escapeLiteral);
-  const [state] = await session.proceed<TwinState>(
+  const [state] = await session.proceed<TwinRow>(
     `SELECT (SELECT json_build_object(
                'name', rolname, 'superuser', rolsuper, 'createRole', rolcreaterole, 'replication', rolreplication,
                'createDb', rolcreatedb, 'bypassRls', rolbypassrls,
                'rdsSuperuser', EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'rds_superuser'
                                           AND pg_has_role(current_user, r.oid, 'MEMBER')),
-               'forbiddenSettings', ARRAY(
+               'forbiddenSettings', CASE WHEN rolsuper THEN '{}'::text[] ELSE ARRAY(
                  SELECT DISTINCT n.name
                    FROM pg_db_role_setting d
                    JOIN pg_roles b ON b.oid = d.setrole AND b.rolname IN (${names.join(', ')}),
@@ -91,18 +98,18 @@ export async function readTwinState(
                         split_part(entry, '=', 1) AS n (name)
                    LEFT JOIN pg_settings s ON s.name = n.name
                   WHERE (s.context IN ('superuser', 'superuser-backend') OR s.name IS NULL AND n.name LIKE '%.%')
-                    AND ${version >= 15 ? "NOT has_parameter_privilege(n.name, 'SET')" : 'true'}))
+                    AND ${version >= 15 ? "NOT has_parameter_privilege(n.name, 'SET')" : 'true'}) END)
                FROM pg_roles WHERE rolname = current_user) AS admin,
-            (${roleQuery(names[0])}) AS base,
-            (${roleQuery(names[1])}) AS twin,
-            (SELECT json_build_object('inherit', bool_or(${version >= 16 ? 'm.inherit_option' : 'true'}),
-                                      'set', bool_or(${version >= 16 ? 'm.set_option' : 'true'}))
-               FROM pg_auth_members m
-               JOIN pg_roles b ON b.oid = m.roleid AND b.rolname = ${names[0]}
-               JOIN pg_roles t ON t.oid = m.member AND t.rolname = ${names[1]}
-             HAVING count(*) > 0) AS membership,
-            (SELECT ${twinLink('t', 'b')} FROM pg_roles b, pg_roles t
-              WHERE b.rolname = ${names[0]} AND t.rolname = ${names[1]}) AS link,
+            (${rolesQuery(names)}) AS roles,
+            (SELECT json_build_object(
+                'membership', (SELECT json_build_object('inherit', bool_or(${version >= 16 ? 'm.inherit_option' : 'true'}),
+                                                        'set', bool_or(${version >= 16 ? 'm.set_option' : 'true'}))
+                                 FROM pg_auth_members m WHERE m.roleid = pair.base_oid AND m.member = pair.twin_oid
+                               HAVING count(*) > 0),
+                'link', ${twinLink('pair')})
+               FROM (SELECT b.oid AS base_oid, b.rolname AS base_name, t.oid AS twin_oid, t.rolsuper AS twin_superuser
+                       FROM pg_roles b, pg_roles t
+                      WHERE b.rolname = ${names[0]} AND t.rolname = ${names[1]}) AS pair) AS pair,
             (SELECT coalesce(json_agg(json_build_object('database', coalesce(db.datname, ''), 'role', third.rolname)), '[]')
                FROM pg_db_role_setting s
                LEFT JOIN pg_database db ON db.oid = s.setdatabase,
@@ -115,28 +122,37 @@ export async function readTwinState(
                 AND b.rolname = ${names[0]} AND ${maySet('b.oid', 'third.oid', version)}) AS "thirdRoles"`,
   );
   if (state === undefined) throw new TypeError('a SELECT without FROM answers one row');
-  return state;
+  const { admin, pair, thirdRoles } = state;
+  const roles = new Map(Object.entries(state.roles ?? {}));
+  return {
+    admin,
+    base: roles.get(base) ?? null,
+    twin: roles.get(twin) ?? null,
+    membership: pair?.membership ?? null,
+    link: pair?.link ?? null,
+    thirdRoles,
+  };
 }
 
 /**
  * SQL of a TwinLink as JSON. Before PostgreSQL 15 a role may make anybody a member of itself, so such a grant counts less.
  * Default privileges and user mappings are no objects that an application uses, and REASSIGN OWNED leaves them alone.
  *
- * @param twin the alias of a row of pg_roles, as is `base`.
+ * @param pair the alias of a row that has base_oid, base_name, twin_oid and twin_superuser, planned once for all of them.
  */
-export function twinLink(twin: string, base: string): string {
-  const member = `SELECT FROM pg_auth_members m WHERE m.roleid = ${base}.oid AND m.member = ${twin}.oid`;
+export function twinLink(pair: string): string {
+  const member = `SELECT FROM pg_auth_members m WHERE m.roleid = ${pair}.base_oid AND m.member = ${pair}.twin_oid`;
   return `
     json_build_object(
-      'membership', CASE WHEN EXISTS (${member} AND m.grantor <> ${base}.oid) THEN 'granted'
+      'membership', CASE WHEN EXISTS (${member} AND m.grantor <> ${pair}.base_oid) THEN 'granted'
                          WHEN EXISTS (${member}) THEN 'own' ELSE 'none' END,
       'setToBase', EXISTS (SELECT FROM pg_db_role_setting s
-                            WHERE s.setrole = ${twin}.oid AND 'role=' || ${base}.rolname = ANY (s.setconfig)
+                            WHERE s.setrole = ${pair}.twin_oid AND 'role=' || ${pair}.base_name = ANY (s.setconfig)
                               AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
       'ownsObjects', EXISTS (SELECT FROM pg_shdepend o
-                              WHERE o.refobjid = ${twin}.oid AND o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'
+                              WHERE o.refobjid = ${pair}.twin_oid AND o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'
                                 AND o.classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)),
-      'superuser', ${twin}.rolsuper)`;
+      'superuser', ${pair}.twin_superuser)`;
 }
 
 /**
@@ -162,8 +178,8 @@ function maySet(role: string, other: string, version: number): string {
   return `pg_has_role(${role}, ${other}, '${version >= 16 ? 'SET' : 'MEMBER'}')`;
 }
 
-function roleQuery(name = ''): string {
-  return `SELECT json_build_object(
+function rolesQuery(names: readonly string[]): string {
+  return `SELECT json_object_agg(r.rolname, json_build_object(
             'superuser', r.rolsuper, 'canLogin', r.rolcanlogin, 'inherit', r.rolinherit,
             'replication', r.rolreplication, 'createDb', r.rolcreatedb, 'createRole', r.rolcreaterole,
             'bypassRls', r.rolbypassrls, 'connectionLimit', r.rolconnlimit,
@@ -171,6 +187,6 @@ function roleQuery(name = ''): string {
             'settings', (SELECT coalesce(json_object_agg(coalesce(db.datname, ''), d.setconfig), '{}')
                            FROM pg_db_role_setting d LEFT JOIN pg_database db ON db.oid = d.setdatabase
                           WHERE d.setrole = r.oid),
-            'adminOption', pg_has_role(current_user, r.oid, 'MEMBER WITH ADMIN OPTION'))
-            FROM pg_roles r WHERE r.rolname = ${name}`;
+            'adminOption', pg_has_role(current_user, r.oid, 'MEMBER WITH ADMIN OPTION')))
+            FROM pg_roles r WHERE r.rolname IN (${names.join(', ')})`;
 }

@@ -1,5 +1,5 @@
 import { escapeLiteral } from 'pg';
-import type { UserFacts } from '../rotation/ports.ts';
+import type { TwinLink, UserFacts } from '../rotation/ports.ts';
 import { storedForScram } from '../rotation/recent-logins.ts';
 import { applyTwin, previewTwin } from './apply-twin.ts';
 import { foreseeNew } from './foreseen-verifier.ts';
@@ -24,6 +24,11 @@ export const postgresTwins: TwinSql = (session, settings) => ({
   missingPrivileges: (base, username) => missingPrivileges(session, base, username),
 });
 
+interface FoundUser extends Omit<UserFacts, 'scram' | 'serverVersion' | 'asTwin' | 'twin'> {
+  /** Null where there is none. */
+  readonly links: Partial<Record<'asTwin' | 'twin', TwinLink>> | null;
+}
+
 /**
  * What the catalog says of a user and of its possible twins: the role whose name it extends by `_clone`, and the one that
  * extends its own, both found by the index of names. Neither a name nor a membership alone makes a twin; the strategy judges.
@@ -32,15 +37,18 @@ export const postgresTwins: TwinSql = (session, settings) => ({
  */
 async function describeUser(session: SqlSession, settings: DatabaseSettings, username?: string): Promise<UserFacts> {
   const version = majorVersion(session);
-  const [row] = await session.query<Identity & { readonly facts: Omit<UserFacts, 'scram' | 'serverVersion'> | null }>(`
+  const [row] = await session.query<Identity & { readonly facts: FoundUser | null }>(`
     SELECT session_user::text AS "user", pg_backend_pid() AS pid,
       (SELECT json_build_object(
          'superuser', me.rolsuper,
          'actsAs', ${username === undefined ? 'current_user' : actsAs('me', version)},
          'namesake', base.rolname,
          'namesakeActsAs', ${actsAs('base', version)},
-         'asTwin', CASE WHEN base.oid IS NOT NULL THEN ${twinLink('me', 'base')} END,
-         'twin', CASE WHEN twin.oid IS NOT NULL THEN ${twinLink('twin', 'me')} END)
+         'links', (SELECT json_object_agg(kind, ${twinLink('pair')})
+                     FROM (VALUES ('asTwin', base.oid, base.rolname, me.oid, me.rolsuper),
+                                  ('twin', me.oid, me.rolname, twin.oid, twin.rolsuper))
+                          AS pair (kind, base_oid, base_name, twin_oid, twin_superuser)
+                    WHERE base_oid IS NOT NULL AND twin_oid IS NOT NULL))
          FROM pg_roles me
          LEFT JOIN pg_roles base ON "right"(me.rolname::text, 6) = '_clone'
                AND base.rolname = "left"(me.rolname::text, -6)::name
@@ -48,7 +56,9 @@ async function describeUser(session: SqlSession, settings: DatabaseSettings, use
         WHERE me.rolname = ${username === undefined ? 'session_user' : escapeLiteral(username)}) AS facts`);
   const { facts } = needUser(session, row, settings.allowPooler);
   if (facts === null) throw roleMissing(username ?? session.login.username);
-  return { ...facts, serverVersion: session.version, scram: storedForScram(session.request) };
+  const { links, ...user } = facts;
+  const { asTwin = null, twin = null } = links ?? {};
+  return { ...user, asTwin, twin, serverVersion: session.version, scram: storedForScram(session.request) };
 }
 
 /**

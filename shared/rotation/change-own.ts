@@ -175,18 +175,21 @@ type Whose = 'ours' | 'accepted' | 'promoted' | 'unseen' | 'overtaken' | 'replac
  * them. Only what the proof has met then counts. We ourselves may have, where we have sent the label's move.
  */
 async function look(context: ChangeContext, back: Back, sent: Sent | undefined): Promise<Whose> {
-  const late = new AbortController();
-  const noAnswer = sleep(LOOK_WITHIN, undefined, { signal: late.signal });
-  try {
-    const seen = await Promise.race([whose(context, back, sent).catch(() => undefined), noAnswer]);
-    return seen ?? (sent === 'answered' ? 'unseen' : await byRefusal(back.refused, back));
-  } finally {
-    noAnswer.catch(() => undefined);
-    late.abort();
-  }
+  const end = new AbortController();
+  const noAnswer = sleep(LOOK_WITHIN, undefined, { signal: end.signal }).catch(() => undefined);
+  const looking = whose(context, back, sent, end.signal).catch(() => undefined);
+  const seen = await Promise.race([looking, noAnswer]);
+  end.abort();
+  return seen ?? (sent === 'answered' ? 'unseen' : await byRefusal(back.refused, back));
 }
 
-async function whose(context: ChangeContext, back: Back, sent: Sent | undefined): Promise<Whose> {
+/** @param over the session has something else to do by then. @returns undefined where that comes first. */
+async function whose(
+  context: ChangeContext,
+  back: Back,
+  sent: Sent | undefined,
+  over: AbortSignal,
+): Promise<Whose | undefined> {
   const [{ promoted, others }, pending] = await Promise.all([
     context.whereabouts(),
     context.tryPassword(context.pending, (roles) => roles.confirmUser(), LOOK_WITHIN).catch(() => undefined),
@@ -195,6 +198,7 @@ async function whose(context: ChangeContext, back: Back, sent: Sent | undefined)
   if (pending?.accepted === true && sent === undefined) return 'accepted';
   const outcomes = await Promise.all(others.map((other) => logsIn(context, other, LOOK_WITHIN)));
   if (outcomes.includes('accepted')) return 'overtaken';
+  if (over.aborted) return undefined;
   if (pending === undefined) return await byRefusal(back.refused, back);
   return await byRefusal(pending.accepted === false ? pending : undefined, back);
 }

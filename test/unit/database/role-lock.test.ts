@@ -14,7 +14,7 @@ const TRAITS: ServerTraits = {
   ddlTriggers: [],
   statistics: [],
 };
-const OPENING = { user: 'app', pid: 4711, traits: TRAITS, full: false, locked: true };
+const OPENING = { user: 'app', pid: 4711, traits: TRAITS, full: false, locked: true, acting: 'none', twins: null };
 
 interface Given {
   readonly opening?: Partial<Omit<typeof OPENING, 'locked'>> & { readonly locked?: boolean | null };
