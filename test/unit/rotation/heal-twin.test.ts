@@ -67,7 +67,9 @@ it('and so it is on the turn of the twin', async () => {
   await rotation.run('testSecret', V3);
   rotation.secrets.label('AWSCURRENT', TOKEN);
   expect([rotation.passwordIn('AWSCURRENT'), rotation.currentIsAccepted]).toEqual(['new-1', false]);
+  rotation.server.events.length = 0;
   expect(await refusal(rotation.anew().step('finishSecret', V3))).toMatchObject({ code: 'PENDING_MISMATCH' });
+  expect(rotation.server.events).toEqual(expect.arrayContaining(['lock app', 'plan app_clone']));
   expect(rotation.currentIsAccepted).toBe(true);
   expect(rotation.server.passwordOf('app')).toBe('new-2');
 });
