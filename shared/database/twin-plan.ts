@@ -150,7 +150,6 @@ function needPrivileges(
 ): void {
   const { admin, twin } = state;
   if (admin.superuser) return;
-  needCreateRole(admin);
   needAdminOption(state, change.base, base, version);
   if (twin !== null) needAlterable(state, change.twin, twin, version);
   if (admin.rdsSuperuser) return;

@@ -18,7 +18,7 @@ export async function storeNewValue(
   const password = input.newPassword(secret.engine);
   let copies: ReadonlyMap<string, string>;
   try {
-    copies = rewrittenCopies(secret, username, password, input.connectionStringKeys ?? []);
+    copies = rewrittenCopies(secret, username, password, input.connectionStringKeys);
   } catch (error) {
     // The list may have changed since an earlier attempt, whose value the database may know.
     if (await hasPendingValue(input)) return 'already-stored';

@@ -55,7 +55,6 @@ export async function moveLabel(
 async function timely<T>(call: () => Promise<T>, within: number): Promise<T | RotationError> {
   const late = new AbortController();
   const noAnswer = sleep(within, noAnswerWithin(within), { signal: late.signal });
-  noAnswer.catch(() => undefined);
   try {
     return await Promise.race([call(), noAnswer]);
   } catch (error) {

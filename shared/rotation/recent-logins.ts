@@ -37,29 +37,32 @@ export class RecentLogins {
       for (const [version, { at }] of versions) if (now - at > BELIEVED_FOR) versions.delete(version);
       if (versions.size === 0) this.#logins.delete(secret);
     }
-    const versions = this.#logins.get(secretArn) ?? new Map<string, Entry>();
-    this.#logins.set(secretArn, versions.set(versionId, { ...login, at: now }));
+    this.#logins.set(secretArn, this.#of(secretArn).set(versionId, { ...login, at: now }));
   }
 
   get(secretArn: string, versionId: string, now = Date.now()): RecentLogin | undefined {
-    const login = this.#logins.get(secretArn)?.get(versionId);
+    const login = this.#of(secretArn).get(versionId);
     return login !== undefined && now - login.at <= BELIEVED_FOR ? login : undefined;
   }
 
   /** The version of the secret that was logged in with last. */
   latest(secretArn: string, now = Date.now()): (RecentLogin & { readonly versionId: string }) | undefined {
-    const versions = [...(this.#logins.get(secretArn) ?? [])].filter(([, { at }]) => now - at <= BELIEVED_FOR);
+    const versions = [...this.#of(secretArn)].filter(([, { at }]) => now - at <= BELIEVED_FOR);
     const [found] = versions.sort(([, a], [, b]) => b.at - a.at);
     return found === undefined ? undefined : { versionId: found[0], ...found[1] };
   }
 
   forget(secretArn: string, versionId: string): void {
-    this.#logins.get(secretArn)?.delete(versionId);
+    this.#of(secretArn).delete(versionId);
   }
 
   /** A password of the secret is about to change: of its versions only these logins still count. */
   keepOnly(secretArn: string, versionIds: readonly string[]): void {
-    const versions = this.#logins.get(secretArn);
-    for (const version of versions?.keys() ?? []) if (!versionIds.includes(version)) versions?.delete(version);
+    const versions = this.#of(secretArn);
+    for (const version of versions.keys()) if (!versionIds.includes(version)) versions.delete(version);
+  }
+
+  #of(secretArn: string): Map<string, Entry> {
+    return this.#logins.get(secretArn) ?? new Map<string, Entry>();
   }
 }

@@ -85,7 +85,7 @@ export function contextOfChange(
     },
     promote: input.promoteEarly ? () => store.promotePending(current.versionId) : undefined,
     async latestLogin() {
-      if (latest === undefined || latest.versionId === current.versionId) return undefined;
+      if (latest === undefined) return undefined;
       if (latest.versionId === pending.versionId) return pending;
       return await tryRead(store, latest.source, { versionId: latest.versionId });
     },

@@ -65,7 +65,7 @@ export interface SetSecretContext extends StrategyContext {
   readonly guard: Guard;
   /** Moves AWSCURRENT from the version that was compared; undefined where that is left to finishSecret. */
   readonly promote: (() => Promise<'promoted' | 'label-moved'>) | undefined;
-  /** What this instance's createSecret has logged in with, where that was not AWSCURRENT. */
+  /** What this instance has logged in with last. */
   latestLogin(): Promise<Credential | undefined>;
   /** For whoever is about to put a password back: who has moved on meanwhile. */
   whereabouts(): Promise<Whereabouts>;

@@ -84,9 +84,9 @@ const IGNORE_SET_ROLE = ['14.14', '15.9', '16.5', '17.1'];
 
 export function actsOtherwise(pending: Credential, base: string, { actsAs, serverVersion }: UserFacts): RotationError {
   const { username } = pending.secret;
-  const version = /^[\d.]+/.exec(serverVersion)?.[0] ?? '';
+  const version = IGNORE_SET_ROLE.find((each) => `${serverVersion} `.startsWith(`${each} `));
   const found = `The login ${username} must act as ${base} does, and it acts as ${actsAs}`;
-  if (IGNORE_SET_ROLE.includes(version)) {
+  if (version !== undefined) {
     return new RotationError('TWIN_DIFFERS', `${found}, as PostgreSQL ${version} ignores ALTER ROLE … SET role.`, {
       remedy: `Update the server to a later minor version, or set ALTERNATING_SET_ROLE=false; AWSCURRENT's password was not touched.`,
       ...credentialFacts(pending),

@@ -79,7 +79,7 @@ export function needUnmanaged({ tags }: { readonly tags: Readonly<Record<string,
 
 /** The version that holds a label, or undefined where none does. */
 export function versionWith(stages: VersionStages, label: string): string | undefined {
-  return Object.keys(stages).find((versionId) => stages[versionId]?.includes(label));
+  return Object.entries(stages).find(([, labels]) => labels.includes(label))?.[0];
 }
 
 function stagesOf(stages: VersionStages, versionId: string): readonly string[] | undefined {

@@ -23,7 +23,7 @@ export function rewrittenCopies(
   secret: DatabaseSecret,
   username: string,
   password: Password,
-  listed: readonly string[],
+  listed: readonly string[] = [],
 ): ReadonlyMap<string, string> {
   const members = secret.rest();
   const copies = new Map<string, string>();

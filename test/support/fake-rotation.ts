@@ -1,5 +1,5 @@
 import { Deadline } from '../../shared/deadline.ts';
-import type { RotationError } from '../../shared/errors.ts';
+import { RotationError } from '../../shared/errors.ts';
 import { alternatingUsers } from '../../shared/rotation/alternating-users.ts';
 import { STEPS, type Step } from '../../shared/rotation/event.ts';
 import type { Credential, RoleDatabase } from '../../shared/rotation/ports.ts';
@@ -162,14 +162,23 @@ export class FakeRotation {
   }
 }
 
-/** What a promise is rejected with; a promise that resolves fails the test. */
+/** What a promise is rejected with; one that resolves, a fault of ours, or an error that tells nothing fails the test. */
 export async function refusal(work: Promise<unknown>): Promise<RotationError> {
-  return await work.then(
+  const error = await work.then(
     () => {
       throw new Error('A refusal was expected.');
     },
-    (error: RotationError) => error,
+    (thrown: unknown) => thrown,
   );
+  if (!(error instanceof RotationError)) throw error;
+  needWords(error);
+  return error;
+}
+
+/** Whatever is refused, an operator reads a sentence about what was found, and what to do. */
+export function needWords({ code, message, remedy }: RotationError): void {
+  if (!/^\S.{12,}\.$/s.test(message)) throw new Error(`${code} must say what was found, and it says "${message}".`);
+  if (!/^\S.{7,}\S$/s.test(remedy)) throw new Error(`${code} must say what to do, and it says "${remedy}".`);
 }
 
 /** Events of one kind, such as the logins. */

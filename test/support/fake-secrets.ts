@@ -15,6 +15,7 @@ interface Version {
 export class FakeSecrets {
   rotationEnabled = true;
   mayList = true;
+  tags: Readonly<Record<string, string>> = {};
   /** Calls that were sent, in order, such as "GetSecretValue AWSCURRENT". */
   readonly calls: string[] = [];
   /** Runs before a call is answered; what it throws is the call's failure. */
@@ -90,7 +91,7 @@ export class FakeSecrets {
         await this.#call('DescribeSecret');
         const labelled = this.#versions.filter(({ labels }) => labels.size > 0);
         const stages = Object.fromEntries(labelled.map(({ id, labels }) => [id, [...labels]]));
-        return { rotationEnabled: this.rotationEnabled, stages, tags: {} };
+        return { rotationEnabled: this.rotationEnabled, stages, tags: this.tags };
       },
       read: async (which) => {
         await this.#call(`GetSecretValue ${keyOf(which)}`);

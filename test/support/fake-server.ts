@@ -206,7 +206,12 @@ export class FakeServer {
           };
         },
         lock: async (base) => this.#lockedTwins(session, await lock(base)),
-        preview: () => Promise.reject(new Error('The functions preview nothing.')),
+        preview: async ({ twin, username, database, proven }) => {
+          await this.happens(`preview ${twin} for ${username} in ${database}`);
+          const exists = this.roles.has(twin);
+          if (exists && !this.#link(twin).setToBase && !(await proven())) throw failure('TWIN_NOT_LINKED');
+          return { exists, statements: exists ? 1 : 4, actsAsItself: this.actsAsItself };
+        },
         missingPrivileges: () => Promise.resolve(this.missing),
       },
     };

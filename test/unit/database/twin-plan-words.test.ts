@@ -79,6 +79,22 @@ describe('what a login takes is mended of a clone that owns objects', () => {
   });
 });
 
+describe('where the twin only inherits from the base role, which acts as a third one,', () => {
+  const settings = { '': ['role=owner', 'app.x=1'] };
+  const planned = (link: NonNullable<Case['link']>) =>
+    planOf({ base: { settings }, twin: { settings: {} }, link }, { setRole: false, provenByLogin: true }).statements;
+
+  it.each([
+    ['a twin does so too', { setToBase: false, ownsObjects: false }, true],
+    ['a twin that owns objects goes on as itself', { setToBase: false, ownsObjects: true }, false],
+    ['and so does one that is set to act as the base role', { setToBase: true, ownsObjects: true }, true],
+  ])('%s', (_, link, isSet) => {
+    const statements = planned(link);
+    expect(statements.some((statement) => /SET "?role"? /.test(statement))).toBe(isSet);
+    expect(statements.some((statement) => statement.includes('app.x'))).toBe(true);
+  });
+});
+
 describe('the limit of connections', () => {
   it("is the base role's, and not set where both have the same, or a new twin needs none", () => {
     expect(plan({ base: { connectionLimit: 5 }, twin: { connectionLimit: 5 } })).toEqual([]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import type { TwinLink, UserFacts } from '../../../shared/rotation/ports.ts';
-import { ADMIN_ARN, FakeRotation, only, refusal, secretText, TOKEN } from '../../support/fake-rotation.ts';
+import { ADMIN_ARN, ARN, FakeRotation, only, refusal, secretText, TOKEN } from '../../support/fake-rotation.ts';
 import { FakeServer, failure, LINKED } from '../../support/fake-server.ts';
 
 type Members = Readonly<Record<string, unknown>>;
@@ -55,7 +55,10 @@ describe('the next user', () => {
     `${'火'.repeat(21)}`,
   ])('may not have more: %s_clone', async (username) => {
     const rotation = rotating({ username });
-    expect(await refusal(rotation.step('createSecret'))).toMatchObject({ code: 'TWIN_NAME_TOO_LONG' });
+    expect(await refusal(rotation.step('createSecret'))).toMatchObject({
+      code: 'TWIN_NAME_TOO_LONG',
+      remedy: expect.stringContaining('at most 57 bytes'),
+    });
     expect(rotation.secrets.textOf(TOKEN)).toBeUndefined();
   });
 
@@ -68,6 +71,17 @@ describe('the next user', () => {
     refused.secrets.put(V0, secretText({ password: 'previous' }), 'AWSPREVIOUS');
     expect(await refusal(refused.step('createSecret'))).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
     expect(only(refused.server.events, 'login')).toEqual(['login current']);
+  });
+
+  it('is none on Amazon Redshift, which has no roles', async () => {
+    const rotation = rotating({ engine: 'redshift', dbname: 'dev' });
+    expect(await refusal(rotation.step('createSecret'))).toMatchObject({
+      code: 'ENGINE_UNSUPPORTED',
+      message: expect.stringContaining('Amazon Redshift'),
+      remedy: expect.stringContaining('single-user function'),
+      facts: { key: 'engine', host: 'db', username: 'app' },
+    });
+    expect(rotation.server.events).toEqual([]);
   });
 
   it('has its name quoted in a remedy that a person will paste', async () => {
@@ -101,7 +115,7 @@ describe('two roles are twins only by proof', () => {
       }
       expect(await refusal(rotation.step('createSecret'))).toMatchObject({
         code: 'TWIN_NOT_LINKED',
-        facts: { username: 'app_clone' },
+        facts: { username: 'app_clone', host: 'db', port: 5432 },
       });
       expect(rotation.secrets.textOf(TOKEN)).toBeUndefined();
       expect(only(rotation.server.events, 'login superuser')).toEqual([]);
@@ -110,10 +124,15 @@ describe('two roles are twins only by proof', () => {
 
   it.each(['AWSPREVIOUS', 'without a label'])('of which a login as the other is one: %s', async (label) => {
     const rotation = rotating({}, { twin: MEMBER });
-    rotation.server.role('app_clone', 'theirs');
+    rotation.server.role('app_clone', 'theirs', asTwinOf('app', MEMBER));
     const labels = label === 'AWSPREVIOUS' ? [label] : [];
     rotation.secrets.put(V0, secretText({ username: 'app_clone', password: 'theirs' }), ...labels);
     expect(await nextUser(rotation)).toBe('app_clone');
+    // It tells as well how that password is stored, and is not made again.
+    expect(rotation.logins.get(ARN, V0)).toMatchObject({ scram: true });
+    await rotation.step('setSecret');
+    expect(rotation.server.passwordOf('app_clone')).toBe('new-1');
+    expect(rotation.server.events.filter((event) => /^login (previous|unlabelled)/.test(event))).toHaveLength(1);
   });
 
   it('of which a login is one though it gets no session, since a twin with NOLOGIN is mended', async () => {
@@ -226,8 +245,21 @@ describe('setSecret', () => {
   ])('asks no administrator anything where the pending version is for %s', async (_, members) => {
     const rotation = rotating();
     rotation.secrets.put(TOKEN, secretText({ masterarn: ADMIN_ARN, ...members }));
-    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PENDING_MISMATCH' });
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({
+      code: 'PENDING_MISMATCH',
+      message: expect.stringMatching(
+        /for the twin of app on the current version's host and port, .*; AWSCURRENT logs in\.$/,
+      ),
+    });
     expect(only(rotation.server.events, 'login')).toEqual(['login current']);
+  });
+
+  it('does not say that AWSCURRENT logs in where that can not be seen', async () => {
+    const rotation = rotating();
+    rotation.secrets.put(TOKEN, secretText({ masterarn: ADMIN_ARN, username: 'other' }));
+    rotation.server.refuseAll(failure('TLS_FAILED'));
+    const { message } = await refusal(rotation.step('setSecret'));
+    expect(message).toMatch(/AWSCURRENT does not log in now\.$/);
   });
 
   it('never logs in as the superuser where the current password is not accepted', async () => {
@@ -241,13 +273,36 @@ describe('setSecret', () => {
     expect(only(rotation.server.events, 'login superuser')).toEqual([]);
   });
 
+  it('tells of the refused current password, whatever is wrong with the superuser secret', async () => {
+    const rotation = rotating();
+    await rotation.step('createSecret');
+    rotation.server.role('app', 'by hand');
+    rotation.superuser = 'no JSON';
+    expect(await refusal(rotation.anew().step('setSecret'))).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
+  });
+
+  it('does not wait for a superuser secret in mid-rotation whose new version can not be used', async () => {
+    const rotation = rotating();
+    await rotation.step('createSecret');
+    rotation.superuser = secretText({ username: 'admin', password: 'refused' });
+    rotation.superuserIsRotating = true;
+    rotation.server.before = (event) => {
+      if (event === 'refused superuser' || event === 'login superuser') rotation.superuser = 'no JSON';
+    };
+    const { left } = rotation.deadline;
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'SECRET_MALFORMED' });
+    expect(rotation.deadline.left).toBe(left);
+  });
+
   it.each(['app', 'app_clone'])('never logs in with a superuser secret that is for %s', async (username) => {
     const rotation = rotating();
     rotation.superuser = secretText({ username, password: 'admin' });
     await rotation.step('createSecret');
     expect(await refusal(rotation.step('setSecret'))).toMatchObject({
       code: 'SUPERUSER_IS_APPLICATION_USER',
-      remedy: expect.stringMatching(/^aws secretsmanager update-secret-version-stage/),
+      remedy: expect.stringMatching(
+        /^aws secretsmanager update-secret-version-stage .*an administrator's secret into "masterarn"/,
+      ),
     });
     expect(only(rotation.server.events, 'login superuser')).toEqual([]);
   });
@@ -414,9 +469,15 @@ describe('what testSecret looks at', () => {
     '17.1',
   ])('names the minor version that ignores the setting: %s', async (serverVersion) => {
     const refused = await refusal(test({ ...asTwinOf('app'), actsAs: 'app_clone', serverVersion }));
+    expect(refused.code).toBe('TWIN_DIFFERS');
     expect(refused.message).toContain(`PostgreSQL ${serverVersion.split(' ')[0]} ignores`);
-    const { message } = await refusal(test({ ...asTwinOf('app'), actsAs: 'app_clone', serverVersion: '17.10' }));
-    expect(message).not.toContain('ignores');
+    expect(refused.remedy).toContain('ALTERNATING_SET_ROLE=false');
+  });
+
+  it.each(['17.10', '17', '114.14', '15.9.1', 'devel', ''])('names no other version: %s', async (serverVersion) => {
+    const refused = await refusal(test({ ...asTwinOf('app'), actsAs: 'app_clone', serverVersion }));
+    expect(refused).toMatchObject({ code: 'TWIN_DIFFERS', remedy: expect.stringContaining('\\drds') });
+    expect(refused.message).not.toContain('ignores');
   });
 });
 

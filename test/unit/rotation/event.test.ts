@@ -67,6 +67,17 @@ describe('anything else is refused', () => {
     expect(refusal(input)).toMatchObject({ code: 'INVALID_EVENT', facts: { key } });
   });
 
+  it.each<[unknown, string]>([
+    [undefined, 'event: an object was needed, found nothing.'],
+    [{ ...EVENT, Step: 'x' }, 'Step: one of createSecret, setSecret, testSecret, finishSecret was needed, found some'],
+    [{ ...EVENT, SecretId: 7 }, 'SecretId: a string was needed, found a number.'],
+    [{ ...EVENT, ClientRequestToken: 'abc' }, 'ClientRequestToken: 32 to 64 characters were needed, found 3.'],
+  ])('in words that say what was needed instead: %o', (input, words) => {
+    const { message, remedy } = refusal(input);
+    expect(message).toContain(`The rotation event is not one of Secrets Manager's: ${words}`);
+    expect(remedy).toContain('aws secretsmanager rotate-secret');
+  });
+
   it('without quoting what was found', () => {
     const error = refusal({ ...EVENT, Step: 'found-Step', RotationToken: ROTATION_TOKEN });
     const said = JSON.stringify(error) + error.message + error.remedy + error.stack;

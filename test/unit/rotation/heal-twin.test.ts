@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import { FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
-import { FakeServer, LINKED } from '../../support/fake-server.ts';
+import { FakeServer, failure, LINKED } from '../../support/fake-server.ts';
 
 const T2 = 't2'.padEnd(36, '-');
 const V3 = 'v3'.padEnd(36, '-');
@@ -58,6 +58,37 @@ describe("where AWSCURRENT is on the login whose password this rotation has repl
   });
 });
 
+it('and so it is on the turn of the twin', async () => {
+  const rotation = new FakeRotation(alternatingUsers);
+  await rotation.run();
+  rotation.begin(T2);
+  await rotation.run('finishSecret', T2);
+  rotation.begin(V3);
+  await rotation.run('testSecret', V3);
+  rotation.secrets.label('AWSCURRENT', TOKEN);
+  expect([rotation.passwordIn('AWSCURRENT'), rotation.currentIsAccepted]).toEqual(['new-1', false]);
+  rotation.server.events.length = 0;
+  expect(await refusal(rotation.anew().step('finishSecret', V3))).toMatchObject({ code: 'PENDING_MISMATCH' });
+  expect(rotation.server.events).toEqual(expect.arrayContaining(['lock app', 'plan app_clone']));
+  expect(rotation.currentIsAccepted).toBe(true);
+  expect(rotation.server.passwordOf('app')).toBe('new-2');
+});
+
+it('and so it is where only an earlier login proves that the two are twins', async () => {
+  const rotation = await lockedOut();
+  rotation.server.role('app_clone', 'new-1', { asTwin: { ...LINKED, setToBase: false } });
+  expect(await finished(rotation)).toMatchObject({ message: expect.stringMatching(/AWSCURRENT logs in\.$/) });
+  expect(rotation.currentIsAccepted).toBe(true);
+});
+
+it.each([new TypeError('unexpected'), failure('UNEXPECTED')])('a fault of ours is not hidden: %s', async (thrown) => {
+  const rotation = await lockedOut();
+  rotation.server.before = (event) => {
+    if (event === 'plan app_clone') throw thrown;
+  };
+  await expect(rotation.anew().step('finishSecret', T2)).rejects.toBe(thrown);
+});
+
 describe('nothing is changed', () => {
   it.each<[string, (rotation: FakeRotation) => void]>([
     ['where AWSCURRENT is for another host', (rotation) => rotation.edit(V3, { host: 'elsewhere' })],
@@ -100,7 +131,10 @@ describe('nothing is changed', () => {
     act(rotation);
     const before = rotation.server.passwordOf('app');
     rotation.server.events.length = 0;
-    expect(await finished(rotation)).toMatchObject({ code: 'PENDING_MISMATCH' });
+    expect(await finished(rotation)).toMatchObject({
+      code: 'PENDING_MISMATCH',
+      message: expect.stringMatching(/AWSCURRENT does not log in now\.$/),
+    });
     expect(rotation.server.passwordOf('app')).toBe(before);
     expect(only(rotation.server.events, 'change')).toEqual([]);
   });

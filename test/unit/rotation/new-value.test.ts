@@ -48,6 +48,7 @@ describe('the new value', () => {
   it('is told of by the keys that are kept with the former password', () => {
     const current = credentialOf('current', V1, { DATABASE_URL: URL, listed: URL, text: 'old hat' });
     expect(keptCopies(inputOf(new FakeRotation(), ['listed']), current).notice).toContain('"DATABASE_URL";');
+    expect(keptCopies(inputOf(new FakeRotation(), []), current).notice).toContain(': "DATABASE_URL", "listed"; see');
     expect(keptCopies(inputOf(new FakeRotation(), ['listed', 'DATABASE_URL']), current)).toEqual({});
   });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { RotationError, type RotationErrorCode, type RotationErrorFacts } from '../../../shared/errors.ts';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import { Patience, passesByItself, pauseAfter } from '../../../shared/rotation/patience.ts';
@@ -6,7 +6,7 @@ import { FakeRotation, ManualDeadline, only, refusal, secretText, TOKEN, V1 } fr
 import { failure } from '../../support/fake-server.ts';
 
 const errorOf = (code: RotationErrorCode, facts: Partial<RotationErrorFacts> = {}) =>
-  new RotationError(code, `${code} was met.`, { remedy: '', ...facts });
+  new RotationError(code, `${code} was met.`, { remedy: 'Look at the server.', ...facts });
 
 describe('what passes by itself', () => {
   it.each<[RotationErrorCode, Partial<RotationErrorFacts>]>([
@@ -109,6 +109,34 @@ describe('patience', () => {
       expect(pauses).toEqual([]);
       expect(patient.waited).toBeUndefined();
     }
+  });
+
+  it('tries once more where the reserved time would just be left', async () => {
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0);
+    try {
+      for (const [left, tries] of [
+        [8_050, 2],
+        [8_049, 1],
+      ] as const) {
+        const { patience: patient } = patience(left, 8_000);
+        let tried = 0;
+        const work = () => Promise.reject(failure(++tried === 1 ? 'DATABASE_FULL' : 'DATABASE_UNREACHABLE'));
+        // What it failed by last is what is told.
+        const { code } = await refusal(patient.patiently(work));
+        expect([tried, code]).toEqual([tries, tries === 1 ? 'DATABASE_FULL' : 'DATABASE_UNREACHABLE']);
+      }
+    } finally {
+      random.mockRestore();
+    }
+  });
+
+  it('has none for what is no RotationError, whoever thinks that worthwhile', async () => {
+    const { patience: patient, pauses } = patience(20_000, 8_000);
+    const thrown = new TypeError('unexpected');
+    const work = () => Promise.reject(thrown);
+    await expect(patient.patiently(work, () => true)).rejects.toBe(thrown);
+    await expect(patient.patiently(work)).rejects.toBe(thrown);
+    expect(pauses).toEqual([]);
   });
 
   it('counts no moment twice where one wait is within another', async () => {

@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { RotationErrorCode } from '../../../shared/errors.ts';
 import type { PasswordOutcome, PasswordRequest, RoleSession } from '../../../shared/rotation/ports.ts';
 import { isNoRoom, type ProofOptions, prove } from '../../../shared/rotation/proof.ts';
-import { credentialOf, refusal } from '../../support/fake-rotation.ts';
+import { credentialOf } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 
 const REQUEST: PasswordRequest = { method: 'md5' };
@@ -82,11 +82,33 @@ describe('no answer', () => {
   });
 
   it('is a refusal in the end, which names its cause; each try has only what is left of the time', async () => {
-    const options = { ...OPTIONS, within: 2_000 };
+    const options = { ...OPTIONS, within: 600 };
     const { result, asked } = await proveBy(['DATABASE_UNREACHABLE'], options);
     expect(result).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
     expect(asked.length).toBeGreaterThan(1);
+    expect(asked[0]).toBeGreaterThan(options.within - 100);
     expect(asked.every((within, i) => within <= (asked[i - 1] ?? options.within) && within >= 1)).toBe(true);
+  });
+
+  it('is told by the last cause, unless that was the end of the time', async () => {
+    const failing = async (...codes: RotationErrorCode[]) => {
+      const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
+      // The last one takes so long that no time is left.
+      const tryPassword = async () => {
+        const code = codes.shift();
+        if (codes.length === 0) clock.mockReturnValue(120);
+        throw failure(code ?? 'UNEXPECTED');
+      };
+      const options = { ...OPTIONS, within: 150 };
+      const error = await prove({ tryPassword }, PENDING, async () => {}, options).catch((thrown: unknown) => thrown);
+      clock.mockRestore();
+      return error;
+    };
+    expect(await failing('DATABASE_UNREACHABLE', 'DATABASE_CONNECTION_LOST')).toMatchObject({
+      code: 'DATABASE_CONNECTION_LOST',
+    });
+    expect(await failing('DATABASE_UNREACHABLE', 'DATABASE_TIMEOUT')).toMatchObject({ code: 'DATABASE_UNREACHABLE' });
+    expect(await failing('DATABASE_TIMEOUT')).toMatchObject({ code: 'DATABASE_TIMEOUT' });
   });
 
   it.each<RotationErrorCode>([
@@ -126,6 +148,15 @@ describe('a refused password', () => {
     expect(asked).toHaveLength(1);
   });
 
+  it('has its request told of where it was the server that has changed it, and of no other', async () => {
+    const requests: unknown[] = [];
+    const options = { onRefused: (request: PasswordRequest | undefined) => requests.push(request) };
+    await proveBy([refusedBy('10.0.0.2'), ACCEPTED], options);
+    expect(requests).toEqual([]);
+    await proveBy([refusedBy('10.0.0.1')], options);
+    expect(requests).toEqual([REQUEST]);
+  });
+
   it('is asked again where another server answers, which may not have heard of it', async () => {
     expect((await proveBy([refusedBy('10.0.0.2'), refusedBy('10.0.0.2'), ACCEPTED])).result).toMatchObject({
       proof: 'session',
@@ -140,5 +171,5 @@ describe('a refused password', () => {
 it('what is no RotationError is thrown as it is', async () => {
   const thrown = new TypeError('unexpected');
   const tryPassword = () => Promise.reject(thrown);
-  expect(await refusal(prove({ tryPassword }, PENDING, async () => {}, OPTIONS))).toBe(thrown);
+  await expect(prove({ tryPassword }, PENDING, async () => {}, OPTIONS)).rejects.toBe(thrown);
 });

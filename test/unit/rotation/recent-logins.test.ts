@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type RecentLogin, RecentLogins } from '../../../shared/rotation/recent-logins.ts';
+import type { PasswordRequest } from '../../../shared/rotation/ports.ts';
+import { type RecentLogin, RecentLogins, storedForScram } from '../../../shared/rotation/recent-logins.ts';
 
 const MINUTE = 60_000;
 const LOGIN: RecentLogin = { source: 'pending', scram: true };
@@ -22,6 +23,18 @@ describe('the versions that an instance has logged in with', () => {
     expect(logins.get('secret', 'a', 5 * MINUTE + 1)).toBeUndefined();
     expect(logins.latest('secret', 5 * MINUTE)).toBeDefined();
     expect(logins.latest('secret', 5 * MINUTE + 1)).toBeUndefined();
+  });
+
+  it('are not kept for longer than they are believed', () => {
+    const logins = new RecentLogins();
+    logins.add('secret', 'a', LOGIN, 0);
+    logins.add('secret', 'b', LOGIN, 1);
+    logins.add('secret 2', 'c', LOGIN, 5 * MINUTE);
+    // Asked as of then, it tells whatever it still has.
+    expect(logins.get('secret', 'a', 0)).toBeDefined();
+    logins.add('secret 2', 'd', LOGIN, 5 * MINUTE + 1);
+    expect(logins.get('secret', 'a', 0)).toBeUndefined();
+    expect(logins.get('secret', 'b', 1)).toBeDefined();
   });
 
   it('tell how each logged in, and what it was compared with', () => {
@@ -97,5 +110,16 @@ describe('the versions that an instance has logged in with', () => {
         }
       }),
     );
+  });
+});
+
+describe('how a password is stored, going by how the server asked for it,', () => {
+  it.each<[string, PasswordRequest | undefined, boolean | undefined]>([
+    ['is for SCRAM', { method: 'scram-sha-256', salt: Buffer.from('salt'), iterations: 4096 }, true],
+    ['is not where it asked for MD5', { method: 'md5' }, false],
+    ['is not where it asked for none', undefined, false],
+    ['can not be told where it asked for it in clear', { method: 'clear' }, undefined],
+  ])('%s', (_, request, stored) => {
+    expect(storedForScram(request)).toBe(stored);
   });
 });

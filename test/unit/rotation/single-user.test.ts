@@ -135,6 +135,29 @@ describe('what an instance remembers', () => {
     expect(elsewhere.passwordOf('app')).toBe('newest');
   });
 
+  it('is forgotten of a version whose password createSecret finds refused', async () => {
+    const rotation = new FakeRotation();
+    await rotation.step('createSecret');
+    rotation.secrets.put(V0, secretText({ password: 'previous' }), 'AWSPREVIOUS');
+    rotation.server.role('app', 'previous');
+    await rotation.step('createSecret');
+    rotation.server.events.length = 0;
+    await rotation.step('setSecret');
+    expect(loginsOf(rotation)[0]).toBe('previous');
+    expect(only(rotation.server.events, 'refused')).toEqual([]);
+  });
+
+  it('is what setSecret begins with where it is the pending version itself, which is read once', async () => {
+    const rotation = new FakeRotation();
+    await rotation.step('createSecret');
+    rotation.server.role('app', 'new-1');
+    await rotation.anew().step('setSecret');
+    rotation.server.events.length = rotation.secrets.calls.length = 0;
+    expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'already-done' });
+    expect(only(rotation.server.events, 'refused')).toEqual([]);
+    expect(only(rotation.secrets.calls, 'GetSecretValue')).toHaveLength(2);
+  });
+
   it('is forgotten of the token when setSecret begins', async () => {
     const rotation = new FakeRotation();
     await rotation.run('setSecret');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import { singleUser } from '../../../shared/rotation/single-user.ts';
-import { FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
+import { ARN, FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 
 const V2 = 'v2'.padEnd(36, '-');
@@ -362,4 +362,22 @@ describe('finishSecret', () => {
       expect(rotation.secrets.with('AWSCURRENT')).toBe(to);
     }
   });
+});
+
+it.each([
+  singleUser,
+  alternatingUsers,
+])('setSecret has nothing left to do where another instance has finished the rotation meanwhile: $name', async (strategy) => {
+  const rotation = new FakeRotation(strategy);
+  await rotation.step('createSecret');
+  rotation.server.before = (event) => {
+    if (event !== 'hold') return;
+    rotation.secrets.label('AWSCURRENT', TOKEN);
+    rotation.secrets.label('AWSPENDING');
+  };
+  expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'already-current' });
+  expect(rotation.server.events).not.toContain('change');
+  expect(only(rotation.server.events, 'login pending')).toEqual([]);
+  // Nothing was proven by that.
+  expect(rotation.logins.get(ARN, TOKEN)).toBeUndefined();
 });

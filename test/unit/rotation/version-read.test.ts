@@ -10,7 +10,7 @@ import {
   readPending,
   tryRead,
 } from '../../../shared/rotation/version-read.ts';
-import { ARN, credentialOf, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
+import { ARN, credentialOf, ManualDeadline, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
 import { FakeSecrets } from '../../support/fake-secrets.ts';
 import { failure } from '../../support/fake-server.ts';
 
@@ -60,6 +60,19 @@ describe('a version that must be there', () => {
     const ahead = Promise.resolve({ versionId: TOKEN, text: secretText() });
     await readPending(reading(store), ahead);
     expect(from.calls).toHaveLength(3);
+  });
+
+  it('is not waited for where no time is left for that', async () => {
+    const from = secrets().put(TOKEN, secretText());
+    from.hidden = 2;
+    const deadline = new ManualDeadline(99);
+    // The first pause is of 50 ms, the second of 100.
+    const { code } = await refusal(readPending({ ...reading(from.store(TOKEN)), deadline }));
+    expect(code).toBe('SECRET_HAS_NO_VALUE');
+    expect(from.calls).toHaveLength(2);
+    deadline.left = 100;
+    from.hidden = 2;
+    expect(await readPending({ ...reading(from.store(TOKEN)), deadline })).toMatchObject({ versionId: TOKEN });
   });
 
   it('is refused where it has lost its label', async () => {
@@ -148,6 +161,17 @@ describe('earlier versions', () => {
     expect(from.calls).toEqual([`GetSecretValue ${TOKEN}`]);
     const judged = earlierOf(from, () => Promise.reject(failure('PENDING_MISMATCH')));
     expect(await refusal(all(judged.own()))).toMatchObject({ code: 'PENDING_MISMATCH' });
+  });
+
+  it('are none of a rotation where none is under way, whose version nobody then reads', async () => {
+    const from = secrets().put(TOKEN, secretText());
+    expect(await all(earlierCredentials(from.store(TOKEN), undefined, async () => {}).own())).toEqual([]);
+    expect(from.calls).toEqual([]);
+  });
+
+  it('are only those that hold a login', async () => {
+    const from = secrets().put('u1', 'no JSON').put('u2', undefined).put('u3', secretText());
+    expect(await all(earlierOf(from).unlabelled())).toMatchObject([{ versionId: 'u3' }]);
   });
 
   it("are none of the rotation's own by another label", async () => {

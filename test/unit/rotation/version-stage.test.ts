@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { decide, type VersionStages, versionWith } from '../../../shared/rotation/version-stage.ts';
+import {
+  decide,
+  isAnyPending,
+  needUnmanaged,
+  type VersionStages,
+  versionWith,
+} from '../../../shared/rotation/version-stage.ts';
 
 const state = (stages: VersionStages, rotationEnabled: boolean | undefined = true) => ({ rotationEnabled, stages });
 
@@ -38,6 +44,29 @@ describe('a step is refused', () => {
     expect(() => decide(state(stages), 'new')).toThrow(expect.objectContaining({ code }));
   });
 
+  it.each<[string, VersionStages, boolean, RegExp, RegExp]>([
+    ['rotation is off', {}, false, /must be enabled/, /rotate-secret .*--rotation-lambda-arn/],
+    ['there is no such version', {}, true, /must exist/, /start one with `aws secretsmanager rotate-secret/],
+    [
+      'the version lost AWSPENDING',
+      { new: ['mine'] },
+      true,
+      /labelled AWSPENDING/,
+      /start another with `aws .*rotate-/,
+    ],
+    [
+      'it is a retired one',
+      { new: ['AWSPENDING', 'AWSPREVIOUS'] },
+      true,
+      /AWSPREVIOUS too/,
+      /^aws .*; then rotate again/,
+    ],
+  ])('in words that say what to do where %s', (_, stages, enabled, message, remedy) => {
+    expect(() => decide(state(stages, enabled), 'new')).toThrow(
+      expect.objectContaining({ message: expect.stringMatching(message), remedy: expect.stringMatching(remedy) }),
+    );
+  });
+
   it('while rotation is off, even for a version that is current', () => {
     for (const stages of [{ new: ['AWSPENDING'] }, { new: ['AWSCURRENT'] }, {}]) {
       expect(() => decide(state(stages, false), 'new')).toThrow(
@@ -62,5 +91,37 @@ describe('the version that holds a label', () => {
 
   it('is nothing where no version has it', () => {
     expect(versionWith({ a: ['AWSPENDING'], b: [] }, 'AWSPREVIOUS')).toBeUndefined();
+  });
+});
+
+describe('a secret that Redshift manages', () => {
+  it.each([
+    'aws:redshift:primaryClusterArn',
+    'aws:redshift-serverless:namespaceArn',
+  ])('is known by its tag %s', (tag) => {
+    expect(() => needUnmanaged({ tags: { team: 'shop', [tag]: 'arn:…' } })).toThrow(
+      expect.objectContaining({
+        code: 'SECRET_MANAGED',
+        message: expect.stringContaining(`its tag ${tag}`),
+        remedy: expect.stringContaining('--no-manage-master-password'),
+      }),
+    );
+  });
+
+  it('is none by any other tag', () => {
+    expect(() => needUnmanaged({ tags: {} })).not.toThrow();
+    expect(() => needUnmanaged({ tags: { 'aws:cloudformation:stack-name': 'shop', redshift: 'yes' } })).not.toThrow();
+  });
+});
+
+describe('a rotation is under way', () => {
+  it.each<[boolean, VersionStages]>([
+    [true, { old: ['AWSCURRENT'], new: ['AWSPENDING'] }],
+    [false, { old: ['AWSPREVIOUS'], new: ['AWSCURRENT', 'AWSPENDING'] }],
+    [false, { old: ['AWSCURRENT'] }],
+    [false, { old: ['AWSPREVIOUS'], new: [] }],
+    [false, {}],
+  ])('%s: %o', (pending, stages) => {
+    expect(isAnyPending(stages)).toBe(pending);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RotationErrorCode } from '../../../shared/errors.ts';
-import { FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
+import { ARN, FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 
 const V2 = 'v2'.padEnd(36, '-');
@@ -52,7 +52,7 @@ describe('a new password that applications could not use is taken back', () => {
     const error = await refusal(rotation.step('setSecret'));
     expect(error).toMatchObject({
       code: 'PASSWORD_PUT_BACK',
-      message: expect.stringMatching(new RegExp(`${code}.*AWSCURRENT logs in again\\.$`)),
+      message: expect.stringMatching(new RegExp(`^The new password had to be .*${code}.*AWSCURRENT logs in again\\.$`)),
       facts: { reason: code },
     });
     expectUnharmed(rotation);
@@ -67,7 +67,7 @@ describe('a new password that applications could not use is taken back', () => {
     'DATABASE_CONNECTION_LOST',
   ])('where nothing answers, as long as there is time: %s', async (code) => {
     const rotation = await failing(meets(code, 'fails'));
-    rotation.deadline.left = 4_700;
+    rotation.deadline.left = 3_900;
     expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_PUT_BACK' });
     expect(only(rotation.server.events, 'login pending').length).toBeGreaterThan(2);
     expectUnharmed(rotation);
@@ -130,6 +130,7 @@ describe('before it is put back, it is looked whether somebody has moved on', ()
     expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'already-current' });
     expect(rotation.server.passwordOf('app')).toBe('new-1');
     expect(rotation.currentIsAccepted).toBe(true);
+    expect(rotation.logins.get(ARN, TOKEN)).toBeUndefined();
   });
 
   it('and where AWSCURRENT is another that logs in, the step begins anew with that one', async () => {

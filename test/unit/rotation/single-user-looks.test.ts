@@ -1,0 +1,257 @@
+/** What single user looks at again, and what it gives up or goes on with. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { RotationError } from '../../../shared/errors.ts';
+import type { Step } from '../../../shared/rotation/event.ts';
+import { ARN, FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
+import { failure } from '../../support/fake-server.ts';
+
+const V0 = 'v0'.padEnd(36, '-');
+const V2 = 'v2'.padEnd(36, '-');
+
+beforeEach(() => {
+  // Time stands still, so that all that is left of it can be told to the millisecond.
+  vi.spyOn(performance, 'now').mockReturnValue(1_000);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** What logins met, in order, such as "login current" and "refused current". */
+const loginsOf = ({ server }: FakeRotation) => server.events.filter((event) => /^(login|refused) /.test(event));
+
+/** Notes how long, in ms, logins with one version were given. */
+function timesOf(rotation: FakeRotation, version: string): number[] {
+  const times: number[] = [];
+  rotation.between = (database) => ({
+    ...database,
+    tryPassword: (credential, work, within = Number.POSITIVE_INFINITY) => {
+      if (credential.source === version) times.push(within);
+      return database.tryPassword(credential, work, within);
+    },
+  });
+  return times;
+}
+
+/** Another instance is at this step; the server has the pending password where it was set. */
+async function at(step: Step, isSet = false): Promise<FakeRotation> {
+  const rotation = new FakeRotation();
+  await rotation.step('createSecret');
+  if (isSet) rotation.server.role('app', 'new-1');
+  rotation.anew().server.events.length = 0;
+  if (step === 'testSecret') rotation.server.fresh = false;
+  return rotation;
+}
+
+describe('an AWSCURRENT that was edited after its password was replaced', () => {
+  /** The step finds that the two versions don't belong together. */
+  async function edited(act: (rotation: FakeRotation) => void = () => {}) {
+    const rotation = await at('setSecret', true);
+    rotation.edit(V2, { dbname: 'edited' });
+    act(rotation);
+    const step = () => rotation.step('setSecret');
+    return { rotation, step, error: async (): Promise<RotationError> => await refusal(step()) };
+  }
+  const LOGS_IN = expect.stringMatching(/; AWSCURRENT logs in\.$/);
+  const DOES_NOT = expect.stringMatching(/; AWSCURRENT does not log in now\.$/);
+
+  it('has its password set again by the pending login, and proven', async () => {
+    const { rotation, error } = await edited();
+    const times = timesOf(rotation, 'current');
+    rotation.server.computing = 400;
+    expect(await error()).toMatchObject({ code: 'PENDING_MISMATCH', message: LOGS_IN });
+    expect(rotation.server.events).toEqual([
+      ...['login current', 'refused current', 'login pending', 'lock app', 'hold', 'change'],
+      ...['login current', 'confirm', 'release'],
+    ]);
+    expect(times).toEqual([6_000, 3_800]);
+    expect(rotation.server.passwordOf('app')).toBe('old');
+  });
+
+  it('has so too after a login under the lock, where the first one was not', async () => {
+    const { rotation, error } = await edited(({ server }) => {
+      server.fresh = false;
+    });
+    expect(await error()).toMatchObject({ message: LOGS_IN });
+    expect(only(rotation.server.events, 'login pending')).toHaveLength(2);
+  });
+
+  it.each<[string, (rotation: FakeRotation) => void, string | undefined]>([
+    ['the pending password is refused too', ({ server }) => server.role('app', 'by hand'), 'by hand'],
+    [
+      'the pending password is refused under the lock',
+      ({ server }) => {
+        server.fresh = false;
+        server.before = (event) => void (event === 'lock app' && server.role('app', 'by hand'));
+      },
+      'by hand',
+    ],
+    [
+      'the rotation is over by then',
+      ({ secrets, server }) => {
+        server.before = (event) => void (event === 'hold' && secrets.label('AWSCURRENT', TOKEN));
+      },
+      'new-1',
+    ],
+    [
+      'the role is busy',
+      ({ server }) => {
+        server.before = (event) => {
+          if (event === 'lock app') throw failure('ROLE_BUSY');
+        };
+      },
+      'new-1',
+    ],
+  ])('is left as it is where %s', async (_, act, password) => {
+    const { rotation, error } = await edited(act);
+    expect(await error()).toMatchObject({ code: 'PENDING_MISMATCH', message: DOES_NOT });
+    expect(rotation.server.passwordOf('app')).toBe(password);
+  });
+
+  it.each([new TypeError('unexpected'), failure('UNEXPECTED')])('hides no fault of ours: %s', async (thrown) => {
+    const { step } = await edited(({ server }) => {
+      server.before = (event) => {
+        if (event === 'hold') throw thrown;
+      };
+    });
+    await expect(step()).rejects.toBe(thrown);
+  });
+});
+
+describe('setSecret', () => {
+  it('waits for a login without trying again what was refused before it', async () => {
+    const rotation = await at('setSecret', true);
+    let busy = 2;
+    rotation.server.meets = ({ credential: { source } }) =>
+      source === 'pending' && busy-- > 0 ? { fails: failure('DATABASE_UNAVAILABLE') } : undefined;
+    await rotation.step('setSecret');
+    const [current, pending] = [['login current', 'refused current'], 'login pending'];
+    // Then once more, under the lock.
+    expect(loginsOf(rotation)).toEqual([...current, pending, pending, pending, ...current, pending]);
+  });
+
+  it('begins anew where the session fails, as somebody may have changed the password meanwhile', async () => {
+    const rotation = await at('setSecret', true);
+    let busy = 1;
+    rotation.server.before = (event) => {
+      if (event === 'lock app' && busy-- > 0) throw failure('ROLE_BUSY');
+    };
+    await rotation.step('setSecret');
+    const once = ['login current', 'refused current', 'login pending'];
+    expect(loginsOf(rotation)).toEqual([...once, ...once, ...once]);
+  });
+
+  it.each([
+    false,
+    true,
+  ])('goes on after a login under the lock for which there is no room (set before: %s)', async (isSet) => {
+    const rotation = await at('setSecret', isSet);
+    rotation.server.fresh = false;
+    const [source, outcome] = isSet ? ['pending', 'already-done'] : ['current', 'done'];
+    let logins = 0;
+    rotation.server.meets = ({ credential }) =>
+      credential.source === source && ++logins === 2 ? { withoutSession: failure('DATABASE_FULL') } : undefined;
+    expect(await rotation.step('setSecret')).toMatchObject({ outcome, credential: source });
+    expect(logins).toBe(2);
+    expect(rotation.server.passwordOf('app')).toBe('new-1');
+  });
+
+  it('puts back what was stored before, as the login under the lock has shown it', async () => {
+    const rotation = await at('setSecret');
+    const salt = rotation.server.roles.get('app')?.salt;
+    rotation.server.fresh = false;
+    rotation.server.meets = ({ credential: { source } }) =>
+      source === 'pending' ? { fails: failure('TLS_FAILED') } : undefined;
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_PUT_BACK' });
+    expect(rotation.server.roles.get('app')?.salt).toEqual(salt);
+  });
+
+  it('tries what its instance has logged in with once', async () => {
+    const rotation = new FakeRotation();
+    rotation.secrets.put(V0, secretText({ password: 'previous' }), 'AWSPREVIOUS');
+    rotation.server.role('app', 'previous');
+    await rotation.step('createSecret');
+    rotation.server.role('app', 'by hand').events.length = 0;
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'NO_WORKING_PASSWORD' });
+    expect(only(rotation.server.events, 'refused')).toEqual(['refused previous', 'refused current', 'refused pending']);
+  });
+
+  it('refuses a pending version for another login by naming whose it should be', async () => {
+    for (const members of [{ username: 'other' }, { host: 'elsewhere' }, { port: 5433 }]) {
+      const rotation = new FakeRotation();
+      rotation.secrets.put(TOKEN, secretText({ password: 'new', ...members }));
+      const { message } = await refusal(rotation.step('setSecret'));
+      expect(message).toMatch(/must be for app on the current version's host and port, .*; AWSCURRENT logs in\.$/);
+    }
+  });
+});
+
+describe('a password that is found set, with PROMOTE=early,', () => {
+  it('is promoted within what is left of the time, less a look', async () => {
+    const rotation = await at('setSecret', true);
+    rotation.promoteEarly = true;
+    rotation.secrets.before = (call) => {
+      if (call !== 'UpdateSecretVersionStage') return undefined;
+      return new Promise(() => {});
+    };
+    rotation.server.before = (event) => {
+      if (event === 'lock app') rotation.deadline.left = 1_040;
+    };
+    const { code, message } = await refusal(rotation.step('setSecret'));
+    expect([code, message]).toEqual(['SECRETS_MANAGER_TIMEOUT', expect.stringContaining('within 40 ms')]);
+  });
+
+  it('is not where it is current by then', async () => {
+    const rotation = await at('setSecret', true);
+    rotation.promoteEarly = true;
+    rotation.server.before = (event) => {
+      if (event === 'lock app') rotation.secrets.label('AWSCURRENT', TOKEN);
+    };
+    expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'already-current' });
+    expect(rotation.secrets.calls).not.toContain('UpdateSecretVersionStage');
+  });
+});
+
+describe('testSecret logs in once more under the lock, where it had to wait for that,', () => {
+  it('and believes that login', async () => {
+    const rotation = await at('testSecret', true);
+    const times = timesOf(rotation, 'pending');
+    expect(await rotation.step('testSecret')).toMatchObject({ outcome: 'done' });
+    expect(rotation.server.events).toEqual(['login pending', 'await app', 'login pending', 'confirm', 'release']);
+    expect(times.at(-1)).toBe(6_000);
+  });
+
+  it('which may find no room', async () => {
+    const rotation = await at('testSecret', true);
+    rotation.server.meets = ({ number }) =>
+      number > 2 ? { withoutSession: failure('ROLE_CONNECTION_LIMIT') } : undefined;
+    expect(await rotation.step('testSecret')).toMatchObject({ outcome: 'done' });
+    expect(only(rotation.server.events, 'login')).toHaveLength(2);
+  });
+
+  it('and fails by what that login meets', async () => {
+    const rotation = await at('testSecret', true);
+    rotation.server.meets = ({ number }) => (number > 2 ? { withoutSession: failure('LOGIN_FORBIDDEN') } : undefined);
+    expect(await refusal(rotation.step('testSecret'))).toMatchObject({ code: 'LOGIN_FORBIDDEN' });
+  });
+
+  it('and does not wait for a password that was put back meanwhile', async () => {
+    const rotation = await at('testSecret', true);
+    rotation.server.before = (event) => void (event === 'await app' && rotation.server.role('app', 'old'));
+    const { left } = rotation.deadline;
+    expect(await refusal(rotation.step('testSecret'))).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
+    expect(only(rotation.server.events, 'login')).toHaveLength(2);
+    expect(rotation.deadline.left).toBe(left);
+  });
+});
+
+it.each([
+  'md5',
+  'clear',
+  'scram-sha-256',
+] as const)('createSecret notes how AWSCURRENT is stored: %s', async (method) => {
+  const rotation = new FakeRotation();
+  if (method !== 'scram-sha-256') rotation.server.request = { method };
+  await rotation.step('createSecret');
+  const scram = { md5: false, clear: undefined, 'scram-sha-256': true }[method];
+  expect(rotation.logins.get(ARN, V1)).toMatchObject({ source: 'current', scram });
+});
