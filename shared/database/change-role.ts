@@ -85,8 +85,10 @@ async function open(session: SqlSession, { opening, plan, exists = true, alter }
       return true;
     } catch (error) {
       if (plan === undefined || isBusy(error)) throw error;
-      // The plan knows better why that is refused, or mends it first.
-      await session.rollback();
+      // The plan knows better why that is refused, or mends it first; of a session that is gone the first error says why.
+      await session.rollback().catch(() => {
+        throw error;
+      });
     }
   }
   await session.begin(opening);

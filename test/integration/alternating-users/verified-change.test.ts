@@ -100,6 +100,34 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     }
   });
 
+  test('an administrator whose session is ended while it waits for the role: the step says so, and tries again', async () => {
+    await using scope = roleScope(await sharedServer(version));
+    const app = await twins(account, scope);
+    await app.rotate();
+    await app.rotate();
+    const token = await app.secret.begin();
+    await app.secret.step('createSecret', token);
+    const client = await app.server.connect();
+    await client.query(`BEGIN; ALTER ROLE ${app.sql.twin} CONNECTION LIMIT 99`);
+    const step = app.secret.step('setSecret', token);
+    try {
+      await waitFor('the session that waits to be ended', async () => {
+        const ended = await app.server.query(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1 AND wait_event_type = 'Lock'`,
+          [app.admin.name],
+        );
+        return ended.length > 0 || undefined;
+      });
+      await client.query('ROLLBACK');
+    } finally {
+      await client.end();
+    }
+
+    // Not that the connection was lost, which is what came of it.
+    expect(await step).toMatchObject({ outcome: 'done', waited_for: 'DATABASE_UNAVAILABLE' });
+    expect(await canLogin(app.server, await app.login({ versionId: token }))).toBe('accepted');
+  });
+
   test.each([
     ['in the same database', 'postgres'],
     ['in another', 'other'],
