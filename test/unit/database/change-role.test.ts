@@ -3,16 +3,9 @@ import { changeRole, type RoleChange } from '../../../shared/database/change-rol
 import type { ServerTraits } from '../../../shared/database/server-traits.ts';
 import { failure } from '../../support/fake-server.ts';
 import { FakeSession, type Sent } from '../../support/fake-session.ts';
+import { USUAL_SERVER } from '../../support/opened-role.ts';
 
-const SERVER: ServerTraits = {
-  method: 'scram-sha-256',
-  iterations: null,
-  standby: false,
-  mayUseTemp: true,
-  mayUsePlpgsql: true,
-  ddlTriggers: [],
-  statistics: [],
-};
+const SERVER: ServerTraits = { ...USUAL_SERVER, iterations: null };
 
 interface Given {
   readonly change?: Partial<RoleChange>;

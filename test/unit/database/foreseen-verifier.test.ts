@@ -6,17 +6,9 @@ import { Password } from '../../../shared/secret/password.ts';
 import { driverLogsIn } from '../../support/driver-sasl.ts';
 import { credentialOf } from '../../support/fake-rotation.ts';
 import { FakeSession } from '../../support/fake-session.ts';
+import { openedRole, USUAL_SERVER } from '../../support/opened-role.ts';
 
 const REQUEST: PasswordRequest = { method: 'scram-sha-256', salt: Buffer.from('sixteen bytes...'), iterations: 4096 };
-const SERVER: ServerTraits = {
-  method: 'scram-sha-256',
-  iterations: 4096,
-  standby: false,
-  mayUseTemp: true,
-  mayUsePlpgsql: true,
-  ddlTriggers: [],
-  statistics: [],
-};
 
 interface Given {
   readonly server?: Partial<ServerTraits>;
@@ -35,14 +27,7 @@ async function changed({ server, expected = 'new', to = 'new', origin }: Given =
   const [next, former] = [await foreseen.next?.computed, await foreseen.former?.computed];
   const { password, request } = origin ?? { password: 'old', request: REQUEST };
   const credential = credentialOf('current', 'v1', { password });
-  const role = {
-    server: { ...SERVER, ...server },
-    pooled: false,
-    twins: [],
-    actAsBefore: '',
-    fresh: true,
-    release: () => Promise.resolve(true),
-  };
+  const role = openedRole({ ...USUAL_SERVER, ...server });
   const change = await prepareOwnPassword(session, role, 'client', new Password(to), { credential, request }, foreseen);
   await change.apply(async () => 'proceed');
   if (typeof change.wayBack === 'function') await change.wayBack(async () => true);

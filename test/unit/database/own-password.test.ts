@@ -11,17 +11,10 @@ import { driverLogsIn } from '../../support/driver-sasl.ts';
 import { credentialOf, refusal } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 import { FakeSession, type Sent } from '../../support/fake-session.ts';
+import { openedRole, USUAL_SERVER } from '../../support/opened-role.ts';
 
 const SCRAM: PasswordRequest = { method: 'scram-sha-256', salt: Buffer.from('sixteen bytes...'), iterations: 10 };
-const SERVER: ServerTraits = {
-  method: 'scram-sha-256',
-  iterations: 10,
-  standby: false,
-  mayUseTemp: true,
-  mayUsePlpgsql: true,
-  ddlTriggers: [],
-  statistics: [],
-};
+const SERVER: ServerTraits = { ...USUAL_SERVER, iterations: 10 };
 
 const ODD = {
   ASCII: 'pencil',
@@ -52,14 +45,7 @@ interface Given {
 async function prepare({ server, request, former = 'old', to = 'new', pooled = false, hashing = 'client' }: Given) {
   const session = new FakeSession({ password: former });
   session.request = request;
-  const role = {
-    server: { ...SERVER, ...server },
-    pooled,
-    twins: [],
-    actAsBefore: '',
-    fresh: true,
-    release: () => Promise.resolve(true),
-  };
+  const role = openedRole({ ...SERVER, ...server }, pooled);
   const origin = { credential: credentialOf('current', 'v1', { password: former }), request };
   const change = await prepareOwnPassword(session, role, hashing, new Password(to), origin);
   return { session, change };

@@ -1,20 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { openRole } from '../../../shared/database/role-lock.ts';
-import type { ServerTraits } from '../../../shared/database/server-traits.ts';
 import { refusal } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 import { FakeSession } from '../../support/fake-session.ts';
+import { USUAL_SERVER } from '../../support/opened-role.ts';
 
-const TRAITS: ServerTraits = {
-  method: 'scram-sha-256',
-  iterations: 4096,
-  standby: false,
-  mayUseTemp: true,
-  mayUsePlpgsql: true,
-  ddlTriggers: [],
-  statistics: [],
+const OPENING = {
+  user: 'app',
+  pid: 4711,
+  traits: USUAL_SERVER,
+  full: false,
+  locked: true,
+  acting: 'none',
+  twins: null,
 };
-const OPENING = { user: 'app', pid: 4711, traits: TRAITS, full: false, locked: true, acting: 'none', twins: null };
 
 interface Given {
   readonly opening?: Partial<Omit<typeof OPENING, 'locked'>> & { readonly locked?: boolean | null };
@@ -56,7 +55,7 @@ describe('a role that is opened', () => {
   it('takes one message where nothing is in the way', async () => {
     const { role, session } = await open();
     expect(session.sent).toHaveLength(1);
-    expect(role).toMatchObject({ fresh: true, pooled: false, server: TRAITS });
+    expect(role).toMatchObject({ fresh: true, pooled: false, server: USUAL_SERVER });
   });
 
   it('is fresh only where the lock was free and the login began a moment ago', async () => {
@@ -99,7 +98,7 @@ describe('a role that is opened', () => {
   });
 
   it.each([
-    ['DATABASE_READ_ONLY', { traits: { ...TRAITS, standby: true } }],
+    ['DATABASE_READ_ONLY', { traits: { ...USUAL_SERVER, standby: true } }],
     ['DATABASE_FULL', { full: true }],
     ['DATABASE_BEHIND_PROXY', { pid: 1, locked: null }],
     ['DATABASE_ERROR', { user: 'shop_owner', locked: null }],
@@ -110,7 +109,7 @@ describe('a role that is opened', () => {
   });
 
   it('in order to look at it may be one of a standby, or of a server that is full', async () => {
-    const opening = { traits: { ...TRAITS, standby: true }, full: true };
+    const opening = { traits: { ...USUAL_SERVER, standby: true }, full: true };
     expect((await open({ opening, purpose: 'look' })).role.fresh).toBe(true);
     expect(await refusal(open({ opening: { ...opening, pid: 1, locked: null }, purpose: 'look' }))).toMatchObject({
       code: 'DATABASE_BEHIND_PROXY',

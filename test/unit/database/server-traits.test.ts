@@ -7,16 +7,9 @@ import {
   type ServerTraits,
 } from '../../../shared/database/server-traits.ts';
 import { FakeSession } from '../../support/fake-session.ts';
+import { USUAL_SERVER } from '../../support/opened-role.ts';
 
-const SILENT: ServerTraits = {
-  method: 'scram-sha-256',
-  iterations: 5_000,
-  standby: false,
-  mayUseTemp: true,
-  mayUsePlpgsql: true,
-  ddlTriggers: [],
-  statistics: [],
-};
+const SILENT: ServerTraits = { ...USUAL_SERVER, iterations: 5_000 };
 
 describe('how a new password is stored', () => {
   it.each([
