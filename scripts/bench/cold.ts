@@ -11,6 +11,7 @@ import { buildFunctions, LEVERS, type Lever } from '../build.ts';
 import type { Arena } from './arena.ts';
 import { bundleOf, Contender, type Implementation } from './contender.ts';
 import { median, rotated, type Summary, summarise } from './statistics.ts';
+import { TIMEOUT_MS } from './timeout.mjs';
 
 export interface ColdResult {
   readonly name: string;
@@ -54,6 +55,19 @@ interface Start {
   /** MB. */
   readonly peakMemory?: number;
 }
+
+/** What a process says of itself: CPU time in ms, and MB. */
+type Usage = Required<Pick<Start, 'cpu' | 'peakMemory'>>;
+
+/** JavaScript. Linux hands maxRSS down from a larger parent to whom it starts; VmHWM is the process's own. */
+const USAGE = `
+  function usage() {
+    const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+    const isLinux = process.platform === 'linux';
+    const status = isLinux ? process.getBuiltinModule('node:fs').readFileSync('/proc/self/status', 'utf8') : '';
+    const peak = /^VmHWM:\\s+(\\d+) kB/m.exec(status)?.[1] ?? maxRSS;
+    return { cpu: (userCPUTime + systemCPUTime) / 1000, peakMemory: peak / 1024 };
+  }`;
 
 interface Subject {
   readonly name: string;
@@ -165,9 +179,9 @@ async function startNode(): Promise<Start> {
   const from = performance.now();
   await run(process.execPath, ['-e', '0']);
   const created = performance.now() - from;
-  const { stdout } = await run(process.execPath, ['-e', 'console.log(JSON.stringify(process.resourceUsage()))']);
-  const { maxRSS, userCPUTime, systemCPUTime } = JSON.parse(stdout);
-  return { created, cpu: (userCPUTime + systemCPUTime) / 1000, peakMemory: maxRSS / 1024 };
+  const { stdout } = await run(process.execPath, ['-e', `${USAGE}; console.log(JSON.stringify(usage()))`]);
+  const usage: Usage = JSON.parse(stdout);
+  return { created, ...usage };
 }
 
 /** What Node, its module loader and this harness cost whatever the function does. */
@@ -178,15 +192,15 @@ async function emptyFunction(arena: Arena, { tls, endpoint }: ColdPlan, strategy
   return () => startOurs(arena, tls, strategy, own, arena.environment(endpoint));
 }
 
-const SCRIPT = `
+const SCRIPT = `${USAGE}
   const [bundle, ...events] = process.argv.slice(1);
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + ${TIMEOUT_MS};
   const context = { getRemainingTimeInMillis: () => deadline - Date.now() };
   const { handler } = await import(bundle);
-  process.send(process.resourceUsage());
+  process.send(usage());
   for (const event of events) {
     await handler(JSON.parse(event), context);
-    process.send(process.resourceUsage());
+    process.send(usage());
   }
   process.disconnect();
 `;
@@ -205,8 +219,8 @@ async function startOurs(
     env: environment,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  const marks: (NodeJS.ResourceUsage & { at: number })[] = [];
-  child.on('message', (usage: NodeJS.ResourceUsage) => marks.push({ ...usage, at: performance.now() - from }));
+  const marks: (Usage & { at: number })[] = [];
+  child.on('message', (usage: Usage) => marks.push({ ...usage, at: performance.now() - from }));
   await once(child, 'close');
   const [loaded, created, , , whole] = marks;
   if (loaded === undefined || created === undefined || whole === undefined) {
@@ -216,8 +230,8 @@ async function startOurs(
     loaded: loaded.at,
     created: created.at,
     whole: whole.at,
-    cpu: (created.userCPUTime + created.systemCPUTime) / 1000,
-    peakMemory: whole.maxRSS / 1024,
+    cpu: created.cpu,
+    peakMemory: whole.peakMemory,
   };
 }
 

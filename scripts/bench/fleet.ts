@@ -52,7 +52,6 @@ export interface FleetResult {
 }
 
 const CONNECTION_LIMIT = 100;
-const TIMEOUT_MS = 30_000;
 const PROCESSES = 2;
 /** The service's own number of attempts is not published. */
 const ATTEMPTS = 5;
@@ -95,7 +94,6 @@ async function rotateAll(
   await using hosts = await FunctionHosts.start(bundleOf(plan.strategy, plan.bundles), arena.environment(), {
     concurrency,
     processes: PROCESSES,
-    timeoutMs: TIMEOUT_MS,
   });
   await using connections = await ConnectionWatch.start(arena);
   const { lab } = arena;

@@ -6,8 +6,16 @@ import type { StepEvent } from './contender.ts';
 
 const HOST = fileURLToPath(new URL('./function-host.mjs', import.meta.url));
 
+interface Host {
+  readonly process: ChildProcess;
+  /** Its instances, idle ones included. */
+  instances: number;
+  /** Those of them that have an invocation. */
+  running: number;
+}
+
 export class FunctionHosts implements AsyncDisposable {
-  readonly #processes: readonly ChildProcess[];
+  readonly #hosts: readonly Host[];
   readonly #answers = new Map<number, (error: string | undefined) => void>();
   readonly #waiting: (() => void)[] = [];
   readonly #limit: number;
@@ -20,26 +28,34 @@ export class FunctionHosts implements AsyncDisposable {
   static async start(
     bundle: string,
     environment: Readonly<Record<string, string>>,
-    settings: { readonly concurrency: number; readonly processes: number; readonly timeoutMs: number },
+    settings: { readonly concurrency: number; readonly processes: number },
   ): Promise<FunctionHosts> {
-    const { concurrency, processes, timeoutMs } = settings;
+    const { concurrency, processes } = settings;
     const all = Array.from({ length: processes }, () =>
-      fork(HOST, [bundle, String(timeoutMs)], {
+      fork(HOST, [bundle], {
         env: { ...environment },
         execArgv: [],
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       }),
     );
-    await Promise.all(all.map((each) => once(each, 'message')));
+    const ended = all.map(async (each) => {
+      await once(each, 'exit');
+      throw new Error(`A process for functions of ${bundle} was to answer, and ended.`);
+    });
+    for (const each of ended) each.catch(() => undefined);
+    await Promise.race([Promise.all(all.map((each) => once(each, 'message'))), ...ended]);
     return new FunctionHosts(all, concurrency);
   }
 
   private constructor(processes: readonly ChildProcess[], concurrency: number) {
-    this.#processes = processes;
+    this.#hosts = processes.map((process) => ({ process, instances: 0, running: 0 }));
     this.#limit = concurrency;
     for (const each of processes) {
       each.setMaxListeners(0);
       each.on('message', ({ id, error }: { id: number; error?: string }) => this.#answers.get(id)?.(error));
+      each.on('exit', () => {
+        for (const answer of this.#answers.values()) answer('HOST_ENDED: its answer was lost.');
+      });
     }
   }
 
@@ -74,9 +90,10 @@ export class FunctionHosts implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = this.#processes.map(async (each) => {
-      const exited = once(each, 'exit');
-      each.disconnect();
+    const ended = this.#hosts.map(async ({ process }) => {
+      if (process.exitCode !== null) return;
+      const exited = once(process, 'exit');
+      process.disconnect();
       await exited;
     });
     await Promise.all(ended);
@@ -84,14 +101,23 @@ export class FunctionHosts implements AsyncDisposable {
 
   #send(event: StepEvent): Promise<string | undefined> {
     const id = ++this.#invocations;
-    // Which instance gets a step is up to Lambda: any of them.
-    const host = this.#processes[Math.floor(Math.random() * this.#processes.length)];
+    const host = this.#next();
+    host.running++;
+    host.instances = Math.max(host.instances, host.running);
     return new Promise((resolve) => {
       this.#answers.set(id, (error) => {
         this.#answers.delete(id);
+        host.running--;
         resolve(error);
       });
-      host?.send({ id, event });
+      host.process.send({ id, event });
     });
+  }
+
+  /** As Lambda does: any instance that is idle; a new one, in the process that has fewest, only if none is. */
+  #next(): Host {
+    const idle = this.#hosts.flatMap((host) => Array<Host>(host.instances - host.running).fill(host));
+    const fewest = this.#hosts.reduce((least, host) => (host.instances < least.instances ? host : least));
+    return idle[Math.floor(Math.random() * idle.length)] ?? fewest;
   }
 }

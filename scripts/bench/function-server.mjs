@@ -8,9 +8,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-
-/** Of one invocation, as the functions' template sets it. */
-const TIMEOUT_MS = 30_000;
+import { TIMEOUT_MS } from './timeout.mjs';
 
 /**
  * @param {string} bundle path of an index.mjs

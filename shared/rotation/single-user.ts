@@ -47,7 +47,16 @@ export const singleUser: RotationStrategy = {
   },
 
   /** Begun anew, it finds out what the database has by now: an earlier try may have set the password without hearing so. */
-  applyPending: (context) => context.patiently(() => setOwn(context)),
+  async applyPending(context) {
+    let wasPutBack = false;
+    return await context.patiently(
+      () => setOwn(context, wasPutBack),
+      (error) => {
+        wasPutBack ||= error.code === 'PASSWORD_PUT_BACK';
+        return passesByItself(error);
+      },
+    );
+  },
 
   /** By AWSPENDING's own way to the server, which is the one that the password was set by. */
   async keepCurrentWorking(context) {
@@ -83,7 +92,8 @@ function isSameLogin(a: Credential, b: Credential): boolean {
   return a.secret.username === b.secret.username && isSameServer(a.secret, b.secret);
 }
 
-async function setOwn(context: SetSecretContext): Promise<Applied> {
+/** @param wasPutBack an earlier try of this step, because the proof found no room: now that is seen before the change. */
+async function setOwn(context: SetSecretContext, wasPutBack: boolean): Promise<Applied> {
   const { current, pending } = context;
   const tried: Credential[] = [];
   for await (const candidate of mayLogInToSet(context, tried)) {
@@ -93,6 +103,7 @@ async function setOwn(context: SetSecretContext): Promise<Applied> {
       const isUsual = candidate === current && !isSamePassword(current, pending);
       const origin =
         role.fresh && isUsual ? { credential: candidate, request: roles.request } : await loginAnew(context);
+      if (wasPutBack) await needRoom(context, origin.credential);
       if (!isSamePassword(origin.credential, pending))
         return await changeVerified(context, { roles, role, origin, whenRefused: WHEN_REFUSED });
       const { source } = origin.credential;
@@ -108,6 +119,11 @@ async function setOwn(context: SetSecretContext): Promise<Applied> {
     if (outcome.accepted) return outcome.value;
   }
   throw noWorkingPassword(current, tried, context.earlier.denied);
+}
+
+/** For a login beside our session. @throws RotationError DATABASE_FULL, or what else it meets before its password is looked at */
+async function needRoom({ tryPassword }: SetSecretContext, credential: Credential): Promise<void> {
+  await tryPassword(credential, (roles) => roles.confirmUser(), PROOF_WITHIN);
 }
 
 /** The new password was in force already, and has logged in under the lock: nothing is put back. */

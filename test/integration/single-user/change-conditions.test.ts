@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
+import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { arrange, quoted } from '../../support/arrangement.ts';
 import { OPEN } from '../../support/crash/gate.ts';
@@ -116,15 +117,64 @@ test('a network that falls silent behind the message with the password leaves no
   await expectWorking(here);
 });
 
+const SEVEN_SLOTS = {
+  max_connections: '7',
+  superuser_reserved_connections: '0',
+  ...(NEWEST >= 16 ? { reserved_connections: '0' } : {}),
+};
+
+test('a server that gets full between the look and the proof has the password put back, and changed once there is room', async () => {
+  await using server = await startTestServer({ settings: SEVEN_SLOTS });
+  await using ways = await HeldWays.open(account, server);
+  await using held = await ways.arrange();
+  const { role, secret } = held.here;
+  const token = await secret.begin();
+  await held.a('createSecret', token);
+  const admin = await server.connect();
+  const stored = async () => {
+    const { rows } = await admin.query('SELECT rolpassword AS stored FROM pg_authid WHERE rolname = $1', [role.name]);
+    return String(rows[0].stored);
+  };
+  const before = await stored();
+  await using crowd = new AsyncDisposableStack();
+  let connects = 0;
+  held.gate = {
+    reach: async (label) => {
+      if (label.endsWith(', connect') && ++connects === 2)
+        await expect(fill(server, crowd)).rejects.toMatchObject({ code: '53300' });
+      return 'pass';
+    },
+  };
+
+  const running = held.a('setSecret', token);
+  await waitFor('the change', async () => (await stored()) !== before || undefined);
+  await waitFor('the way back', async () => (await stored()) === before || undefined);
+  // Whoever looks in vain for room changes nothing.
+  const until = connects + 3;
+  await waitFor('three looks', async () => {
+    expect(await stored()).toBe(before);
+    return connects > until || undefined;
+  });
+  await crowd.disposeAsync();
+
+  expect(await running).toMatchObject({ outcome: 'done', credential: 'current', waited_for: 'DATABASE_FULL' });
+  await admin.end();
+  for (const step of ['testSecret', 'finishSecret'] as const)
+    expect(await held.a(step, token)).toMatchObject({ outcome: 'done' });
+  await expectWorking(held.here);
+});
+
+/** Takes all connections that are left. */
+async function fill(server: PostgresServer, crowd: AsyncDisposableStack): Promise<never> {
+  for (;;) {
+    const client = await server.connect();
+    crowd.defer(() => client.end());
+  }
+}
+
 describe('a server that has but one slot left', () => {
   test('is told before anything is changed: there would be no proof', async () => {
-    await using server = await startTestServer({
-      settings: {
-        max_connections: '7',
-        superuser_reserved_connections: '0',
-        ...(NEWEST >= 16 ? { reserved_connections: '0' } : {}),
-      },
-    });
+    await using server = await startTestServer({ settings: SEVEN_SLOTS });
     await using here = await arrange(account, server, SINGLE_USER);
     const { role, secret } = here;
     const token = await secret.begin();

@@ -22,6 +22,7 @@ describe('what passes by itself', () => {
     ['DATABASE_READ_ONLY', { reason: '25006' }],
     ['ROLE_BUSY', { reason: '55P03' }],
     ['PASSWORD_NOT_PUT_BACK', { cause: 'DATABASE_UNREACHABLE' }],
+    ['PASSWORD_PUT_BACK', { cause: 'DATABASE_FULL' }],
   ])('%s %o', (code, facts) => {
     expect(passesByItself(errorOf(code, facts))).toBe(true);
   });
@@ -41,6 +42,7 @@ describe('what passes by itself', () => {
     ['PASSWORD_REFUSED_BY_POLICY', {}],
     // It was usable before, and is put back: another change would be another moment without a password that works.
     ['PASSWORD_PUT_BACK', { cause: 'DATABASE_UNREACHABLE' }],
+    ['PASSWORD_PUT_BACK', {}],
     ['PASSWORD_NOT_PUT_BACK', { cause: 'PASSWORD_NOT_ACCEPTED' }],
     ['PASSWORD_NOT_PUT_BACK', {}],
     // The SDK has tried these again already.

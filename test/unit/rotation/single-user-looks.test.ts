@@ -155,6 +155,39 @@ describe('setSecret', () => {
     expect(rotation.server.passwordOf('app')).toBe('new-1');
   });
 
+  it('tries again what was put back because the server was full, once it sees that there is room for the proof', async () => {
+    const rotation = await at('setSecret');
+    const { server } = rotation;
+    let now = 1_000;
+    // Proofs are soon over.
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 400));
+    let looks = 0;
+    server.meets = ({ credential: { source } }) => {
+      const isLook = source === 'current' && server.isLocked('app');
+      if (isLook) looks++;
+      return looks < 3 && (source === 'pending' || isLook) ? { fails: failure('DATABASE_FULL') } : undefined;
+    };
+    const report = await rotation.step('setSecret');
+    expect(report).toMatchObject({ outcome: 'done', credential: 'current', waited: { for: ['DATABASE_FULL'] } });
+    expect(looks).toBe(3);
+    // Once before it was known how full the server is.
+    expect(only(server.events, 'change')).toHaveLength(2);
+    expect(server.passwordOf('app')).toBe('new-1');
+  });
+
+  it('leaves put back what was, where the server stays full, and says what it has waited for', async () => {
+    const rotation = await at('setSecret');
+    const { server } = rotation;
+    let now = 1_000;
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 400));
+    server.meets = ({ credential: { source } }) =>
+      source === 'pending' || server.isLocked('app') ? { fails: failure('DATABASE_FULL') } : undefined;
+    const error = await refusal(rotation.step('setSecret'));
+    expect(error).toMatchObject({ code: 'DATABASE_FULL', facts: { waitedFor: 'DATABASE_FULL' } });
+    expect(only(server.events, 'change')).toHaveLength(1);
+    expect(server.passwordOf('app')).toBe('old');
+  });
+
   it('puts back what was stored before, as the login under the lock has shown it', async () => {
     const rotation = await at('setSecret');
     const salt = rotation.server.roles.get('app')?.salt;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { TIMEOUT_MS } from '../../../scripts/bench/timeout.mjs';
 import { readConfig } from '../../../shared/lambda/config.ts';
 import { DEFAULT_POLICY } from '../../../shared/secret/password-policy.ts';
 import { asObject, asText, type Parameters, type Stack } from '../../support/cloudformation.ts';
@@ -59,7 +60,8 @@ describe.skipIf(!samTranslatorIsHere).each(FUNCTIONS)('%s', (id) => {
       Handler: 'index.handler',
       Architectures: ['arm64'],
       MemorySize: '256',
-      Timeout: '60',
+      // As the benchmarks have it.
+      Timeout: String(TIMEOUT_MS / 1_000),
     });
     expect(asObject(Code).S3Key).toBe(alternating ? 'dist/alternating-users/' : 'dist/single-user/');
   });
