@@ -29,7 +29,7 @@ const COMES_BACK: readonly string[] = ['25P03', '25P04', '57P05'];
 export function passesByItself({ code, facts: { reason = '', cause } }: RotationError): boolean {
   // Whether the new password is usable could not be seen: as soon as it can be, the change is looked at and gone on with.
   if (code === 'PASSWORD_NOT_PUT_BACK') return cause !== undefined && PASSES.has(cause);
-  // All is as it was, and our own session, beside which there was no room for another, is over.
+  // All is as it was, and our own session, which was one of too many, is over.
   if (code === 'PASSWORD_PUT_BACK') return cause === 'DATABASE_FULL';
   if (COMES_BACK.includes(reason)) return false;
   return PASSES.has(code) || (ONLY_BY_REASON.get(code)?.includes(reason) ?? false);

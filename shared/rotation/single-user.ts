@@ -48,12 +48,12 @@ export const singleUser: RotationStrategy = {
 
   /** Begun anew, it finds out what the database has by now: an earlier try may have set the password without hearing so. */
   async applyPending(context) {
-    let wasPutBack = false;
+    let putBack = 0;
     return await context.patiently(
-      () => setOwn(context, wasPutBack),
+      () => setOwn(context, putBack > 0),
       (error) => {
-        wasPutBack ||= error.code === 'PASSWORD_PUT_BACK';
-        return passesByItself(error);
+        if (error.code === 'PASSWORD_PUT_BACK') putBack++;
+        return putBack < 2 && passesByItself(error);
       },
     );
   },

@@ -188,6 +188,19 @@ describe('setSecret', () => {
     expect(server.passwordOf('app')).toBe('old');
   });
 
+  it('changes a password twice at most', async () => {
+    const rotation = await at('setSecret');
+    const { server } = rotation;
+    let now = 1_000;
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 400));
+    server.meets = ({ credential: { source } }) =>
+      source === 'pending' ? { fails: failure('DATABASE_FULL') } : undefined;
+    const error = await refusal(rotation.step('setSecret'));
+    expect(error).toMatchObject({ code: 'PASSWORD_PUT_BACK', facts: { cause: 'DATABASE_FULL' } });
+    expect(only(server.events, 'change')).toHaveLength(2);
+    expect(server.passwordOf('app')).toBe('old');
+  });
+
   it('puts back what was stored before, as the login under the lock has shown it', async () => {
     const rotation = await at('setSecret');
     const salt = rotation.server.roles.get('app')?.salt;
