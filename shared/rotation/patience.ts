@@ -35,13 +35,17 @@ export function passesByItself({ code, facts: { reason = '', cause } }: Rotation
   return PASSES.has(code) || (ONLY_BY_REASON.get(code)?.includes(reason) ?? false);
 }
 
-/** First pause and longest one, in ms. */
+/** First pause and longest one, in ms, which may be half as long, as chance has it. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2_000;
+const SHORTEST_PAUSE = FIRST_PAUSE / 2;
+/** So many times longer where a server is full: it starts a process for each connection that it then refuses. */
+const WHERE_FULL = 3;
 
 /** Before another try, in ms: twice as long each time, and never in step with others; pure. @param random from 0 to 1 */
-export function pauseAfter(tries: number, random: number): number {
-  return Math.min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE) * (0.5 + random / 2);
+export function pauseAfter({ code }: RotationError, tries: number, random: number): number {
+  const longer = code === 'DATABASE_FULL' ? WHERE_FULL : 1;
+  return longer * Math.min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE) * (0.5 + random / 2);
 }
 
 /** What a step has waited for. */
@@ -91,8 +95,9 @@ export class Patience {
         if (!(error instanceof RotationError)) throw error;
         if (error.code === 'PASSWORD_NOT_PUT_BACK') first ??= error;
         if (!(await isWorthwhile(error))) throw error;
-        const pause = pauseAfter(tries, Math.random());
-        if (this.#deadline.remaining() < this.#reserve + pause) throw first ?? error;
+        const left = this.#deadline.remaining() - this.#reserve;
+        if (left < SHORTEST_PAUSE) throw first ?? error;
+        const pause = Math.min(pauseAfter(error, tries, Math.random()), left);
         this.#codes.add(error.facts.cause ?? error.code);
         await this.#sleep(pause);
         // Of what `work` has waited itself nothing counts twice.

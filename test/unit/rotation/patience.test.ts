@@ -56,10 +56,16 @@ describe('what passes by itself', () => {
 
 describe('pauses', () => {
   it('grow from 100 ms to 2 s, and are never the same for all', () => {
-    expect([1, 2, 3, 4, 5, 6, 60].map((tries) => pauseAfter(tries, 1))).toEqual([
+    const unreachable = errorOf('DATABASE_UNREACHABLE');
+    expect([1, 2, 3, 4, 5, 6, 60].map((tries) => pauseAfter(unreachable, tries, 1))).toEqual([
       100, 200, 400, 800, 1_600, 2_000, 2_000,
     ]);
-    expect([1, 60].map((tries) => pauseAfter(tries, 0))).toEqual([50, 1_000]);
+    expect([1, 60].map((tries) => pauseAfter(unreachable, tries, 0))).toEqual([50, 1_000]);
+  });
+
+  it('are longer where the server is full, as each connection that it refuses costs it a process', () => {
+    const full = errorOf('DATABASE_FULL');
+    expect([1, 2, 60].map((tries) => pauseAfter(full, tries, 1))).toEqual([300, 600, 6_000]);
   });
 });
 
@@ -120,12 +126,14 @@ describe('patience', () => {
         [8_050, 2],
         [8_049, 1],
       ] as const) {
-        const { patience: patient } = patience(left, 8_000);
+        const { patience: patient, deadline } = patience(left, 8_000);
         let tried = 0;
         const work = () => Promise.reject(failure(++tried === 1 ? 'DATABASE_FULL' : 'DATABASE_UNREACHABLE'));
         // What it failed by last is what is told.
         const { code } = await refusal(patient.patiently(work));
         expect([tried, code]).toEqual([tries, tries === 1 ? 'DATABASE_FULL' : 'DATABASE_UNREACHABLE']);
+        // A pause is no longer than what is left.
+        expect(deadline.left).toBe(tries === 1 ? left : 8_000);
       }
     } finally {
       random.mockRestore();
