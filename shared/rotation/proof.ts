@@ -6,8 +6,9 @@ import type { StrategyContext } from './strategy.ts';
 
 /** How long, in ms, a new password's login may take, besides our own computing. No answer by then is a refusal. */
 export const PROOF_WITHIN = 3_000;
-/** Pause before a login that got no answer is made again, in ms. */
-const PAUSE = 100;
+/** First pause before a login that got no answer is made again, and the longest one, in ms; each is twice the last. */
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 800;
 
 /** What says nothing about the password: there was no answer. */
 const NO_ANSWER: readonly RotationErrorCode[] = [
@@ -56,17 +57,17 @@ export async function prove(
   const end = performance.now() + options.within;
   /** A try that is cut short by the end of the time says less than the one before. */
   let met: RotationError | undefined;
-  for (;;) {
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     const attempt = await tryOnce(context, credential, work, {
       ...options,
       within: Math.max(1, end - performance.now()),
     });
     if ('proof' in attempt) return attempt;
-    const isOver = performance.now() + PAUSE >= end;
+    const isOver = performance.now() + pause >= end;
     if (isOver && attempt.error.code === 'DATABASE_TIMEOUT') throw met ?? attempt.error;
     if (attempt.final || isOver) throw attempt.error;
     met = attempt.error;
-    await sleep(PAUSE);
+    await sleep(pause);
   }
 }
 
