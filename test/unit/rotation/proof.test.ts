@@ -88,6 +88,9 @@ describe('no answer', () => {
     expect(asked.length).toBeGreaterThan(1);
     expect(asked[0]).toBeGreaterThan(options.within - 100);
     expect(asked.every((within, i) => within <= (asked[i - 1] ?? options.within) && within >= 1)).toBe(true);
+    // However much the pauses have grown, the last try is made at the end.
+    expect(asked.at(-1)).toBeLessThanOrEqual(101);
+    expect(asked.length).toBeLessThan(8);
   });
 
   it('is told by the last cause, unless that was the end of the time', async () => {
