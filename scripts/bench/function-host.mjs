@@ -1,6 +1,6 @@
 /**
  * Hosts the instances of one built rotation function, a fleet of which would not fit on one machine as processes. Each
- * has the module's whole state to itself, its own client and memory, and takes one invocation at a time, as on Lambda.
+ * has the module's state to itself, its own client and memory, and takes one invocation at a time, as on Lambda.
  * The module is compiled once for all: a thousand compilations would be these CPUs' work and is nobody's on Lambda, where
  * each instance comes with a share of one. What a cold start takes is the benchmark `cold`.
  * Messages: `{ id, event }` in, `{ id, error? }` out.

@@ -16,7 +16,7 @@ interface Host {
 
 export class FunctionHosts implements AsyncDisposable {
   readonly #hosts: readonly Host[];
-  readonly #answers = new Map<number, (error: string | undefined) => void>();
+  readonly #answers = new Map<number, { readonly host: Host; answer(error: string | undefined): void }>();
   readonly #waiting: (() => void)[] = [];
   readonly #limit: number;
   #running = 0;
@@ -38,23 +38,31 @@ export class FunctionHosts implements AsyncDisposable {
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       }),
     );
-    const ended = all.map(async (each) => {
-      await once(each, 'exit');
-      throw new Error(`A process for functions of ${bundle} was to answer, and ended.`);
+    const starts = all.map(async (each) => {
+      const first = await Promise.race([once(each, 'message'), once(each, 'exit').then(() => undefined)]);
+      if (first === undefined) throw new Error(`A process for functions of ${bundle} was to answer, and ended.`);
     });
-    for (const each of ended) each.catch(() => undefined);
-    await Promise.race([Promise.all(all.map((each) => once(each, 'message'))), ...ended]);
-    return new FunctionHosts(all, concurrency);
+    const hosts = new FunctionHosts(all, concurrency);
+    try {
+      await Promise.all(starts);
+      return hosts;
+    } catch (error) {
+      await hosts[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   private constructor(processes: readonly ChildProcess[], concurrency: number) {
     this.#hosts = processes.map((process) => ({ process, instances: 0, running: 0 }));
     this.#limit = concurrency;
-    for (const each of processes) {
-      each.setMaxListeners(0);
-      each.on('message', ({ id, error }: { id: number; error?: string }) => this.#answers.get(id)?.(error));
-      each.on('exit', () => {
-        for (const answer of this.#answers.values()) answer('HOST_ENDED: its answer was lost.');
+    for (const host of this.#hosts) {
+      host.process.setMaxListeners(0);
+      host.process.on('message', ({ id, error }: { id: number; error?: string }) =>
+        this.#answers.get(id)?.answer(error),
+      );
+      host.process.on('exit', () => {
+        for (const lost of this.#answers.values())
+          if (lost.host === host) lost.answer('HOST_ENDED: its answer was lost.');
       });
     }
   }
@@ -91,7 +99,7 @@ export class FunctionHosts implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const ended = this.#hosts.map(async ({ process }) => {
-      if (process.exitCode !== null) return;
+      if (!process.connected) return;
       const exited = once(process, 'exit');
       process.disconnect();
       await exited;
@@ -102,22 +110,25 @@ export class FunctionHosts implements AsyncDisposable {
   #send(event: StepEvent): Promise<string | undefined> {
     const id = ++this.#invocations;
     const host = this.#next();
+    if (host === undefined) return Promise.resolve('HOST_ENDED: none is left.');
     host.running++;
     host.instances = Math.max(host.instances, host.running);
     return new Promise((resolve) => {
-      this.#answers.set(id, (error) => {
+      const answer = (error: string | undefined) => {
         this.#answers.delete(id);
         host.running--;
         resolve(error);
-      });
+      };
+      this.#answers.set(id, { host, answer });
       host.process.send({ id, event });
     });
   }
 
   /** As Lambda does: any instance that is idle; a new one, in the process that has fewest, only if none is. */
-  #next(): Host {
-    const idle = this.#hosts.flatMap((host) => Array<Host>(host.instances - host.running).fill(host));
-    const fewest = this.#hosts.reduce((least, host) => (host.instances < least.instances ? host : least));
+  #next(): Host | undefined {
+    const hosts = this.#hosts.filter(({ process }) => process.connected);
+    const idle = hosts.flatMap((host) => Array<Host>(host.instances - host.running).fill(host));
+    const [fewest] = hosts.toSorted((a, b) => a.instances - b.instances);
     return idle[Math.floor(Math.random() * idle.length)] ?? fewest;
   }
 }

@@ -29,7 +29,7 @@ const COMES_BACK: readonly string[] = ['25P03', '25P04', '57P05'];
 export function passesByItself({ code, facts: { reason = '', cause } }: RotationError): boolean {
   // Whether the new password is usable could not be seen: as soon as it can be, the change is looked at and gone on with.
   if (code === 'PASSWORD_NOT_PUT_BACK') return cause !== undefined && PASSES.has(cause);
-  // All is as it was, and our own session, which was one of too many, is over.
+  // The former password is in force, and our own session, which was one of too many, is over.
   if (code === 'PASSWORD_PUT_BACK') return cause === 'DATABASE_FULL';
   if (COMES_BACK.includes(reason)) return false;
   return PASSES.has(code) || (ONLY_BY_REASON.get(code)?.includes(reason) ?? false);
@@ -39,13 +39,17 @@ export function passesByItself({ code, facts: { reason = '', cause } }: Rotation
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2_000;
 const SHORTEST_PAUSE = FIRST_PAUSE / 2;
-/** So many times longer where a server is full: it starts a process for each connection that it then refuses. */
-const WHERE_FULL = 3;
+/** What says that a server is full: it starts a process for each connection that it then refuses. */
+const IS_FULL: readonly RotationErrorCode[] = ['DATABASE_FULL', 'PASSWORD_PUT_BACK'];
 
-/** Before another try, in ms: twice as long each time, and never in step with others; pure. @param random from 0 to 1 */
+/**
+ * Before another try, in ms: twice as long each time, sooner long where the server is full, and never in step with others; pure.
+ *
+ * @param random from 0 to 1
+ */
 export function pauseAfter({ code }: RotationError, tries: number, random: number): number {
-  const longer = code === 'DATABASE_FULL' ? WHERE_FULL : 1;
-  return longer * Math.min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE) * (0.5 + random / 2);
+  const first = IS_FULL.includes(code) ? 5 * FIRST_PAUSE : FIRST_PAUSE;
+  return Math.min(first * 2 ** (tries - 1), LONGEST_PAUSE) * (0.5 + random / 2);
 }
 
 /** What a step has waited for. */
@@ -84,8 +88,8 @@ export class Patience {
    * harm, however far it came.
    */
   readonly patiently = async <T>(work: () => Promise<T>, isWorthwhile: IsWorthwhile = passesByItself): Promise<T> => {
-    /** Says more than what its repetitions fail by. */
-    let first: RotationError | undefined;
+    /** What came of a change says more than what the repetitions fail by. */
+    let change: RotationError | undefined;
     for (let tries = 1; ; tries++) {
       const began = performance.now();
       const before = this.#ms;
@@ -93,10 +97,11 @@ export class Patience {
         return await work();
       } catch (error) {
         if (!(error instanceof RotationError)) throw error;
-        if (error.code === 'PASSWORD_NOT_PUT_BACK') first ??= error;
+        if (error.code === 'PASSWORD_PUT_BACK') change = error;
+        if (error.code === 'PASSWORD_NOT_PUT_BACK' && change?.code !== error.code) change = error;
         if (!(await isWorthwhile(error))) throw error;
         const left = this.#deadline.remaining() - this.#reserve;
-        if (left < SHORTEST_PAUSE) throw first ?? error;
+        if (left < SHORTEST_PAUSE) throw change ?? error;
         const pause = Math.min(pauseAfter(error, tries, Math.random()), left);
         this.#codes.add(error.facts.cause ?? error.code);
         await this.#sleep(pause);

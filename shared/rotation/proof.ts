@@ -8,7 +8,7 @@ import type { StrategyContext } from './strategy.ts';
 export const PROOF_WITHIN = 3_000;
 /** First pause before a login that got no answer is made again, and the longest one, in ms; each is twice the last. */
 const FIRST_PAUSE = 100;
-const LONGEST_PAUSE = 800;
+const LONGEST_PAUSE = 400;
 
 /** What says nothing about the password: there was no answer. */
 const NO_ANSWER: readonly RotationErrorCode[] = [

@@ -48,12 +48,13 @@ export const singleUser: RotationStrategy = {
 
   /** Begun anew, it finds out what the database has by now: an earlier try may have set the password without hearing so. */
   async applyPending(context) {
-    let putBack = 0;
+    let wasPutBack = false;
     return await context.patiently(
-      () => setOwn(context, putBack > 0),
+      () => setOwn(context, wasPutBack),
       (error) => {
-        if (error.code === 'PASSWORD_PUT_BACK') putBack++;
-        return putBack < 2 && passesByItself(error);
+        const isSecond = wasPutBack && error.code === 'PASSWORD_PUT_BACK';
+        wasPutBack ||= error.code === 'PASSWORD_PUT_BACK';
+        return !isSecond && passesByItself(error);
       },
     );
   },
@@ -92,7 +93,7 @@ function isSameLogin(a: Credential, b: Credential): boolean {
   return a.secret.username === b.secret.username && isSameServer(a.secret, b.secret);
 }
 
-/** @param wasPutBack an earlier try of this step, because the proof found no room: now that is seen before the change. */
+/** @param wasPutBack what an earlier try had set, because its proof found no room: a login has to, before another change. */
 async function setOwn(context: SetSecretContext, wasPutBack: boolean): Promise<Applied> {
   const { current, pending } = context;
   const tried: Credential[] = [];
@@ -100,10 +101,9 @@ async function setOwn(context: SetSecretContext, wasPutBack: boolean): Promise<A
     const outcome = await logIn(context, candidate, async (roles) => {
       const role = await roles.lockOwn(pending.secret.password);
       // What is not AWSCURRENT, or is pending already, has been set by somebody of late, who may be putting it back.
-      const isUsual = candidate === current && !isSamePassword(current, pending);
+      const isUsual = !wasPutBack && candidate === current && !isSamePassword(current, pending);
       const origin =
         role.fresh && isUsual ? { credential: candidate, request: roles.request } : await loginAnew(context);
-      if (wasPutBack) await needRoom(context, origin.credential);
       if (!isSamePassword(origin.credential, pending))
         return await changeVerified(context, { roles, role, origin, whenRefused: WHEN_REFUSED });
       const { source } = origin.credential;
@@ -119,11 +119,6 @@ async function setOwn(context: SetSecretContext, wasPutBack: boolean): Promise<A
     if (outcome.accepted) return outcome.value;
   }
   throw noWorkingPassword(current, tried, context.earlier.denied);
-}
-
-/** For a login beside our session. @throws RotationError DATABASE_FULL, or what else it meets before its password is looked at */
-async function needRoom({ tryPassword }: SetSecretContext, credential: Credential): Promise<void> {
-  await tryPassword(credential, (roles) => roles.confirmUser(), PROOF_WITHIN);
 }
 
 /** The new password was in force already, and has logged in under the lock: nothing is put back. */

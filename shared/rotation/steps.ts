@@ -145,7 +145,8 @@ async function setSecret(input: StepWork): Promise<StepReport> {
     }
   } catch (error) {
     // Before anything is said of credentials: is this still a rotation that is wanted?
-    const state = isGuarded ? undefined : await store.describe().catch(unlessOfSecret);
+    const isKnown = isGuarded && input.patience.waited === undefined;
+    const state = isKnown ? undefined : await store.describe().catch(unlessOfSecret);
     if (state !== undefined && decide(state, event.versionId) === 'already-current')
       return { outcome: 'already-current' };
     throw error;

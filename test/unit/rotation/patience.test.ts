@@ -63,9 +63,11 @@ describe('pauses', () => {
     expect([1, 60].map((tries) => pauseAfter(unreachable, tries, 0))).toEqual([50, 1_000]);
   });
 
-  it('are longer where the server is full, as each connection that it refuses costs it a process', () => {
+  it('are sooner long where the server is full, as each connection that it refuses costs it a process', () => {
     const full = errorOf('DATABASE_FULL');
-    expect([1, 2, 60].map((tries) => pauseAfter(full, tries, 1))).toEqual([300, 600, 6_000]);
+    expect([1, 2, 3, 60].map((tries) => pauseAfter(full, tries, 1))).toEqual([500, 1_000, 2_000, 2_000]);
+    expect(pauseAfter(errorOf('PASSWORD_PUT_BACK', { cause: 'DATABASE_FULL' }), 1, 1)).toBe(500);
+    expect(pauseAfter(errorOf('PASSWORD_NOT_PUT_BACK', { cause: 'DATABASE_FULL' }), 1, 1)).toBe(100);
   });
 });
 

@@ -183,12 +183,33 @@ describe('setSecret', () => {
     server.meets = ({ credential: { source } }) =>
       source === 'pending' || server.isLocked('app') ? { fails: failure('DATABASE_FULL') } : undefined;
     const error = await refusal(rotation.step('setSecret'));
-    expect(error).toMatchObject({ code: 'DATABASE_FULL', facts: { waitedFor: 'DATABASE_FULL' } });
+    expect(error).toMatchObject({
+      code: 'PASSWORD_PUT_BACK',
+      facts: { cause: 'DATABASE_FULL', waitedFor: 'DATABASE_FULL' },
+    });
     expect(only(server.events, 'change')).toHaveLength(1);
     expect(server.passwordOf('app')).toBe('old');
   });
 
-  it('changes a password twice at most', async () => {
+  it('says that the rotation was replaced while it waited, and nothing of passwords', async () => {
+    const rotation = await at('setSecret');
+    const { server } = rotation;
+    let now = 1_000;
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 400));
+    server.meets = ({ credential: { source } }) =>
+      source === 'pending' ? { fails: failure('DATABASE_FULL') } : undefined;
+    server.before = (event) => {
+      if (event !== 'release') return;
+      // Another rotation has begun, and has got as far as the database.
+      server.meets = () => undefined;
+      rotation.begin('2'.padEnd(36, '-'));
+      server.role('app', 'of another rotation');
+    };
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'VERSION_UNKNOWN' });
+    expect(server.passwordOf('app')).toBe('of another rotation');
+  });
+
+  it('tries again but once what was put back', async () => {
     const rotation = await at('setSecret');
     const { server } = rotation;
     let now = 1_000;

@@ -61,6 +61,7 @@ describe("instances that stand in for Lambda's", () => {
     await using hosts = await start(2);
     const calls = [hosts.invoke(event('finishSecret')), hosts.invoke(event('finishSecret'))];
     expect(await Promise.all(calls)).toEqual(new Array(2).fill('HOST_ENDED: its answer was lost.'));
+    expect(await hosts.invoke(event('setSecret'))).toBe('HOST_ENDED: none is left.');
     const nowhere = FunctionHosts.start(join(folder, 'none.mjs'), {}, { concurrency: 1, processes: 1 });
     await expect(nowhere).rejects.toThrow('was to answer, and ended');
   });
