@@ -124,6 +124,8 @@ function optionsFor(without: readonly Lever[]) {
   return {
     ...OPTIONS,
     minify: pull('minified'),
+    // The SDK's ways for a browser's bodies: what node:http gives and takes is none of these.
+    define: pull('unused parts left out') ? { ReadableStream: 'undefined', Blob: 'undefined' } : {},
     mainFields: pull('ES modules') ? ['module', 'main'] : ['main', 'module'],
     alias: pull('credentials from the environment only')
       ? { '@aws-sdk/credential-provider-node': join(root, 'scripts/build/lambda-credentials.ts') }
