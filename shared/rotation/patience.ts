@@ -43,7 +43,7 @@ const SHORTEST_PAUSE = FIRST_PAUSE / 2;
 const IS_FULL: readonly RotationErrorCode[] = ['DATABASE_FULL', 'PASSWORD_PUT_BACK'];
 
 /**
- * Before another try, in ms: twice as long each time, sooner long where the server is full, and never in step with others; pure.
+ * Before another try, in ms: twice as long each time, longer at first where the server is full, and never in step with others; pure.
  *
  * @param random from 0 to 1
  */

@@ -42,6 +42,14 @@ async function at(step: Step, isSet = false): Promise<FakeRotation> {
   return rotation;
 }
 
+/** At setSecret, with a clock that makes proofs without an answer be over soon. */
+async function withShortProofs(): Promise<FakeRotation> {
+  const rotation = await at('setSecret');
+  let now = 1_000;
+  vi.spyOn(performance, 'now').mockImplementation(() => (now += 400));
+  return rotation;
+}
+
 describe('an AWSCURRENT that was edited after its password was replaced', () => {
   /** The step finds that the two versions don't belong together. */
   async function edited(act: (rotation: FakeRotation) => void = () => {}) {
@@ -156,11 +164,8 @@ describe('setSecret', () => {
   });
 
   it('tries again what was put back because the server was full, once it sees that there is room for the proof', async () => {
-    const rotation = await at('setSecret');
+    const rotation = await withShortProofs();
     const { server } = rotation;
-    let now = 1_000;
-    // Proofs are soon over.
-    vi.spyOn(performance, 'now').mockImplementation(() => (now += 400));
     let looks = 0;
     server.meets = ({ credential: { source } }) => {
       const isLook = source === 'current' && server.isLocked('app');
@@ -176,10 +181,8 @@ describe('setSecret', () => {
   });
 
   it('leaves put back what was, where the server stays full, and says what it has waited for', async () => {
-    const rotation = await at('setSecret');
+    const rotation = await withShortProofs();
     const { server } = rotation;
-    let now = 1_000;
-    vi.spyOn(performance, 'now').mockImplementation(() => (now += 400));
     server.meets = ({ credential: { source } }) =>
       source === 'pending' || server.isLocked('app') ? { fails: failure('DATABASE_FULL') } : undefined;
     const error = await refusal(rotation.step('setSecret'));
@@ -192,10 +195,8 @@ describe('setSecret', () => {
   });
 
   it('says that the rotation was replaced while it waited, and nothing of passwords', async () => {
-    const rotation = await at('setSecret');
+    const rotation = await withShortProofs();
     const { server } = rotation;
-    let now = 1_000;
-    vi.spyOn(performance, 'now').mockImplementation(() => (now += 400));
     server.meets = ({ credential: { source } }) =>
       source === 'pending' ? { fails: failure('DATABASE_FULL') } : undefined;
     server.before = (event) => {
@@ -210,10 +211,8 @@ describe('setSecret', () => {
   });
 
   it('tries again but once what was put back', async () => {
-    const rotation = await at('setSecret');
+    const rotation = await withShortProofs();
     const { server } = rotation;
-    let now = 1_000;
-    vi.spyOn(performance, 'now').mockImplementation(() => (now += 400));
     server.meets = ({ credential: { source } }) =>
       source === 'pending' ? { fails: failure('DATABASE_FULL') } : undefined;
     const error = await refusal(rotation.step('setSecret'));
