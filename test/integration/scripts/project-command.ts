@@ -60,9 +60,10 @@ export class ProjectCommand extends RunningCommand<Child> implements AsyncDispos
     return await this.exitCode();
   }
 
-  /** What is there still: files in the temporary folder, processes that name it, others of the process group. */
+  /** What is there still: in the temporary folder, processes that name it, others of the process group. */
   async leftovers(): Promise<string[]> {
-    const files = await readdir(this.#folder, { recursive: true });
+    // Not what is in its folders, too: those may be deleted while they are listed.
+    const files = await readdir(this.#folder);
     const { stdout } = await run('ps', ['-A', '-o', 'pgid=,args=']);
     const group = `${this.child.pid} `;
     const processes = stdout
