@@ -29,8 +29,8 @@ const COMES_BACK: readonly string[] = ['25P03', '25P04', '57P05'];
 export function passesByItself({ code, facts: { reason = '', cause } }: RotationError): boolean {
   // Whether the new password is usable could not be seen: as soon as it can be, the change is looked at and gone on with.
   if (code === 'PASSWORD_NOT_PUT_BACK') return cause !== undefined && PASSES.has(cause);
-  // The former password is in force, and our own session, which was one of too many, is over.
-  if (code === 'PASSWORD_PUT_BACK') return cause === 'DATABASE_FULL';
+  // The former password is in force; our own session, which a busy server had to serve beside the proof, is over.
+  if (code === 'PASSWORD_PUT_BACK') return cause === 'DATABASE_FULL' || cause === 'DATABASE_TIMEOUT';
   if (COMES_BACK.includes(reason)) return false;
   return PASSES.has(code) || (ONLY_BY_REASON.get(code)?.includes(reason) ?? false);
 }
@@ -39,16 +39,16 @@ export function passesByItself({ code, facts: { reason = '', cause } }: Rotation
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2_000;
 const SHORTEST_PAUSE = FIRST_PAUSE / 2;
-/** What says that a server is full: it starts a process for each connection that it then refuses. */
-const IS_FULL: readonly RotationErrorCode[] = ['DATABASE_FULL', 'PASSWORD_PUT_BACK'];
+/** What says that a server has too much to do: if it is full, it starts a process for each connection that it then refuses. */
+const IS_BUSY: readonly RotationErrorCode[] = ['DATABASE_FULL', 'PASSWORD_PUT_BACK'];
 
 /**
- * Before another try, in ms: twice as long each time, longer at first where the server is full, and never in step with others; pure.
+ * Before another try, in ms: twice as long each time, longer at first where the server is busy, and never in step with others; pure.
  *
  * @param random from 0 to 1
  */
 export function pauseAfter({ code }: RotationError, tries: number, random: number): number {
-  const first = IS_FULL.includes(code) ? 5 * FIRST_PAUSE : FIRST_PAUSE;
+  const first = IS_BUSY.includes(code) ? 5 * FIRST_PAUSE : FIRST_PAUSE;
   return Math.min(first * 2 ** (tries - 1), LONGEST_PAUSE) * (0.5 + random / 2);
 }
 

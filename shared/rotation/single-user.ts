@@ -93,7 +93,10 @@ function isSameLogin(a: Credential, b: Credential): boolean {
   return a.secret.username === b.secret.username && isSameServer(a.secret, b.secret);
 }
 
-/** @param wasPutBack what an earlier try had set, because its proof found no room: a login has to, before another change. */
+/**
+ * @param wasPutBack what an earlier try had set, because the server was too busy for its proof: before another change, a
+ * login has to be all that the proof was not.
+ */
 async function setOwn(context: SetSecretContext, wasPutBack: boolean): Promise<Applied> {
   const { current, pending } = context;
   const tried: Credential[] = [];
@@ -103,7 +106,9 @@ async function setOwn(context: SetSecretContext, wasPutBack: boolean): Promise<A
       // What is not AWSCURRENT, or is pending already, has been set by somebody of late, who may be putting it back.
       const isUsual = !wasPutBack && candidate === current && !isSamePassword(current, pending);
       const origin =
-        role.fresh && isUsual ? { credential: candidate, request: roles.request } : await loginAnew(context);
+        role.fresh && isUsual
+          ? { credential: candidate, request: roles.request }
+          : await loginAnew(context, wasPutBack);
       if (!isSamePassword(origin.credential, pending))
         return await changeVerified(context, { roles, role, origin, whenRefused: WHEN_REFUSED });
       const { source } = origin.credential;
@@ -149,15 +154,22 @@ async function logIn<T>(
 /**
  * Whoever had to wait for the lock logs in anew while holding it: what had logged it in may have been replaced meanwhile,
  * and putting that back would undo what somebody else has proven.
+ *
+ * @param likeProof no less of a login will do than what a proof of a new password asks for
  */
-async function loginAnew(context: SetSecretContext): Promise<Origin> {
+async function loginAnew(context: SetSecretContext, likeProof: boolean): Promise<Origin> {
   const tried: Credential[] = [];
   for await (const credential of mayLogInToSet(context, tried)) {
-    const outcome = await context.tryPassword(credential, (roles) => Promise.resolve(roles.request));
+    const look = async (roles: RoleSession) => {
+      if (likeProof) await roles.confirmUser();
+      return roles.request;
+    };
+    const outcome = await context.tryPassword(credential, look, likeProof ? PROOF_WITHIN : undefined);
     if (outcome.accepted === true) return { credential, request: outcome.value };
     if (outcome.accepted !== 'without-session') continue;
     // As the pending login is all that is wanted, it has to be one that applications can make.
-    if (isSamePassword(credential, context.pending) && !isNoRoom(outcome.error)) throw outcome.error;
+    const isLast = likeProof || isSamePassword(credential, context.pending);
+    if (isLast && !isNoRoom(outcome.error)) throw outcome.error;
     return { credential, request: outcome.request };
   }
   throw noWorkingPassword(context.current, tried, context.earlier.denied);

@@ -164,6 +164,36 @@ test('a server that gets full between the look and the proof has the password pu
   await expectWorking(held.here);
 });
 
+test('a server that is silent to the proof has the password put back, and changed once a login is answered in time', async () => {
+  const server = await sharedServer();
+  await using ways = await HeldWays.open(account, server);
+  await using held = await ways.arrange();
+  const { role, secret } = held.here;
+  const token = await secret.begin();
+  await held.a('createSecret', token);
+  const stored = async () => {
+    const [row] = await server.query('SELECT rolpassword AS stored FROM pg_authid WHERE rolname = $1', [role.name]);
+    return String(row?.stored);
+  };
+  const before = await stored();
+  const silence = Promise.withResolvers<'pass'>();
+  let connects = 0;
+  held.gate = {
+    reach: async (label) => (label.endsWith(', connect') && ++connects > 1 ? await silence.promise : 'pass'),
+  };
+
+  const running = held.a('setSecret', token);
+  await waitFor('the change', async () => (await stored()) !== before || undefined);
+  await waitFor('the way back', async () => (await stored()) === before || undefined);
+  expect(await accepted(server, role, [role.password])).toEqual([true]);
+  silence.resolve('pass');
+
+  expect(await running).toMatchObject({ outcome: 'done', credential: 'current', waited_for: 'DATABASE_TIMEOUT' });
+  for (const step of ['testSecret', 'finishSecret'] as const)
+    expect(await held.a(step, token)).toMatchObject({ outcome: 'done' });
+  await expectWorking(held.here);
+});
+
 /** Takes all connections that are left. */
 async function fill(server: PostgresServer, crowd: AsyncDisposableStack): Promise<never> {
   for (;;) {

@@ -23,6 +23,7 @@ describe('what passes by itself', () => {
     ['ROLE_BUSY', { reason: '55P03' }],
     ['PASSWORD_NOT_PUT_BACK', { cause: 'DATABASE_UNREACHABLE' }],
     ['PASSWORD_PUT_BACK', { cause: 'DATABASE_FULL' }],
+    ['PASSWORD_PUT_BACK', { cause: 'DATABASE_TIMEOUT' }],
   ])('%s %o', (code, facts) => {
     expect(passesByItself(errorOf(code, facts))).toBe(true);
   });

@@ -5,6 +5,8 @@ import type { Step } from '../../../shared/rotation/event.ts';
 import { ARN, FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 
+/** What a proof fails by where the server is too busy. */
+const BUSY = ['DATABASE_FULL', 'DATABASE_TIMEOUT'] as const;
 const V0 = 'v0'.padEnd(36, '-');
 const V2 = 'v2'.padEnd(36, '-');
 
@@ -163,34 +165,53 @@ describe('setSecret', () => {
     expect(rotation.server.passwordOf('app')).toBe('new-1');
   });
 
-  it('tries again what was put back because the server was full, once it sees that there is room for the proof', async () => {
+  it.each(
+    BUSY,
+  )('tries again what was put back, once a login beside it shows that there is an answer for the proof: %s', async (code) => {
     const rotation = await withShortProofs();
     const { server } = rotation;
     let looks = 0;
     server.meets = ({ credential: { source } }) => {
       const isLook = source === 'current' && server.isLocked('app');
       if (isLook) looks++;
-      return looks < 3 && (source === 'pending' || isLook) ? { fails: failure('DATABASE_FULL') } : undefined;
+      return looks < 3 && (source === 'pending' || isLook) ? { fails: failure(code) } : undefined;
     };
     const report = await rotation.step('setSecret');
-    expect(report).toMatchObject({ outcome: 'done', credential: 'current', waited: { for: ['DATABASE_FULL'] } });
+    expect(report).toMatchObject({ outcome: 'done', credential: 'current', waited: { for: [code] } });
     expect(looks).toBe(3);
-    // Once before it was known how full the server is.
+    // Once before it was known how busy the server is.
     expect(only(server.events, 'change')).toHaveLength(2);
     expect(server.passwordOf('app')).toBe('new-1');
   });
 
-  it('leaves put back what was, where the server stays full, and says what it has waited for', async () => {
+  it.each(
+    BUSY,
+  )('leaves put back what was, where the server stays so, and says what it has waited for: %s', async (code) => {
     const rotation = await withShortProofs();
     const { server } = rotation;
     server.meets = ({ credential: { source } }) =>
-      source === 'pending' || server.isLocked('app') ? { fails: failure('DATABASE_FULL') } : undefined;
+      source === 'pending' || server.isLocked('app') ? { fails: failure(code) } : undefined;
     const error = await refusal(rotation.step('setSecret'));
     expect(error).toMatchObject({
       code: 'PASSWORD_PUT_BACK',
-      facts: { cause: 'DATABASE_FULL', waitedFor: 'DATABASE_FULL' },
+      facts: { cause: code, waitedFor: code },
     });
     expect(only(server.events, 'change')).toHaveLength(1);
+    expect(server.passwordOf('app')).toBe('old');
+  });
+
+  it('gives that login no more time than a proof has, and needs an answer where it was asked for a session', async () => {
+    const rotation = await withShortProofs();
+    const times = timesOf(rotation, 'current');
+    const { server } = rotation;
+    server.meets = ({ credential: { source } }) => {
+      if (source === 'pending') return { fails: failure('DATABASE_TIMEOUT') };
+      return server.isLocked('app') ? { withoutSession: failure('DATABASE_TIMEOUT') } : undefined;
+    };
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_PUT_BACK' });
+    expect(only(server.events, 'change')).toHaveLength(1);
+    // The first of these is by the way back.
+    expect(times.filter((time) => time === 3_000).length).toBeGreaterThan(2);
     expect(server.passwordOf('app')).toBe('old');
   });
 
@@ -210,13 +231,12 @@ describe('setSecret', () => {
     expect(server.passwordOf('app')).toBe('of another rotation');
   });
 
-  it('tries again but once what was put back', async () => {
+  it.each(BUSY)('tries again but once what was put back: %s', async (code) => {
     const rotation = await withShortProofs();
     const { server } = rotation;
-    server.meets = ({ credential: { source } }) =>
-      source === 'pending' ? { fails: failure('DATABASE_FULL') } : undefined;
+    server.meets = ({ credential: { source } }) => (source === 'pending' ? { fails: failure(code) } : undefined);
     const error = await refusal(rotation.step('setSecret'));
-    expect(error).toMatchObject({ code: 'PASSWORD_PUT_BACK', facts: { cause: 'DATABASE_FULL' } });
+    expect(error).toMatchObject({ code: 'PASSWORD_PUT_BACK', facts: { cause: code } });
     expect(only(server.events, 'change')).toHaveLength(2);
     expect(server.passwordOf('app')).toBe('old');
   });

@@ -52,7 +52,9 @@ describe('a new password that applications could not use is taken back', () => {
     const error = await refusal(rotation.step('setSecret'));
     expect(error).toMatchObject({
       code: 'PASSWORD_PUT_BACK',
-      message: expect.stringMatching(new RegExp(`^The new password had to be .*${code}.*AWSCURRENT logs in again\\.$`)),
+      message: expect.stringMatching(
+        new RegExp(`^The new password had to be .*${code}.*AWSCURRENT logs in again(, after .*)?\\.$`),
+      ),
       facts: { reason: code },
     });
     expectUnharmed(rotation);
