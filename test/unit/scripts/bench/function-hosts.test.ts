@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, getPriority, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FunctionHosts } from '../../../../scripts/bench/function-hosts.ts';
@@ -9,12 +9,14 @@ import type { Step } from '../../../../shared/rotation/event.ts';
 /** Fails by what it is asked to tell: how often this instance was called, or how much time it has. */
 const FUNCTION = `
   let calls = 0;
-  export async function handler({ Step }, context) {
+  export async function handler({ SecretId, Step }, context) {
     calls++;
     await new Promise((resolve) => setTimeout(resolve, 20));
     if (Step === 'createSecret') return;
     if (Step === 'finishSecret') process.exit(1);
-    const told = Step === 'setSecret' ? calls : context.getRemainingTimeInMillis();
+    const { getPriority } = process.getBuiltinModule('node:os');
+    const told =
+      SecretId === 'priority' ? getPriority() : Step === 'setSecret' ? calls : context.getRemainingTimeInMillis();
     throw Object.assign(new Error(String(told)), { code: 'TOLD' });
   }`;
 
@@ -55,6 +57,20 @@ describe("instances that stand in for Lambda's", () => {
     const [, left] = /^TOLD: (\d+)$/.exec((await hosts.invoke(event('testSecret'))) ?? '') ?? [];
     expect(Number(left)).toBeGreaterThan(TIMEOUT_MS / 2);
     expect(Number(left)).toBeLessThanOrEqual(TIMEOUT_MS);
+  });
+
+  it('go before the server on the CPUs, where that is allowed', async () => {
+    await using hosts = await start(1);
+    const own = getPriority();
+    let isAllowed = true;
+    try {
+      setPriority(constants.priority.PRIORITY_HIGH);
+      setPriority(own);
+    } catch {
+      isAllowed = false;
+    }
+    const told = await hosts.invoke({ ...event('setSecret'), SecretId: 'priority' });
+    expect(told).toBe(`TOLD: ${isAllowed ? constants.priority.PRIORITY_HIGH : own}`);
   });
 
   it('leave nobody waiting where their process ends, or never starts', async () => {
