@@ -38,11 +38,12 @@ class SecretConnection(psycopg.Connection):
     @classmethod
     def connect(cls, conninfo="", **kwargs):
         secret = json.loads(SECRETS.get_secret_value(SecretId="${name}")["SecretString"])
+        port, dbname = (5439, "dev") if secret.get("engine") == "redshift" else (5432, "postgres")
         return super().connect(
             conninfo,
             host=secret["host"],
-            port=secret.get("port") or 5432,
-            dbname=secret.get("dbname") or "postgres",
+            port=secret.get("port") or port,
+            dbname=secret.get("dbname") or dbname,
             user=secret["username"],
             password=secret["password"],
             sslmode="verify-full",
@@ -89,10 +90,11 @@ const go = ({
   region,
 }: SampleSecret) => `// go get github.com/jackc/pgx/v5 github.com/aws/aws-sdk-go-v2/config github.com/aws/aws-sdk-go-v2/service/secretsmanager
 // Reads the secret at each login, so it sees a rotation once that is done. With a single user, logins are refused
-// between setSecret and finishSecret. The pool's own host is taken from the secret when it is made.
+// between setSecret and finishSecret. The pool's own host, port and database are taken from the secret when it is made.
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -105,7 +107,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-type login struct{ Host, Dbname, Username, Password string }
+type login struct {
+	Engine, Host, Dbname, Username, Password string
+	Port                                     json.Number
+}
 
 func read(ctx context.Context, client *secretsmanager.Client) (login, error) {
 	var found login
@@ -127,11 +132,17 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	port, dbname := "5432", "postgres"
+	if first.Engine == "redshift" {
+		port, dbname = "5439", "dev"
+	}
 	// Of RDS: sslrootcert=global-bundle.pem
-	pool, err := pgxpool.ParseConfig(fmt.Sprintf("host=%s dbname=%s sslmode=verify-full sslrootcert=system", first.Host, first.Dbname))
+	server := fmt.Sprintf("host=%s port=%s sslmode=verify-full sslrootcert=system", first.Host, cmp.Or(first.Port.String(), port))
+	pool, err := pgxpool.ParseConfig(server)
 	if err != nil {
 		log.Fatal(err)
 	}
+	pool.ConnConfig.Database = cmp.Or(first.Dbname, dbname)
 	pool.BeforeConnect = func(ctx context.Context, connection *pgx.ConnConfig) error {
 		now, err := read(ctx, client)
 		connection.User, connection.Password = now.Username, now.Password

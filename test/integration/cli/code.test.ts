@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { SAMPLES } from '../../../cli/code/samples.ts';
 import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
 import { arrange } from '../../support/arrangement.ts';
 import { installBeside, installClient } from '../../support/installed-client.ts';
@@ -79,6 +80,35 @@ it.skipIf(!hasPython)(
   },
   120_000,
 );
+
+/** The code of a sample's login, with libraries that tell what they are asked for. */
+const ASKED = `
+import json, sys, types
+
+class Connection:
+    @classmethod
+    def connect(cls, conninfo, **kwargs):
+        return kwargs
+
+service = types.SimpleNamespace(get_secret_value=lambda SecretId: {"SecretString": sys.argv[1]})
+sys.modules["boto3"] = types.SimpleNamespace(client=lambda *names, **kwargs: service)
+sys.modules["psycopg"] = types.SimpleNamespace(Connection=Connection)
+sys.modules["psycopg_pool"] = types.SimpleNamespace(ConnectionPool=None)
+sample = {"__name__": "sample"}
+exec(sys.stdin.read(), sample)
+asked = sample["SecretConnection"].connect()
+print(asked["host"], asked["port"], asked["dbname"], asked["user"])
+`;
+
+it.skipIf(!hasPython).each([
+  ['PostgreSQL', { engine: 'postgres' }, '5432 postgres'],
+  ['Amazon Redshift', { engine: 'redshift' }, '5439 dev'],
+  ['a secret that names them', { engine: 'redshift', port: 5440, dbname: 'shop' }, '5440 shop'],
+])('writes code for Python that has the port and database of %s', (_, members, expected) => {
+  const code = SAMPLES.python({ name: 'prod/shop', region: 'eu-central-1' });
+  const secret = JSON.stringify({ host: 'db', username: 'app', password: 'none', ...members });
+  expect(run('python3', ['-c', ASKED, secret], code)).toBe(`db ${expected} app\n`);
+});
 
 it.skipIf(!hasPsycopg)(
   'writes code for Python that logs in over verified TLS, after a rotation too',
