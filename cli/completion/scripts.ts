@@ -2,8 +2,14 @@
 
 const bash = `# rotation's completion for bash: eval "$(rotation completion bash)"
 _rotation() {
-  local IFS=$'\\n'
-  COMPREPLY=($(rotation __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  # Not COMP_WORDS, which are cut at each @, = and : that a name, or an endpoint, may have.
+  local words line="\${COMP_LINE:0:COMP_POINT}"
+  read -ra words <<< "$line"
+  [[ "$line" == *[[:space:]] ]] && words+=('')
+  # What stands before the part that bash completes, which is $2, it leaves as it is.
+  local taken="\${words[\${#words[@]}-1]%"$2"}" IFS=$'\\n'
+  COMPREPLY=($(rotation __complete -- "\${words[@]:1}" 2>/dev/null))
+  COMPREPLY=("\${COMPREPLY[@]#"$taken"}")
 }
 complete -o default -F _rotation rotation
 `;

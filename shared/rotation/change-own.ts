@@ -22,7 +22,7 @@ import type { Applied, SetSecretContext } from './strategy.ts';
 
 /** Kept, in ms, for the way back: a look at who has moved on, one transaction, and a login to see what came of it. */
 const WAY_BACK = 3_000;
-/** The least, in ms, that the proof has to have. */
+/** The least, in ms, that a proof has to have, as a rule. */
 const LEAST_PROOF = 500;
 /** The same of moving AWSCURRENT, where setSecret does that: two calls. */
 const LEAST_PROMOTION = 1_000;
@@ -40,6 +40,10 @@ export interface VerifiedChange {
   /** What has logged in under the lock. */
   readonly origin: Origin;
   readonly whenRefused: string;
+  /** The least, in ms, that the proof has to have. */
+  readonly leastProof?: number;
+  /** Hears that the change is about to be committed. */
+  readonly onCommit?: () => void;
 }
 
 /**
@@ -48,7 +52,7 @@ export interface VerifiedChange {
  */
 export async function changeVerified(
   context: ChangeContext,
-  { roles, role, origin, whenRefused }: VerifiedChange,
+  { roles, role, origin, whenRefused, leastProof = LEAST_PROOF, onCommit = () => {} }: VerifiedChange,
 ): Promise<Applied> {
   const { pending, deadline, promote } = context;
   const after = WAY_BACK + (promote === undefined ? 0 : LEAST_PROMOTION);
@@ -58,7 +62,10 @@ export async function changeVerified(
   // Looked at as late as can be, since the guard may take its time.
   const guard = async () => {
     const verdict = await context.guard();
-    if (verdict === 'proceed') needTime(context, LEAST_PROOF + after + 2 * computing);
+    if (verdict === 'proceed') {
+      needTime(context, leastProof + after + 2 * computing);
+      onCommit();
+    }
     return verdict;
   };
   if ((await change.apply(guard)) === 'already-current') return already;

@@ -89,9 +89,18 @@ export function passwordPutBack(
   return new RotationError(
     'PASSWORD_PUT_BACK',
     `${NEEDED[needed]} (${cause.code}: ${trimmed(cause)}); the former one was put back, ${again}.`,
-    { ...cause.facts, remedy: remedyOf(cause), reason: cause.facts.reason ?? cause.code, cause: cause.code },
+    {
+      ...cause.facts,
+      remedy: cause.code === 'DATABASE_TIMEOUT' ? WHEN_BUSY : remedyOf(cause),
+      reason: cause.facts.reason ?? cause.code,
+      cause: cause.code,
+    },
   );
 }
+
+/** Of a server that had taken a session from here a moment before. */
+const WHEN_BUSY =
+  'The server gave a second login no answer in time, or the name leads to another host too: rotate when the server has less to do; the service then tries again.';
 
 /** The same, but that the former password is not accepted (any more). @param why it could not be put back. */
 export function passwordNotPutBack(

@@ -61,8 +61,9 @@ export interface Waited {
 /** Resolves after so many ms. */
 export type Sleep = (ms: number) => Promise<unknown>;
 
-/** Whether a failure is worth another try. */
-export type IsWorthwhile = (error: RotationError) => boolean | Promise<boolean>;
+/** Whether a failure is worth another try; 'in-doubt': it is, and may have changed something. */
+export type Worth = boolean | 'in-doubt';
+export type IsWorthwhile = (error: RotationError) => Worth | Promise<Worth>;
 
 /** Of one step: tries again what passes by itself, until the deadline less what has to come after it. */
 export class Patience {
@@ -99,7 +100,10 @@ export class Patience {
         if (!(error instanceof RotationError)) throw error;
         if (error.code === 'PASSWORD_PUT_BACK') change = error;
         if (error.code === 'PASSWORD_NOT_PUT_BACK' && change?.code !== error.code) change = error;
-        if (!(await isWorthwhile(error))) throw error;
+        const worth = await isWorthwhile(error);
+        if (worth === false) throw error;
+        // What an earlier change came to need not be so any more.
+        if (worth === 'in-doubt') change = undefined;
         const left = this.#deadline.remaining() - this.#reserve;
         if (left < SHORTEST_PAUSE) throw change ?? error;
         const pause = Math.min(pauseAfter(error, tries, Math.random()), left);

@@ -48,13 +48,18 @@ export const singleUser: RotationStrategy = {
 
   /** Begun anew, it finds out what the database has by now: an earlier try may have set the password without hearing so. */
   async applyPending(context) {
-    let wasPutBack = false;
+    const tries: Tries = { wasPutBack: false, hasCommitted: false };
     return await context.patiently(
-      () => setOwn(context, wasPutBack),
+      () => {
+        tries.hasCommitted = false;
+        return setOwn(context, tries);
+      },
       (error) => {
-        const isSecond = wasPutBack && error.code === 'PASSWORD_PUT_BACK';
-        wasPutBack ||= error.code === 'PASSWORD_PUT_BACK';
-        return !isSecond && passesByItself(error);
+        const isPutBack = error.code === 'PASSWORD_PUT_BACK';
+        if ((isPutBack && tries.wasPutBack) || !passesByItself(error)) return false;
+        tries.wasPutBack ||= isPutBack;
+        const isKnown = isPutBack || error.code === 'PASSWORD_NOT_PUT_BACK';
+        return isKnown || !tries.hasCommitted || 'in-doubt';
       },
     );
   },
@@ -93,12 +98,20 @@ function isSameLogin(a: Credential, b: Credential): boolean {
   return a.secret.username === b.secret.username && isSameServer(a.secret, b.secret);
 }
 
-/**
- * @param wasPutBack what an earlier try had set, because the server was too busy for its proof: before another change, a
- * login has to be all that the proof was not.
- */
-async function setOwn(context: SetSecretContext, wasPutBack: boolean): Promise<Applied> {
+/** Of one step to set the password. */
+interface Tries {
+  /**
+   * Whether one had set it, and put the former one back because the server was too busy for the proof: before another
+   * change, a login has to be all that the proof was not.
+   */
+  wasPutBack: boolean;
+  /** Whether the last one may have set it. */
+  hasCommitted: boolean;
+}
+
+async function setOwn(context: SetSecretContext, tries: Tries): Promise<Applied> {
   const { current, pending } = context;
+  const { wasPutBack } = tries;
   const tried: Credential[] = [];
   for await (const candidate of mayLogInToSet(context, tried)) {
     const outcome = await logIn(context, candidate, async (roles) => {
@@ -110,7 +123,16 @@ async function setOwn(context: SetSecretContext, wasPutBack: boolean): Promise<A
           ? { credential: candidate, request: roles.request }
           : await loginAnew(context, wasPutBack);
       if (!isSamePassword(origin.credential, pending))
-        return await changeVerified(context, { roles, role, origin, whenRefused: WHEN_REFUSED });
+        return await changeVerified(context, {
+          roles,
+          role,
+          origin,
+          whenRefused: WHEN_REFUSED,
+          ...(wasPutBack ? { leastProof: PROOF_WITHIN } : {}),
+          onCommit: () => {
+            tries.hasCommitted = true;
+          },
+        });
       const { source } = origin.credential;
       const verdict = await context.guard();
       const promoted = verdict === 'proceed' && (await promoteFound(context));
@@ -155,7 +177,7 @@ async function logIn<T>(
  * Whoever had to wait for the lock logs in anew while holding it: what had logged it in may have been replaced meanwhile,
  * and putting that back would undo what somebody else has proven.
  *
- * @param likeProof no less of a login will do than what a proof of a new password asks for
+ * @param likeProof no less of a login with the former password will do than what a proof of the new one asks for
  */
 async function loginAnew(context: SetSecretContext, likeProof: boolean): Promise<Origin> {
   const tried: Credential[] = [];
@@ -164,12 +186,12 @@ async function loginAnew(context: SetSecretContext, likeProof: boolean): Promise
       if (likeProof) await roles.confirmUser();
       return roles.request;
     };
-    const outcome = await context.tryPassword(credential, look, likeProof ? PROOF_WITHIN : undefined);
+    const isPending = isSamePassword(credential, context.pending);
+    const outcome = await context.tryPassword(credential, look, likeProof && !isPending ? PROOF_WITHIN : undefined);
     if (outcome.accepted === true) return { credential, request: outcome.value };
     if (outcome.accepted !== 'without-session') continue;
     // As the pending login is all that is wanted, it has to be one that applications can make.
-    const isLast = likeProof || isSamePassword(credential, context.pending);
-    if (isLast && !isNoRoom(outcome.error)) throw outcome.error;
+    if ((isPending || likeProof) && !isNoRoom(outcome.error)) throw outcome.error;
     return { credential, request: outcome.request };
   }
   throw noWorkingPassword(context.current, tried, context.earlier.denied);

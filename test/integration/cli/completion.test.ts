@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DescribeSecretCommand } from '@aws-sdk/client-secrets-manager';
+import { CreateSecretCommand, DescribeSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { operator } from '../../support/operator.ts';
 import { RunningCommand } from '../../support/running-command.ts';
@@ -14,10 +14,18 @@ const { account, command } = await operator();
 const ROTATION = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
 
 let name = '';
+/** With all that a shell might take for the end of a word; how much of it is typed, and behind what. */
+const ODD = [
+  { verb: 'status', typed: 'status/team+sh', rest: 'op@eu=main.1' },
+  { verb: 'doctor', typed: 'doctor/team+shop@e', rest: 'u=main.1' },
+  { verb: 'rollback', typed: 'rollback/team+shop@eu=', rest: 'main.1' },
+] as const;
 let folder = '';
 beforeAll(async () => {
   const secret = await account.store({ strategy: 'single-user' }, '{}');
   name = (await account.client.send(new DescribeSecretCommand({ SecretId: secret.arn }))).Name ?? '';
+  for (const { typed, rest } of ODD)
+    await account.client.send(new CreateSecretCommand({ Name: typed + rest, SecretString: '{}' }));
   folder = await mkdtemp(join(tmpdir(), 'completion-'));
   // Whatever is not for the shell only tells that it was run.
   const rotation = `#!/bin/sh
@@ -81,6 +89,14 @@ describe.skipIf(!hasTerminal).each(SHELLS)('in %s', (shell, start, setUp) => {
         await terminal.says(name);
         terminal.type('\n');
         await terminal.says(new RegExp(`ran: doctor ${name}\\s`));
+        for (const { verb, typed, rest } of ODD) {
+          // With a colon on the line before it.
+          const line = `${verb} --endpoint-url ${account.lab.endpoint}`;
+          terminal.type(`rotation ${line} ${typed}\t`);
+          await terminal.says(typed + rest);
+          terminal.type('\n');
+          await terminal.says(`ran: ${line} ${typed}${rest}`);
+        }
         terminal.type('exit\n');
         await terminal.ended();
       } finally {

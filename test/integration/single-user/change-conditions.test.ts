@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
@@ -176,16 +177,30 @@ test('a server that is silent to the proof has the password put back, and change
     return String(row?.stored);
   };
   const before = await stored();
+  const sessions = async () =>
+    (await server.query('SELECT FROM pg_stat_activity WHERE usename = $1', [role.name])).length;
   const silence = Promise.withResolvers<'pass'>();
-  let connects = 0;
+  let unanswered = 0;
   held.gate = {
-    reach: async (label) => (label.endsWith(', connect') && ++connects > 1 ? await silence.promise : 'pass'),
+    // Who comes beside a session that stays gets no answer.
+    reach: async (label) => {
+      if (!label.endsWith(', connect')) return 'pass';
+      for (let looks = 0; looks < 10; looks++, await sleep(30)) if ((await sessions()) === 0) return 'pass';
+      unanswered++;
+      return await silence.promise;
+    },
   };
 
   const running = held.a('setSecret', token);
   await waitFor('the change', async () => (await stored()) !== before || undefined);
   await waitFor('the way back', async () => (await stored()) === before || undefined);
   expect(await accepted(server, role, [role.password])).toEqual([true]);
+  // Whoever looks in vain for an answer changes nothing.
+  const until = unanswered + 3;
+  await waitFor('three looks', async () => {
+    expect(await stored()).toBe(before);
+    return unanswered > until || undefined;
+  });
   silence.resolve('pass');
 
   expect(await running).toMatchObject({ outcome: 'done', credential: 'current', waited_for: 'DATABASE_TIMEOUT' });

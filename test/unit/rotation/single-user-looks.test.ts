@@ -210,9 +210,83 @@ describe('setSecret', () => {
     };
     expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_PUT_BACK' });
     expect(only(server.events, 'change')).toHaveLength(1);
-    // The first of these is by the way back.
     expect(times.filter((time) => time === 3_000).length).toBeGreaterThan(2);
     expect(server.passwordOf('app')).toBe('old');
+  });
+
+  it('needs of that login that a query is answered, as the proof does', async () => {
+    const rotation = await withShortProofs();
+    const { server } = rotation;
+    server.meets = ({ credential: { source } }) =>
+      source === 'pending' ? { fails: failure('DATABASE_TIMEOUT') } : undefined;
+    server.before = (event) => {
+      if (event === 'confirm' && server.isLocked('app')) throw failure('DATABASE_TIMEOUT');
+    };
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_PUT_BACK' });
+    expect(only(server.events, 'change')).toHaveLength(1);
+  });
+
+  it('changes nothing for the second time without all of the time that a proof may take', async () => {
+    const rotation = await withShortProofs();
+    const { server, deadline } = rotation;
+    deadline.left = 9_000;
+    server.meets = ({ credential: { source } }) =>
+      source === 'pending' ? { fails: failure('DATABASE_TIMEOUT') } : undefined;
+    server.before = (event) => {
+      // By the time of the second guard there is enough for a change, and for a short proof.
+      if (event === 'release') deadline.left = 8_500;
+      if (event === 'hold' && only(server.events, 'change').length === 1) deadline.left = 5_900;
+    };
+    const error = await refusal(rotation.step('setSecret'));
+    expect(error).toMatchObject({ code: 'PASSWORD_PUT_BACK', facts: { cause: 'DATABASE_TIMEOUT' } });
+    expect(error.remedy).toContain('rotate when the server has less to do');
+    expect(only(server.events, 'change')).toHaveLength(1);
+    expect(server.passwordOf('app')).toBe('old');
+  });
+
+  it('gives a login with the new password all of the time, where another change turns out to have been made', async () => {
+    const rotation = await withShortProofs();
+    const times = timesOf(rotation, 'pending');
+    const { server } = rotation;
+    server.meets = ({ credential: { source } }) =>
+      source === 'pending' ? { fails: failure('DATABASE_TIMEOUT') } : undefined;
+    server.before = (event) => {
+      if (event !== 'change' || only(server.events, 'change').length !== 2) return;
+      server.role('app', 'new-1').meets = () => undefined;
+      throw failure('DATABASE_CONNECTION_LOST');
+    };
+    expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'already-done', credential: 'pending' });
+    expect(times.at(-1)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('says that the new password could not be taken back, whatever a later look fails by', async () => {
+    const rotation = await withShortProofs();
+    const { server } = rotation;
+    server.noWayBack = 'the connection broke off';
+    server.meets = ({ credential: { source } }) =>
+      source === 'pending' ? { fails: failure('DATABASE_TIMEOUT') } : undefined;
+    server.before = (event) => {
+      if (event === 'release') server.refuseAll(failure('DATABASE_UNREACHABLE'));
+    };
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_NOT_PUT_BACK' });
+  });
+
+  it('says nothing of a password that was put back, once another change is in doubt', async () => {
+    const rotation = await withShortProofs();
+    const { server } = rotation;
+    server.meets = ({ credential: { source } }) =>
+      source === 'pending' ? { fails: failure('DATABASE_TIMEOUT') } : undefined;
+    server.before = (event) => {
+      if (event !== 'change' || only(server.events, 'change').length !== 2) return;
+      server.role('app', 'new-1').refuseAll(failure('DATABASE_UNREACHABLE'));
+      throw failure('DATABASE_CONNECTION_LOST');
+    };
+    const error = await refusal(rotation.step('setSecret'));
+    expect(error).toMatchObject({
+      code: 'DATABASE_UNREACHABLE',
+      facts: { waitedFor: expect.stringContaining('LOST') },
+    });
+    expect(server.passwordOf('app')).toBe('new-1');
   });
 
   it('says that the rotation was replaced while it waited, and nothing of passwords', async () => {
