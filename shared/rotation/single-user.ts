@@ -98,7 +98,7 @@ function isSameLogin(a: Credential, b: Credential): boolean {
   return a.secret.username === b.secret.username && isSameServer(a.secret, b.secret);
 }
 
-/** Of one step to set the password. */
+/** Of one step's tries to set the password. */
 interface Tries {
   /**
    * Whether one had set it, and put the former one back because the server was too busy for the proof: before another

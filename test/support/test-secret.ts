@@ -69,8 +69,16 @@ export class TestSecret {
     this.#choice = choice;
   }
 
-  /** Rotates as an operator does, and waits for the end. `immediately: false` is a test of the configuration only. */
-  async rotate({ immediately = true, token = randomUUID() as string } = {}): Promise<RotationResult> {
+  /**
+   * Rotates as an operator does, and waits for the end.
+   *
+   * @param options `immediately: false` is a test of the configuration only; `by` chooses another function or instance.
+   */
+  async rotate({
+    immediately = true,
+    token = randomUUID() as string,
+    by = {} as Partial<FunctionChoice>,
+  } = {}): Promise<RotationResult> {
     const { lab, client } = this.#account;
     const events: LabEvent[] = [];
     const stop = lab.on((event) => {
@@ -81,7 +89,7 @@ export class TestSecret {
         new RotateSecretCommand({
           SecretId: this.arn,
           ClientRequestToken: token,
-          RotationLambdaARN: this.#account.function(this.#choice),
+          RotationLambdaARN: this.#account.function({ ...this.#choice, ...by }),
           RotationRules: { AutomaticallyAfterDays: 30 },
           RotateImmediately: immediately,
         }),

@@ -99,10 +99,10 @@ export class Twins {
   }
 
   /** Rotates, expects a refusal with this code and that neither roles nor AWSCURRENT changed, and gives the rotation up. */
-  async refused(code: string): Promise<StepResult> {
+  async refused(code: string, by: Partial<FunctionChoice> = {}): Promise<StepResult> {
     const before = await this.roles();
     const current = await this.secret.text();
-    const failure = failureOf(await this.secret.rotate());
+    const failure = failureOf(await this.secret.rotate({ by }));
     expect(failure).toMatchObject({ error_code: code });
     expect(await this.roles()).toEqual(before);
     expect(await this.secret.text()).toBe(current);

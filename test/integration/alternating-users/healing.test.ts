@@ -13,6 +13,9 @@ afterAll(() => account[Symbol.asyncDispose]());
 
 const asTwin = (app: { base: { name: string }; twin: string }) => ({ session: app.twin, current: app.base.name });
 
+/** What might pass by itself is waited for until the step's time is over. */
+const SOON = { timeoutMs: 14_000 };
+
 describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   test.each([
     ['NOLOGIN', 'ALTER ROLE TWIN NOLOGIN'],
@@ -93,7 +96,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     await app.rotate();
     await app.administer(`ALTER ROLE ${app.sql.base} ${damage}`);
 
-    const failure = await app.refused(code);
+    const failure = await app.refused(code, SOON);
 
     expect(failure).toMatchObject({ step: 'setSecret', username: app.base.name, host: scope.server.host });
     // The superuser was logged in, but it is not the superuser that the error is about.
@@ -113,7 +116,7 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     const app = await twins(account, scope);
     await app.administer(`ALTER ROLE ${app.sql.base} ${damage}`);
 
-    const failure = await app.refused(code);
+    const failure = await app.refused(code, SOON);
 
     expect(failure).toMatchObject({ step: 'createSecret', credential: 'current', username: app.base.name });
     expect(failure.remedy).toContain(word);
