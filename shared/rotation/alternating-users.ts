@@ -94,13 +94,17 @@ export const alternatingUsers: RotationStrategy = {
  */
 async function nextAdministrator(context: SetSecretContext, refused: Administrator): Promise<Administrator> {
   const { current, superusers } = context;
+  const isNew = ({ versionId }: Administrator) => versionId !== refused.versionId;
   return await context.patiently(
     async () => {
       const read = await superusers.read(current);
-      if (read.versionId !== refused.versionId) return read;
+      if (isNew(read)) return read;
       throw passwordNotAccepted(refused, 'Rotate or correct the superuser secret that "masterarn" names.');
     },
-    async ({ code }) => code === 'PASSWORD_NOT_ACCEPTED' && (await superusers.isRotating(current)),
+    // A rotation that is not under way any more may have ended since the version was read.
+    async ({ code }) =>
+      code === 'PASSWORD_NOT_ACCEPTED' &&
+      ((await superusers.isRotating(current)) || isNew(await superusers.read(current))),
   );
 }
 

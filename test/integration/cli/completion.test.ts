@@ -90,6 +90,8 @@ describe.skipIf(!hasTerminal).each(SHELLS)('in %s', (shell, start, setUp) => {
         terminal.type('\n');
         await terminal.says(new RegExp(`ran: doctor ${name}\\s`));
         for (const { verb, typed, rest } of ODD) {
+          // Fish takes what comes behind = for another word, and completes that as a file.
+          if (shell === 'fish' && typed.endsWith('=')) continue;
           // With a colon on the line before it.
           const line = `${verb} --endpoint-url ${account.lab.endpoint}`;
           terminal.type(`rotation ${line} ${typed}\t`);

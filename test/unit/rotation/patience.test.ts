@@ -322,6 +322,19 @@ describe('a superuser secret', () => {
     expect(only(rotation.server.events, 'login superuser')).toHaveLength(2);
   });
 
+  it('whose rotation ends between the look at its value and the one at its labels is read once more', async () => {
+    const rotation = await replaced();
+    Object.defineProperty(rotation, 'superuserIsRotating', {
+      get() {
+        rotation.superuser = secretText({ username: 'admin', password: 'newer' });
+        rotation.superuserVersion = 2;
+        return false;
+      },
+    });
+    expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done' });
+    expect(only(rotation.server.events, 'login superuser')).toHaveLength(2);
+  });
+
   it('that nobody is replacing fails at once, and one whose rotation does not end at the end', async () => {
     for (const isRotating of [false, true]) {
       const rotation = await replaced();
