@@ -41,7 +41,7 @@ export interface VerifiedChange {
   readonly origin: Origin;
   readonly whenRefused: string;
   /** The least, in ms, that the proof has to have. */
-  readonly leastProof?: number;
+  readonly leastProof?: number | undefined;
   /** Hears that the change is about to be committed. */
   readonly onCommit?: () => void;
 }

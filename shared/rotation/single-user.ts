@@ -128,7 +128,7 @@ async function setOwn(context: SetSecretContext, tries: Tries): Promise<Applied>
           role,
           origin,
           whenRefused: WHEN_REFUSED,
-          ...(wasPutBack ? { leastProof: PROOF_WITHIN } : {}),
+          leastProof: wasPutBack ? PROOF_WITHIN : undefined,
           onCommit: () => {
             tries.hasCommitted = true;
           },

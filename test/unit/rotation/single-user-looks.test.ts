@@ -52,6 +52,13 @@ async function withShortProofs(): Promise<FakeRotation> {
   return rotation;
 }
 
+/** The same, with a server that is too busy for any login with the new password. */
+async function withFailingProofs(code: (typeof BUSY)[number]): Promise<FakeRotation> {
+  const rotation = await withShortProofs();
+  rotation.server.meets = ({ credential: { source } }) => (source === 'pending' ? { fails: failure(code) } : undefined);
+  return rotation;
+}
+
 describe('an AWSCURRENT that was edited after its password was replaced', () => {
   /** The step finds that the two versions don't belong together. */
   async function edited(act: (rotation: FakeRotation) => void = () => {}) {
@@ -215,10 +222,8 @@ describe('setSecret', () => {
   });
 
   it('needs of that login that a query is answered, as the proof does', async () => {
-    const rotation = await withShortProofs();
+    const rotation = await withFailingProofs('DATABASE_TIMEOUT');
     const { server } = rotation;
-    server.meets = ({ credential: { source } }) =>
-      source === 'pending' ? { fails: failure('DATABASE_TIMEOUT') } : undefined;
     server.before = (event) => {
       if (event === 'confirm' && server.isLocked('app')) throw failure('DATABASE_TIMEOUT');
     };
@@ -227,11 +232,9 @@ describe('setSecret', () => {
   });
 
   it('changes nothing for the second time without all of the time that a proof may take', async () => {
-    const rotation = await withShortProofs();
+    const rotation = await withFailingProofs('DATABASE_TIMEOUT');
     const { server, deadline } = rotation;
     deadline.left = 9_000;
-    server.meets = ({ credential: { source } }) =>
-      source === 'pending' ? { fails: failure('DATABASE_TIMEOUT') } : undefined;
     server.before = (event) => {
       // By the time of the second guard there is enough for a change, and for a short proof.
       if (event === 'release') deadline.left = 8_500;
@@ -245,11 +248,9 @@ describe('setSecret', () => {
   });
 
   it('gives a login with the new password all of the time, where another change turns out to have been made', async () => {
-    const rotation = await withShortProofs();
+    const rotation = await withFailingProofs('DATABASE_TIMEOUT');
     const times = timesOf(rotation, 'pending');
     const { server } = rotation;
-    server.meets = ({ credential: { source } }) =>
-      source === 'pending' ? { fails: failure('DATABASE_TIMEOUT') } : undefined;
     server.before = (event) => {
       if (event !== 'change' || only(server.events, 'change').length !== 2) return;
       server.role('app', 'new-1').meets = () => undefined;
@@ -260,11 +261,9 @@ describe('setSecret', () => {
   });
 
   it('says that the new password could not be taken back, whatever a later look fails by', async () => {
-    const rotation = await withShortProofs();
+    const rotation = await withFailingProofs('DATABASE_TIMEOUT');
     const { server } = rotation;
     server.noWayBack = 'the connection broke off';
-    server.meets = ({ credential: { source } }) =>
-      source === 'pending' ? { fails: failure('DATABASE_TIMEOUT') } : undefined;
     server.before = (event) => {
       if (event === 'release') server.refuseAll(failure('DATABASE_UNREACHABLE'));
     };
@@ -272,10 +271,8 @@ describe('setSecret', () => {
   });
 
   it('says nothing of a password that was put back, once another change is in doubt', async () => {
-    const rotation = await withShortProofs();
+    const rotation = await withFailingProofs('DATABASE_TIMEOUT');
     const { server } = rotation;
-    server.meets = ({ credential: { source } }) =>
-      source === 'pending' ? { fails: failure('DATABASE_TIMEOUT') } : undefined;
     server.before = (event) => {
       if (event !== 'change' || only(server.events, 'change').length !== 2) return;
       server.role('app', 'new-1').refuseAll(failure('DATABASE_UNREACHABLE'));
@@ -290,10 +287,8 @@ describe('setSecret', () => {
   });
 
   it('says that the rotation was replaced while it waited, and nothing of passwords', async () => {
-    const rotation = await withShortProofs();
+    const rotation = await withFailingProofs('DATABASE_FULL');
     const { server } = rotation;
-    server.meets = ({ credential: { source } }) =>
-      source === 'pending' ? { fails: failure('DATABASE_FULL') } : undefined;
     server.before = (event) => {
       if (event !== 'release') return;
       // Another rotation has begun, and has got as far as the database.
@@ -306,9 +301,8 @@ describe('setSecret', () => {
   });
 
   it.each(BUSY)('tries again but once what was put back: %s', async (code) => {
-    const rotation = await withShortProofs();
+    const rotation = await withFailingProofs(code);
     const { server } = rotation;
-    server.meets = ({ credential: { source } }) => (source === 'pending' ? { fails: failure(code) } : undefined);
     const error = await refusal(rotation.step('setSecret'));
     expect(error).toMatchObject({ code: 'PASSWORD_PUT_BACK', facts: { cause: code } });
     expect(only(server.events, 'change')).toHaveLength(2);
