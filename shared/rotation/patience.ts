@@ -13,14 +13,16 @@ const PASSES: ReadonlySet<RotationErrorCode> = new Set([
   // Of a connect, which has a limit of its own: the name leads to a host that is gone. After any other, no time is left.
   'DATABASE_TIMEOUT',
   'DATABASE_FULL',
-  'ROLE_CONNECTION_LIMIT',
   // A standby that is being promoted.
   'DATABASE_READ_ONLY',
   'ROLE_BUSY',
 ]);
-/** Reasons that have to be one of these, where only some of a code's pass: of names, that the resolver did not answer. */
+/** Reasons that have to be one of these, where only some of a code's pass. */
 const ONLY_BY_REASON: ReadonlyMap<RotationErrorCode, readonly string[]> = new Map([
+  // The resolver did not answer.
   ['DATABASE_HOST_NOT_FOUND', ['EAI_AGAIN']],
+  // A login was refused for it. A limit of 0, found by a look at the role, stays.
+  ['ROLE_CONNECTION_LIMIT', ['53300']],
 ]);
 /** Time-outs that the role or the database has set for itself: they come back. */
 const COMES_BACK: readonly string[] = ['25P03', '25P04', '57P05'];
@@ -28,12 +30,14 @@ const COMES_BACK: readonly string[] = ['25P03', '25P04', '57P05'];
 /** Whether what failed by this is worth being tried again, as long as it has changed nothing; pure. */
 export function passesByItself({ code, facts: { reason = '', cause } }: RotationError): boolean {
   // Whether the new password is usable could not be seen: as soon as it can be, the change is looked at and gone on with.
-  if (code === 'PASSWORD_NOT_PUT_BACK') return cause !== undefined && PASSES.has(cause);
+  if (code === 'PASSWORD_NOT_PUT_BACK') return cause !== undefined && passes(cause, reason);
   // The former password is in force; our own session, which a busy server had to serve beside the proof, is over.
   if (code === 'PASSWORD_PUT_BACK') return cause === 'DATABASE_FULL' || cause === 'DATABASE_TIMEOUT';
-  if (COMES_BACK.includes(reason)) return false;
-  return PASSES.has(code) || (ONLY_BY_REASON.get(code)?.includes(reason) ?? false);
+  return !COMES_BACK.includes(reason) && passes(code, reason);
 }
+
+const passes = (code: RotationErrorCode, reason: string) =>
+  PASSES.has(code) || (ONLY_BY_REASON.get(code)?.includes(reason) ?? false);
 
 /** First pause and longest one, in ms, which may be half as long, as chance has it. */
 const FIRST_PAUSE = 100;

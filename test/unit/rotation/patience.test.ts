@@ -22,6 +22,8 @@ describe('what passes by itself', () => {
     ['DATABASE_READ_ONLY', { reason: '25006' }],
     ['ROLE_BUSY', { reason: '55P03' }],
     ['PASSWORD_NOT_PUT_BACK', { cause: 'DATABASE_UNREACHABLE' }],
+    ['PASSWORD_NOT_PUT_BACK', { cause: 'ROLE_CONNECTION_LIMIT', reason: '53300' }],
+    ['PASSWORD_NOT_PUT_BACK', { cause: 'DATABASE_HOST_NOT_FOUND', reason: 'EAI_AGAIN' }],
     ['PASSWORD_PUT_BACK', { cause: 'DATABASE_FULL' }],
     ['PASSWORD_PUT_BACK', { cause: 'DATABASE_TIMEOUT' }],
   ])('%s %o', (code, facts) => {
@@ -33,6 +35,7 @@ describe('what passes by itself', () => {
     ['NO_WORKING_PASSWORD', {}],
     ['DATABASE_HOST_NOT_FOUND', { reason: 'ENOTFOUND' }],
     ['DATABASE_HOST_NOT_FOUND', {}],
+    ['ROLE_CONNECTION_LIMIT', {}],
     ['DATABASE_CONNECTION_LOST', { reason: '57P05' }],
     ['DATABASE_CONNECTION_LOST', { reason: '25P03' }],
     ['DATABASE_CONNECTION_LOST', { reason: '25P04' }],
