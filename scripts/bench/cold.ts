@@ -46,6 +46,9 @@ export interface ColdPlan {
   readonly progress?: (done: number, all: number) => void;
 }
 
+/** What was built for all strategies, by the subject's name. */
+type Builds = Map<string, Awaited<ReturnType<typeof buildFunctions>>>;
+
 /** One start. */
 interface Start {
   readonly loaded?: number;
@@ -81,8 +84,9 @@ export async function benchCold(arena: Arena, plan: ColdPlan): Promise<readonly 
   const folder = await mkdtemp(join(tmpdir(), 'rotation-bundles-'));
   try {
     const results: ColdResult[] = [];
+    const builds: Builds = new Map();
     for (const [index, strategy] of plan.strategies.entries()) {
-      const subjects = await subjectsOf(arena, plan, strategy, folder);
+      const subjects = await subjectsOf(arena, plan, strategy, folder, builds);
       const starts = await startAll(subjects, plan.blocks, (done) =>
         plan.progress?.(index * plan.blocks + done, plan.strategies.length * plan.blocks),
       );
@@ -99,10 +103,12 @@ async function subjectsOf(
   plan: ColdPlan,
   strategy: StrategyName,
   folder: string,
+  builds: Builds,
 ): Promise<readonly Subject[]> {
   const built = async (name: string, without: readonly Lever[], { compileCache = false } = {}): Promise<Subject> => {
-    const own = join(folder, `${name.replaceAll(/\W+/g, '-')}-${strategy}`);
-    const files = await buildFunctions({ folder: own, without });
+    const own = join(folder, name.replaceAll(/\W+/g, '-'));
+    const files = builds.get(name) ?? (await buildFunctions({ folder: own, without }));
+    builds.set(name, files);
     const bytes = files.find(({ path }) => path === join(strategy, 'index.mjs'))?.bytes ?? null;
     const environment = {
       ...arena.environment(plan.endpoint),

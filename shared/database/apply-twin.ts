@@ -5,7 +5,7 @@ import { changeRole } from './change-role.ts';
 import { formUnknown } from './connect-error.ts';
 import type { ForeseenVerifier } from './foreseen-verifier.ts';
 import { changeSettings, storedForm } from './password-change.ts';
-import { lockKey, type OpenedRole } from './role-lock.ts';
+import { lockAgain, type OpenedRole } from './role-lock.ts';
 import { needSpellable } from './role-names.ts';
 import { actAsOneself, majorVersion } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
@@ -37,12 +37,13 @@ export async function previewTwin(
  */
 export async function applyTwin(
   session: SqlSession,
-  { server, pooled, twins, actAsBefore }: OpenedRole,
+  opened: OpenedRole,
   settings: DatabaseSettings,
   change: TwinChange,
   guard: Guard,
   foreseen?: ForeseenVerifier,
 ): Promise<TwinOutcome> {
+  const { server, twins, actAsBefore } = opened;
   const { base, twin, username, password, scram, database } = change;
   needSpellable(session, [base, twin]);
   const actor = session.login.username;
@@ -66,7 +67,7 @@ export async function applyTwin(
   try {
     const isChanged = await changeRole(session, server, {
       locked: base,
-      opening: `${changeSettings(session, server, scram === true)} ${version >= 16 ? "SET LOCAL createrole_self_grant = '';" : ''} ${actAsBefore} ${pooled ? `SELECT pg_advisory_xact_lock(${lockKey(base)});` : ''}`,
+      opening: `${changeSettings(session, server, scram === true)} ${version >= 16 ? "SET LOCAL createrole_self_grant = '';" : ''} ${actAsBefore} ${lockAgain(opened, base)}`,
       plan,
       exists: twins.includes(username),
       alter: `ALTER ROLE ${escapeIdentifier(username)}`,

@@ -5,7 +5,7 @@ import { formUnknown } from './connect-error.ts';
 import { type ForeseenVerifier, foreseeNew, foreseeStored, timed } from './foreseen-verifier.ts';
 import { changeSettings, isHashedByServer, needUsualIterations, storedForm } from './password-change.ts';
 import { DEFAULT_SCRAM_ITERATIONS, passwordVerifier, saltOf, saslPrep, scramVerifier } from './password-hash.ts';
-import { lockKey, type OpenedRole } from './role-lock.ts';
+import { lockAgain, type OpenedRole } from './role-lock.ts';
 import { isSilentInClear, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
 import type { PasswordHashing } from './settings.ts';
@@ -47,12 +47,13 @@ export function foreseeChange({ login, request }: SqlSession, to: Password | und
  */
 export async function prepareOwnPassword(
   session: SqlSession,
-  { server, pooled }: OpenedRole,
+  opened: OpenedRole,
   hashing: PasswordHashing,
   to: Password,
   origin: Origin,
   foreseen: ForeseenChange = {},
 ): Promise<OwnPasswordChange> {
+  const { server, pooled } = opened;
   const { username } = session.login;
   const { password } = origin.credential.secret;
   const clear = password.reveal();
@@ -83,7 +84,7 @@ export async function prepareOwnPassword(
     stored: forms,
     isWanted,
   });
-  const lock = pooled ? `SELECT pg_advisory_xact_lock(${lockKey(username)});` : '';
+  const lock = lockAgain(opened, username);
   return {
     computing,
     isStored: (request) => isStored(session, [saltOf(stored), former && saltOf(former)], request),

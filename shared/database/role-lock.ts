@@ -90,8 +90,13 @@ export async function openRole(
   };
 }
 
+/** A statement by which a transaction takes the lock again that a pooled session may have lost. */
+export function lockAgain({ pooled }: Pick<OpenedRole, 'pooled'>, role: string): string {
+  return pooled ? `SELECT pg_advisory_xact_lock(${lockKey(role)});` : '';
+}
+
 /** SQL of the key of a role's advisory lock. */
-export function lockKey(role: string): string {
+function lockKey(role: string): string {
   return `hashtextextended('postgres-secret-rotation:' || ${escapeLiteral(role)}, 0)`;
 }
 

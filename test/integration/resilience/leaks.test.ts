@@ -68,11 +68,12 @@ async function everythingWritten(): Promise<Record<string, string>> {
 const noLeak = async () => leaks.verify(await everythingWritten());
 
 describe.each(['single-user', 'alternating-users'] as const)('%s', (strategy) => {
-  const arranged = async (environment: Readonly<Record<string, string>> = {}) => {
+  const arranged = async (environment: Readonly<Record<string, string>> = {}, timeoutMs?: number) => {
     const scope = roleScope(server);
-    const app = await twins(account, scope, { environment });
+    const choice = { environment, ...(timeoutMs === undefined ? {} : { timeoutMs }) };
+    const app = await twins(account, scope, choice);
     const secret =
-      strategy === 'single-user' ? await account.secretFor(server, app.base, { strategy, environment }) : app.secret;
+      strategy === 'single-user' ? await account.secretFor(server, app.base, { strategy, ...choice }) : app.secret;
     return { scope, app, secret, [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose]() };
   };
 
@@ -87,7 +88,7 @@ describe.each(['single-user', 'alternating-users'] as const)('%s', (strategy) =>
   });
 
   test('nor do those that the server refuses', async () => {
-    await using here = await arranged();
+    await using here = await arranged({}, 12_000);
     const { app, secret } = here;
     expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' }); // so that both roles exist
     // The change waits for somebody else's, and fails after the verifier has been sent.
