@@ -32,6 +32,11 @@ function interrupted(): CommandError {
   return new CommandError('INTERRUPTED', 'It was interrupted.', { exitCode: EXIT.interrupted });
 }
 
+/** Ctrl-C or Ctrl-D, as the answer to a question. */
+export function unanswered(): CommandError {
+  return new CommandError('INTERRUPTED', 'Nothing was changed.', { exitCode: EXIT.interrupted });
+}
+
 /** Calls AWS; whatever the SDK throws is told in a sentence. */
 export async function asking<T>(operation: string, call: Promise<T>): Promise<T> {
   try {
@@ -64,6 +69,12 @@ function meaningOf(error: unknown, name: string, operation: string): AwsErrorMea
   const text = error instanceof Error ? error.message : '';
   if (text.includes('Region is missing')) {
     return { what: 'no region is set.', remedy: 'Give --region, or set AWS_REGION or a region in the profile.' };
+  }
+  if (name === 'TypeError' && text.startsWith('Invalid URL')) {
+    return {
+      what: 'the endpoint is no URL.',
+      remedy: 'Check --endpoint-url, and AWS_ENDPOINT_URL… in the environment.',
+    };
   }
   if (/ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidSignature/.test(name)) {
     return { remedy: 'Log in again (aws sso login), or check the credentials: aws sts get-caller-identity' };
@@ -102,9 +113,7 @@ export function asCommandError(thrown: unknown): CommandError {
     return new CommandError(thrown.code, thrown.message, { exitCode: EXIT.error, remedy: thrown.remedy });
   }
   const name = thrown instanceof Error ? thrown.name : typeof thrown;
-  if (name === 'ExitPromptError' || name === 'AbortPromptError') {
-    return new CommandError('INTERRUPTED', 'Nothing was changed.', { exitCode: EXIT.interrupted });
-  }
+  if (name === 'ExitPromptError' || name === 'AbortPromptError') return unanswered();
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new CommandError(name, message, { exitCode: EXIT.error });
 }

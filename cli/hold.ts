@@ -28,6 +28,12 @@ export function holdOf({ Tags = [], RotationEnabled }: Held): Hold | undefined {
   return undefined;
 }
 
+/** The tags of a hold that a secret has, ended or not. */
+export function holdTagsOf({ Tags = [] }: Pick<Held, 'Tags'>): string[] {
+  const keys: readonly string[] = Object.values(HOLD_TAGS);
+  return Tags.flatMap(({ Key }) => (Key !== undefined && keys.includes(Key) ? [Key] : []));
+}
+
 /** What `rotation now` says of a secret that is held, `--turn-on` or not. @throws CommandError where it is. */
 export function refuseHeld(secret: Held & { readonly Name: string }): void {
   const hold = holdOf(secret);

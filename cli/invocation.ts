@@ -3,9 +3,12 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const COMMAND =
+  /\brotation (?:create|attach|now|rollback|status|doctor|adopt-clone|coverage|report|history|pause|resume|detach|update|psql|run|code) /;
+
 /** Whether a text names a command to paste, such as "rotation doctor prod/shop". */
 export function mentionsCommand(text: string): boolean {
-  return /\brotation (?:attach|create|doctor|now|rollback|status) /.test(text);
+  return COMMAND.test(text);
 }
 
 /** @returns what stands for `rotation` in a shell; undefined where it is that word. */

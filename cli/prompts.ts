@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { Password } from '../shared/secret/password.ts';
-import { usage } from './failures.ts';
+import { unanswered, usage } from './failures.ts';
 
 export interface Question {
   readonly message: string;
@@ -25,24 +25,28 @@ export class Prompts {
     if (!this.interactive)
       throw usage(`"${message}" must be answered, and there is no terminal to ask on.`, 'Give --yes.');
     const { default: confirm } = await import('@inquirer/confirm');
-    return await confirm({ message, default: false }, this.#context);
+    return await unlessClosed(confirm({ message, default: false }, this.#context));
   }
 
   async ask({ message, byDefault, validate = () => true }: Question): Promise<string> {
     const { default: input } = await import('@inquirer/input');
-    return await input({ message, default: byDefault, validate }, this.#context);
+    return await unlessClosed(input({ message, default: byDefault, validate }, this.#context));
   }
 
   async choose<Choice extends string>(message: string, choices: readonly Choice[]): Promise<Choice> {
     const { default: select } = await import('@inquirer/select');
-    return await select({ message, choices: choices.map((value) => ({ name: value, value })) }, this.#context);
+    return await unlessClosed(
+      select({ message, choices: choices.map((value) => ({ name: value, value })) }, this.#context),
+    );
   }
 
   /** Not shown as it is typed. */
   async password(message: string): Promise<Password> {
     const { default: password } = await import('@inquirer/password');
     const validate = (value: string) => value !== '' || 'A password is needed.';
-    return new Password(await password({ message, mask: false, toggleMask: false, validate }, this.#context));
+    return new Password(
+      await unlessClosed(password({ message, mask: false, toggleMask: false, validate }, this.#context)),
+    );
   }
 
   /** Of the device that a profile names. */
@@ -60,5 +64,17 @@ export class Prompts {
 
   get #context() {
     return { signal: this.#signal, output: process.stderr };
+  }
+}
+
+/** Ctrl-D closes a question that then stays without an answer, and leaves Node nothing to wait for. */
+async function unlessClosed<T>(answer: Promise<T>): Promise<T> {
+  const closed = Promise.withResolvers<never>();
+  const close = () => closed.reject(unanswered());
+  process.once('beforeExit', close);
+  try {
+    return await Promise.race([answer, closed.promise]);
+  } finally {
+    process.off('beforeExit', close);
   }
 }

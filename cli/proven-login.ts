@@ -65,7 +65,8 @@ export async function proveLogin(
       );
     case 'failed': {
       const isOnlyHere = isOnlyFromHere(proof.error) || proof.error.code.startsWith('IAM_');
-      const here = isOnlyHere ? ' If only this machine is at fault: --ca-file, or --no-login.' : '';
+      const byTrust = proof.error.code === 'TLS_UNTRUSTED_CERTIFICATE' ? '--ca-file, or ' : '';
+      const here = isOnlyHere ? ` If only this machine is at fault: ${byTrust}--no-login.` : '';
       throw notStored(proof.error, here);
     }
     default: {

@@ -6,6 +6,7 @@ import {
   paginateListSecrets,
   paginateListSecretVersionIds,
   type SecretListEntry,
+  UntagResourceCommand,
 } from '@aws-sdk/client-secrets-manager';
 import type { StoredVersion } from '../shared/rotation/ports.ts';
 import { type VersionStages, versionWith } from '../shared/rotation/version-stage.ts';
@@ -77,6 +78,17 @@ export async function readVersion(
     if (error instanceof Error && error.name === 'ResourceNotFoundException') return undefined;
     throw awsError(`secretsmanager:GetSecretValue of ${secretArn}`, error);
   }
+}
+
+/** Takes tags off a secret; no call where there are none. */
+export async function untag(
+  { aws }: Context,
+  { ARN, Name }: Pick<DescribedSecret, 'ARN' | 'Name'>,
+  keys: readonly string[],
+): Promise<void> {
+  if (keys.length === 0) return;
+  const command = new UntagResourceCommand({ SecretId: ARN, TagKeys: [...keys] });
+  await asking(`secretsmanager:UntagResource of ${Name}`, aws.secretsManager.send(command));
 }
 
 /** When a version was made, by the service's clock. Undefined where it is not (any more) among the labelled ones. */

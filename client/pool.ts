@@ -1,10 +1,10 @@
 import pg from 'pg';
+import { Deadline } from './deadline.ts';
 import { LoginError } from './errors.ts';
-import { Patience } from './patience.ts';
 import { isRefusedPassword } from './refusal.ts';
 import type { SecretLogin } from './secret-login.ts';
 
-/** What the secret says, and so no option does. */
+/** What the secret says, or the pool itself, and so no option does. */
 const FROM_THE_SECRET = ['user', 'password', 'host', 'port', 'ssl', 'connectionString', 'Client'] as const;
 
 /** Those of pg.Pool, but for what the secret says. `database` is the secret's `dbname` unless it is given. */
@@ -17,7 +17,7 @@ type ConnectCallback = (
 ) => void;
 
 /** How long to look for another login where the pool has no connectionTimeoutMillis, in ms. */
-const PATIENCE = 10_000;
+const LONGEST_WAIT = 10_000;
 
 /** What is found that fast need not have been waited for, in ms. */
 const AT_ONCE = 20;
@@ -33,7 +33,7 @@ export function rotatingPool(login: SecretLogin, options: RotatingPoolOptions = 
   if (wrong.length > 0) {
     throw new LoginError(
       'INVALID_OPTIONS',
-      `Options that the secret leaves open were needed, found ${wrong.join(', ')}, which it says.`,
+      `Options that the secret leaves open were needed, found ${wrong.join(', ')}.`,
     );
   }
   return new RotatingPool(login, options);
@@ -84,28 +84,28 @@ export class RotatingPool extends pg.Pool {
   async #connect(): Promise<pg.PoolClient> {
     if (this.#ended) throw new Error('Cannot use a pool after calling end on the pool');
     const limit = this.options.connectionTimeoutMillis || 0;
-    const patience = new Patience(limit > 0 ? limit : PATIENCE);
+    const deadline = new Deadline(limit > 0 ? limit : LONGEST_WAIT);
     for (;;) {
       // A session that is free, or that the pool waits for, needs no login.
       if (this.idleCount === 0 && this.totalCount < this.options.max)
-        await this.#login.current({ timeoutMillis: patience.left });
+        await this.#login.current({ timeoutMillis: deadline.left });
       try {
         // The pool's own time-out begins only now.
-        const isLate = limit > 0 && limit - patience.left > AT_ONCE;
-        return await (isLate ? this.#connectWithin(patience) : super.connect());
+        const isLate = limit > 0 && limit - deadline.left > AT_ONCE;
+        return await (isLate ? this.#connectWithin(deadline) : super.connect());
       } catch (error) {
         const versionId = error instanceof Error ? this.#attempts.get(error) : undefined;
         if (versionId === undefined) throw error;
-        if (!(await this.#login.refused(versionId, { timeoutMillis: patience.left }))) throw error;
+        if (!(await this.#login.refused(versionId, { timeoutMillis: deadline.left }))) throw error;
       }
     }
   }
 
   /** A session that comes too late goes back to the pool. */
-  async #connectWithin(patience: Patience): Promise<pg.PoolClient> {
+  async #connectWithin(deadline: Deadline): Promise<pg.PoolClient> {
     const connecting = super.connect();
     try {
-      return await patience.with(connecting);
+      return await deadline.with(connecting);
     } catch (error) {
       if (!(error instanceof LoginError)) throw error;
       connecting.then(

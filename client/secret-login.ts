@@ -1,11 +1,11 @@
 import { EventEmitter } from 'node:events';
 import type { SecureContext } from 'node:tls';
+import { Deadline } from './deadline.ts';
 import { LoginError } from './errors.ts';
 import { Login } from './login.ts';
 import type { SecretLoginEvents, WaitOptions } from './login-events.ts';
 import { mayStandIn } from './other-version.ts';
 import { Pace } from './pace.ts';
-import { Patience } from './patience.ts';
 import type { SecretVersion, SecretVersions } from './secret-versions.ts';
 import type { Stage } from './secrets-manager.ts';
 import { verified } from './trust.ts';
@@ -85,13 +85,13 @@ export class SecretLogin extends EventEmitter<SecretLoginEvents> {
    * @throws LoginError while it has never been read, and can't be.
    */
   async current({ timeoutMillis = this.#parts.timeoutMillis }: WaitOptions = {}): Promise<Login> {
-    const patience = new Patience(timeoutMillis);
+    const deadline = new Deadline(timeoutMillis);
     const known = this.#known;
     const underWay = this.#underWay();
-    if (known === undefined) await patience.with(underWay ?? this.#read((reading) => this.#readFirst(reading)));
+    if (known === undefined) await deadline.with(underWay ?? this.#read((reading) => this.#readFirst(reading)));
     else if (underWay !== undefined && !this.#pace.isWorthALogin(nameOf(known))) {
       // It was refused just now, and the look that is under way finds another.
-      await patience.with(underWay).catch(() => {});
+      await deadline.with(underWay).catch(() => {});
     } else if (underWay === undefined && this.#isOld(known)) {
       this.#read((reading) => this.#refresh(known, reading)).catch(() => {});
     }
@@ -108,7 +108,7 @@ export class SecretLogin extends EventEmitter<SecretLoginEvents> {
    * @returns whether to try again with `current()`.
    */
   async refused(versionId: string, { timeoutMillis = this.#parts.timeoutMillis }: WaitOptions = {}): Promise<boolean> {
-    const again = await this.#findAnother(versionId, new Patience(timeoutMillis));
+    const again = await this.#findAnother(versionId, new Deadline(timeoutMillis));
     const error = again ? undefined : this.#failure;
     this.#soon(() => this.emit('refused', { versionId, again, error }));
     return again;
@@ -119,20 +119,20 @@ export class SecretLogin extends EventEmitter<SecretLoginEvents> {
     if (this.#known?.version.versionId === versionId && this.#underWay() === undefined) this.#pace.accepted();
   }
 
-  async #findAnother(versionId: string, patience: Patience): Promise<boolean> {
+  async #findAnother(versionId: string, deadline: Deadline): Promise<boolean> {
     let hasWaited = false;
     for (;;) {
       const known = this.#known;
       if (known === undefined || known.version.versionId !== versionId) return true;
-      if (patience.left === 0) return false;
+      if (deadline.left === 0) return false;
       this.#pace.refused(nameOf(known), this.#parts.now());
       const wait = this.#pace.wait(this.#parts.now());
       const underWay = this.#underWay();
       if (underWay !== undefined) {
-        await patience.with(underWay).catch(() => {});
+        await deadline.with(underWay).catch(() => {});
       } else if (wait === 0) {
-        await patience.with(this.#read((reading) => this.#look(known, reading))).catch(() => {});
-      } else if (wait < patience.left && (this.#hope || !hasWaited)) {
+        await deadline.with(this.#read((reading) => this.#look(known, reading))).catch(() => {});
+      } else if (wait < deadline.left && (this.#hope || !hasWaited)) {
         // Whoever was refused since the last look is owed the next one; another after that only where it may help.
         hasWaited = true;
         await this.#parts.pause(wait);

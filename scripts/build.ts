@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
 import { type BuildOptions, build } from 'esbuild';
 import { type BuiltFile, builtFiles } from './build/built-files.ts';
 import { buildClient } from './build/client.ts';
@@ -22,6 +23,7 @@ import {
   withoutHttpBindings,
   withoutIndentation,
 } from './build/plugins.ts';
+import { readArguments, tell } from './lab/command/command-line.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -140,10 +142,22 @@ function optionsFor(without: readonly Lever[]) {
   };
 }
 
+function readAnalyze(): boolean {
+  const program = new Command('npm run build --')
+    .description('Builds both functions and the client to dist/.')
+    .option('--analyze', 'print what is in each file of the functions, by package');
+  try {
+    return readArguments(program, process.argv.slice(2)).opts<{ analyze?: true }>().analyze === true;
+  } catch (error) {
+    process.exit(tell(error, 'npm run build'));
+  }
+}
+
 if (import.meta.main) {
+  const analyze = readAnalyze();
   for (const { path, bytes, packages } of await buildFunctions()) {
     console.log(`dist/${path}  ${Math.round(bytes / 1000)} KB`);
-    if (!process.argv.includes('--analyze')) continue;
+    if (!analyze) continue;
     for (const [name, size] of packages) console.log(`${size.toString().padStart(9)}  ${name}`);
   }
   for (const path of await buildClient()) console.log(`dist/client/${path}`);

@@ -3,16 +3,31 @@
  * the same bytes. `--tag v0.2.0` insists on being that version, dated in the change log.
  */
 import { readFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { makeRelease } from './build/release.ts';
 import { unreleased } from './build/released-version.ts';
+import { readArguments, tell } from './lab/command/command-line.ts';
 
 const folder = new URL('../release/', import.meta.url).pathname;
 
-const { values } = parseArgs({ options: { tag: { type: 'string' } } });
+const program = new Command('npm run release --')
+  .description(
+    'Makes release/: the zips, the templates, the Terraform module and the npm package, the same bytes each time.',
+  )
+  .option('--tag <tag>', 'insist on being that version, such as v0.2.0, dated in the change log');
+
+function readTag(): string | undefined {
+  try {
+    return readArguments(program, process.argv.slice(2)).opts<{ tag?: string }>().tag;
+  } catch (error) {
+    process.exit(tell(error, 'npm run release'));
+  }
+}
+
+const tag = readTag();
 const textOf = (name: string) => readFile(new URL(`../${name}`, import.meta.url), 'utf8');
 const { version } = JSON.parse(await textOf('package.json'));
-const fault = values.tag === undefined ? undefined : unreleased(values.tag, version, await textOf('CHANGELOG.md'));
+const fault = tag === undefined ? undefined : unreleased(tag, version, await textOf('CHANGELOG.md'));
 if (fault === undefined) {
   for (const name of await makeRelease(folder)) console.log(`release/${name}`);
 } else {

@@ -24,8 +24,8 @@ locals {
     for strategy in keys(local.strategies) : strategy => "${coalesce(var.function_name_prefix, var.name)}-${strategy}"
   }
 
-  # A variable that is set and empty is refused by the functions, and any of AWS's password variables switches from our
-  # alphabet to AWS's rules: what is null is not set.
+  # Most variables that are set and empty are refused by the functions, and any of AWS's password variables switches from
+  # our alphabet to AWS's rules: what is null is not set.
   environment = {
     for name, value in {
       POWERTOOLS_LOG_LEVEL       = var.log_level

@@ -1,5 +1,5 @@
 variable "log_level" {
-  description = "Least level that is logged: DEBUG, INFO, WARN or ERROR. No level logs a password. At WARN and ERROR `rotation` can not show the steps."
+  description = "Least level that is logged: DEBUG, INFO, WARN or ERROR. No level logs a password. At WARN and ERROR `rotation` can't show the steps."
   type        = string
   default     = "INFO"
 

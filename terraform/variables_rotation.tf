@@ -55,7 +55,7 @@ variable "password_length" {
 }
 
 variable "exclude_characters" {
-  description = "Characters that passwords must not have. Null: not set, which under AWS's rules means / @ \" ' and \\."
+  description = "Characters that passwords must not have. Null: not set, which under AWS's rules means : / @ \" ' and \\."
   type        = string
   default     = null
 

@@ -1,4 +1,5 @@
 /** Code that logs in by a secret, in the languages that applications are written in; pure. */
+import description from '../../package.json' with { type: 'json' };
 
 export interface SampleSecret {
   /** Letters, digits and /_+=.@- only, as the service has it: it needs no quoting inside of quotes. */
@@ -9,7 +10,7 @@ export interface SampleSecret {
 const node = ({
   name,
   region,
-}: SampleSecret) => `// npm install postgres-secret-rotation pg @aws-sdk/client-secrets-manager
+}: SampleSecret) => `// npm install ./postgres-secret-rotation-${description.version}.tgz pg @aws-sdk/client-secrets-manager (the first is a file of the release)
 import { rotatingPool, secretLogin } from 'postgres-secret-rotation/client';
 
 // Of RDS, outside of Lambda: caFile, with https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem
@@ -24,7 +25,7 @@ await pool.end();
 
 const python = ({ name, region }: SampleSecret) => `# pip install boto3 "psycopg[binary,pool]"
 # Reads the secret at each login, so it sees a rotation once that is done. With a single user, logins are refused
-# between setSecret and finishSecret: examples/applications/psycopg3.py rides through that too.
+# between setSecret and finishSecret.
 import json
 
 import boto3
@@ -46,7 +47,7 @@ class SecretConnection(psycopg.Connection):
             dbname=secret.get("dbname") or dbname,
             user=secret["username"],
             password=secret["password"],
-            sslmode="verify-full",
+            sslmode="disable" if str(secret.get("ssl")).lower() == "false" else "verify-full",
             sslrootcert="system",  # of RDS: the file global-bundle.pem
             **kwargs,
         )
@@ -74,8 +75,9 @@ public class Login {
     Class.forName("com.amazonaws.secretsmanager.sql.AWSSecretsManagerPostgreSQLDriver");
     Properties properties = new Properties();
     properties.put("user", "${name}");
-    properties.put("sslmode", "verify-full");
-    properties.put("sslrootcert", System.getenv("PGSSLROOTCERT")); // of RDS: global-bundle.pem
+    properties.put("sslmode", "verify-full"); // where the secret has "ssl": false, "disable"
+    String authorities = System.getenv("PGSSLROOTCERT"); // of RDS: global-bundle.pem
+    if (authorities != null) properties.put("sslrootcert", authorities);
     try (Connection connection = DriverManager.getConnection("${name}", properties);
         var rows = connection.createStatement().executeQuery("SELECT current_user")) {
       rows.next();
@@ -99,6 +101,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -110,6 +113,7 @@ import (
 type login struct {
 	Engine, Host, Dbname, Username, Password string
 	Port                                     json.Number
+	SSL                                      any
 }
 
 func read(ctx context.Context, client *secretsmanager.Client) (login, error) {
@@ -118,7 +122,8 @@ func read(ctx context.Context, client *secretsmanager.Client) (login, error) {
 	if err != nil {
 		return found, err
 	}
-	return found, json.Unmarshal([]byte(aws.ToString(answer.SecretString)), &found)
+	err = json.Unmarshal([]byte(aws.ToString(answer.SecretString)), &found)
+	return found, err
 }
 
 func main() {
@@ -137,7 +142,11 @@ func main() {
 		port, dbname = "5439", "dev"
 	}
 	// Of RDS: sslrootcert=global-bundle.pem
-	server := fmt.Sprintf("host=%s port=%s sslmode=verify-full sslrootcert=system", first.Host, cmp.Or(first.Port.String(), port))
+	tls := "sslmode=verify-full sslrootcert=system"
+	if strings.EqualFold(fmt.Sprint(first.SSL), "false") {
+		tls = "sslmode=disable"
+	}
+	server := fmt.Sprintf("host=%s port=%s %s", first.Host, cmp.Or(first.Port.String(), port), tls)
 	pool, err := pgxpool.ParseConfig(server)
 	if err != nil {
 		log.Fatal(err)

@@ -27,7 +27,7 @@ export function addAdoptClone(program: Command, run: Runner): void {
     .command('adopt-clone')
     .summary("hand the objects of a clone that AWS's function made to its user")
     .description(
-      "Hands the objects that an alternating login of AWS's rotation function owns to the user that it is a clone of. Asks no AWS.",
+      "Hands the objects that an alternating login of AWS's rotation function owns to the user that it is a clone of. Asks the database alone, and no AWS, whatever the options for AWS say.",
     )
     .requiredOption('--base <name>', "the application's user, such as app")
     .option(

@@ -15,11 +15,12 @@ import { checkAttachment } from '../doctor/attachment.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { readLogin } from '../doctor/reading.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { refused, usage } from '../failures.ts';
+import { asCommandError, refused, usage } from '../failures.ts';
 import { describeFunction } from '../functions.ts';
+import { holdTagsOf } from '../hold.ts';
 import { attachTo } from '../moving/move.ts';
 import { caFileOption, filterOption, from1to, optionOf, type Runner } from '../options.ts';
-import { type DescribedSecret, describeSecret, needPrimary, placeOfArn } from '../secrets.ts';
+import { type DescribedSecret, describeSecret, needPrimary, placeOfArn, untag } from '../secrets.ts';
 import { functionOfStack, stacksWith } from '../stacks.ts';
 import type { Ending } from '../watch/ending.ts';
 import { openLog } from '../watch/function-log.ts';
@@ -210,13 +211,18 @@ function propose(
 
 async function configure(
   context: Context,
-  { ARN }: DescribedSecret,
+  secret: DescribedSecret,
   functionArn: string,
   rules: RotationRulesType,
   immediately: boolean,
 ): Promise<Ending> {
   context.output.busy('attaching …');
+  const { ARN } = secret;
   const versionId = await attachTo(context, { secretArn: ARN, functionArn, rules, rotate: immediately });
+  // It is attached, whatever becomes of its tags.
+  await untag(context, secret, holdTagsOf(secret)).catch((error: unknown) =>
+    context.output.note(`It says still that it is held: ${asCommandError(error).message}`),
+  );
   const unreadable = (reason: string) => context.output.note(`The function's log can't be read: ${reason}`);
   const log = await openLog(context, functionArn, unreadable);
   const ending = await watchRotation(

@@ -16,7 +16,7 @@ export function addCode(program: Command, run: Runner): void {
   program
     .command('code')
     .summary('code that logs in by a secret')
-    .description('Prints code that logs in by a secret and goes on through rotations.')
+    .description('Prints code that logs in by a secret.')
     .argument('<secret>', 'name or ARN')
     .addOption(new Option('--lang <language>', 'of the code').choices(Object.keys(SAMPLES)).default('node'))
     .addHelpText('after', EXAMPLES)

@@ -1,19 +1,14 @@
 /** `rotation pause`, `resume` and `detach`. */
-import {
-  CancelRotateSecretCommand,
-  RotateSecretCommand,
-  TagResourceCommand,
-  UntagResourceCommand,
-} from '@aws-sdk/client-secrets-manager';
+import { CancelRotateSecretCommand, RotateSecretCommand, TagResourceCommand } from '@aws-sdk/client-secrets-manager';
 import type { Command } from 'commander';
 import { bold, green, shortId } from '../../shared/terminal/text.ts';
 import type { Context } from '../context.ts';
 import { callerOf } from '../doctor/aws-facts.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { asking, refused } from '../failures.ts';
-import { HOLD_TAGS, holdOf, parseReason } from '../hold.ts';
+import { HOLD_TAGS, holdOf, holdTagsOf, parseReason } from '../hold.ts';
 import type { Runner } from '../options.ts';
-import { type DescribedSecret, describeSecret, pendingVersion, placeOfArn } from '../secrets.ts';
+import { type DescribedSecret, describeSecret, pendingVersion, placeOfArn, untag } from '../secrets.ts';
 
 const EXAMPLES = `
 Examples:
@@ -51,7 +46,7 @@ export function addHold(program: Command, run: Runner): void {
     'detach',
     'detached',
     'end the rotation of a secret, for a reason',
-    'Cancels the rotation of a secret for good and keeps the reason as a tag, until `rotation attach`. Secrets Manager keeps the name of the function; it can not be taken off a secret.',
+    'Cancels the rotation of a secret for good and keeps the reason as a tag, until `rotation attach`. Secrets Manager keeps the name of the function, which cannot be taken off a secret.',
   );
   program
     .command('resume')
@@ -82,6 +77,8 @@ async function holdSecret(context: Context, id: string, kind: Kind, options: Hol
   // The reason first: nobody is to find a rotation cancelled and nothing that says why.
   const tagged = new TagResourceCommand({ SecretId: secret.ARN, Tags: Tags.map(([Key, Value]) => ({ Key, Value })) });
   await asking(`secretsmanager:TagResource of ${secret.Name}`, aws.secretsManager.send(tagged));
+  const stale = holdTagsOf(secret).filter((key) => !Tags.some(([Key]) => Key === key));
+  await untag(context, secret, stale);
   const cancel = new CancelRotateSecretCommand({ SecretId: secret.ARN });
   await asking(`secretsmanager:CancelRotateSecret of ${secret.Name}`, aws.secretsManager.send(cancel));
   const pending = pendingVersion(await describeSecret(context, secret.ARN));
@@ -89,7 +86,7 @@ async function holdSecret(context: Context, id: string, kind: Kind, options: Hol
   if (pending !== undefined) {
     output.line(`  A rotation was under way: AWSPENDING is on version ${shortId(pending)}.`);
     output.line(`Next: rotation doctor ${secret.Name} --fix`);
-  } else if (kind === 'paused') output.line(`When the reason is gone: rotation resume ${secret.Name}`);
+  } else output.line(`When the reason is gone: rotation ${kind === 'paused' ? 'resume' : 'attach'} ${secret.Name}`);
   const { Name, ARN } = secret;
   output.result({ secret: Name, arn: ARN, outcome: kind, reason: options.reason, by, pending: pending ?? null });
   return pending === undefined ? EXIT.done : EXIT.unwell;
@@ -102,6 +99,8 @@ async function resume(context: Context, id: string, consent: boolean): Promise<E
   output.busy(undefined);
   const { Name, ARN, RotationRules } = secret;
   const hold = holdOf(secret);
+  const tags = holdTagsOf(secret);
+  if (hold === undefined && tags.length > 0) return await forget(context, secret, tags, consent);
   if (hold?.kind !== 'paused') {
     const found = hold === undefined ? 'nobody has paused it' : `it was detached: ${hold.reason}`;
     throw refused('NOT_PAUSED', `${Name} must be paused to be resumed, and ${found}.`, `See: rotation status ${Name}`);
@@ -118,11 +117,27 @@ async function resume(context: Context, id: string, consent: boolean): Promise<E
     ...(RotationRules && { RotationRules }),
   });
   await asking(`secretsmanager:RotateSecret of ${Name}`, aws.secretsManager.send(on));
-  const untag = new UntagResourceCommand({ SecretId: ARN, TagKeys: [HOLD_TAGS.paused, HOLD_TAGS.by] });
-  await asking(`secretsmanager:UntagResource of ${Name}`, aws.secretsManager.send(untag));
+  await untag(context, secret, tags);
   output.line(`${green('Resumed')} ${bold(Name)}: the function logs in with the current password now.`);
   output.line(`See what comes of it: rotation status ${Name}`);
   output.result({ secret: Name, arn: ARN, outcome: 'resumed', reason: hold.reason, by: hold.by ?? null });
+  return EXIT.done;
+}
+
+/** Of a hold that somebody has ended by turning rotation on: its tags would hold the secret again when that is cancelled. */
+async function forget(
+  context: Context,
+  secret: DescribedSecret,
+  tags: readonly string[],
+  consent: boolean,
+): Promise<ExitCode> {
+  const { output } = context;
+  const { Name, ARN } = secret;
+  output.line(`The rotation of ${Name} is on already; what is left of a hold are its tags: ${tags.join(', ')}.`);
+  if (!(await agreed(context, secret, `Take them off ${Name}?`, consent))) return EXIT.refused;
+  await untag(context, secret, tags);
+  output.line(`${green('Taken off')}.`);
+  output.result({ secret: Name, arn: ARN, outcome: 'untagged', tags });
   return EXIT.done;
 }
 

@@ -20,7 +20,7 @@ Examples:
   $ rotation report rotation.html --regions eu-west-1,us-east-1 --coverage --yes
 
 One page that needs no network: states, age of passwords, when the next windows open, and what nothing rotates. It names
-secrets and users' errors, and no password. Exits with 3 where something is not well, the page written all the same.`;
+secrets and what failed of them, which may name a user, and no password. Exits with 3 where something is not well, the page written all the same.`;
 
 interface ReportOptions extends PlaceOptions {
   readonly filter?: readonly string[];

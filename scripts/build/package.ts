@@ -2,8 +2,9 @@
  * Lays out what is published to npm: the command and the client built, the functions as ZIP archives, the plain template.
  * Everything is bundled; package.json is made of this project's, which itself is private.
  */
+import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildFunctions } from '../build.ts';
 import { filesOf, zip } from './archive.ts';
@@ -59,12 +60,22 @@ function withoutMapNotes(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<st
 
 /** What operators read; not what is for who works on the project. */
 async function copyTexts(folder: string): Promise<void> {
-  for (const name of ['README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md']) {
-    await copyFile(join(root, name), join(folder, name));
-  }
-  const docs = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md'));
-  for (const name of docs) await copyFile(join(root, 'docs', name), join(folder, 'docs', name));
+  await copyFile(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   await cp(join(root, 'docs/policies'), join(folder, 'docs/policies'), { recursive: true });
+  const docs = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md'));
+  const texts = ['README.md', 'CHANGELOG.md', 'SECURITY.md', ...docs.map((name) => join('docs', name))];
+  const isThere = (path: string) => texts.includes(path) || existsSync(join(folder, path));
+  for (const path of texts) {
+    const text = await readFile(join(root, path), 'utf8');
+    await writeFile(join(folder, path), withoutDeadLinks(text, dirname(path), isThere));
+  }
+}
+
+/** Links to what is in the repository only become their words. @param folder that the text is in. */
+function withoutDeadLinks(text: string, folder: string, isThere: (path: string) => boolean): string {
+  return text.replaceAll(/!?\[([^\]]+)\]\(([^)#\s:]+)(?:#[^)]*)?\)/g, (link, words: string, path: string) =>
+    isThere(join(folder, path)) ? link : words,
+  );
 }
 
 interface Description {

@@ -7,7 +7,7 @@
  *   finishSecret   move AWSCURRENT to it
  *
  * Every step may run again, alone or beside itself, after a crash at any point. What holds at every moment: each
- * password that the database accepts is stored in some version of the secret.
+ * password that a rotation has set is stored in some version of the secret.
  */
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { type CredentialSource, RotationError } from '../errors.ts';

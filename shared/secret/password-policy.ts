@@ -18,8 +18,8 @@ export const LOWERCASE = 'abcdefghijklmnopqrstuvwxyz';
 export const NUMBERS = '0123456789';
 /** The 32 punctuation characters of GetRandomPassword (API reference). */
 export const PUNCTUATION = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~';
-/** What AWS's rotation functions exclude where EXCLUDE_CHARACTERS is not set. */
-export const AWS_EXCLUDED = '/@"\'\\';
+/** What AWS's rotation functions for PostgreSQL exclude where EXCLUDE_CHARACTERS is not set. */
+export const AWS_EXCLUDED = ':/@"\'\\';
 
 /** Ours, where none of AWS's variables is set: nothing in it needs escaping in a URL, a shell or a .pgpass file. */
 export const DEFAULT_POLICY: PasswordPolicy = {
@@ -30,6 +30,8 @@ export const DEFAULT_POLICY: PasswordPolicy = {
 
 /** The longest password that Redshift takes, in characters (CREATE USER). */
 const REDSHIFT_LENGTH = 64;
+/** What it takes none of. */
+const REDSHIFT_EXCLUDED = '/@"\'\\';
 
 /**
  * The same policy within what the engine takes. Redshift wants 8 to 64 characters, upper case, lower case and a digit among
@@ -40,7 +42,7 @@ const REDSHIFT_LENGTH = 64;
 export function policyFor(engine: Engine, policy: PasswordPolicy): PasswordPolicy {
   if (engine !== 'redshift') return policy;
   const alphabets = policy.alphabets
-    .map((alphabet) => Array.from(alphabet, (each) => (AWS_EXCLUDED.includes(each) ? '' : each)).join(''))
+    .map((alphabet) => Array.from(alphabet, (each) => (REDSHIFT_EXCLUDED.includes(each) ? '' : each)).join(''))
     .filter((alphabet) => alphabet !== '');
   if (policy.length > REDSHIFT_LENGTH)
     throw beyond('PASSWORD_LENGTH', `at most ${REDSHIFT_LENGTH} characters were needed, found ${policy.length}`);

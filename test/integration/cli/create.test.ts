@@ -147,11 +147,16 @@ it.skipIf(!hasTerminal)('asks on a terminal for what is missing, and shows no pa
   expect(command.written).not.toContain(role.password);
 });
 
-it.skipIf(!hasTerminal)('stores nothing when Ctrl-C answers a question', async () => {
+it.skipIf(!hasTerminal).each([
+  ['Ctrl-C', '\x03', []],
+  ['Ctrl-D', '\x04', []],
+  ['Ctrl-D, where a password is asked for,', '\x04', ['--username', 'somebody']],
+])('stores nothing when %s answers a question', async (_, key, args) => {
   const name = freshName('create/left');
-  const running = command.onTerminal(['create', name, '--host', server.host]);
-  await running.says('User:');
-  running.type('\x03');
+  const running = command.onTerminal(['create', name, '--host', server.host, ...args]);
+  await running.says(args.length === 0 ? 'User:' : 'Password of');
+  running.type(key);
   expect((await running.ended()).exitCode).toBe(130);
+  expect(running.text).not.toContain('Warning');
   expect(await isThere(name)).toBe(false);
 });

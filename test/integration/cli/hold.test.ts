@@ -52,6 +52,37 @@ it('resumes nothing that nobody has paused, and refuses a reason that no tag can
   expect(stderr).toContain('it was detached: moved away');
 });
 
+it('has one hold at a time, which attach ends with all its tags', async () => {
+  await using here = await attached();
+  const { arn } = here.secret;
+  const held = async (...args: string[]) => expect((await command.run([...args, '--yes'])).exitCode).toBe(0);
+  const attach = ['attach', arn, '--function', deploy(account, 'single-user'), '--no-login'];
+  const tags = async () =>
+    Object.fromEntries(((await described(arn)).Tags ?? []).map(({ Key, Value }) => [Key, Value]));
+
+  await held('detach', arn, '--reason', 'first');
+  await held(...attach);
+  expect(await tags()).toEqual({});
+
+  await held('pause', arn, '--reason', 'second');
+  await held('detach', arn, '--reason', 'third');
+  expect(await tags()).toEqual({ 'rotation:detached': 'third', 'rotation:held-by': expect.any(String) });
+
+  await held('pause', arn, '--reason', 'fourth');
+  expect((await command.run(['status', arn])).stdout).toContain('fourth');
+  await held('resume', arn);
+  expect(await tags()).toEqual({});
+});
+
+it('takes off the tags of a pause that somebody has ended by other means', async () => {
+  await using here = await attached();
+  const { arn } = here.secret;
+  await command.run(['pause', arn, '--reason', 'migration', '--yes']);
+  await attachTo(account, arn, deploy(account, 'single-user'));
+  expect(await command.json(['resume', arn, '--yes'])).toMatchObject({ exitCode: 0, answer: { outcome: 'untagged' } });
+  expect((await described(arn)).Tags ?? []).toEqual([]);
+});
+
 it('tells the versions of a secret, their labels, and what failed on the way', async () => {
   await using here = await attached();
   const { arn } = here.secret;

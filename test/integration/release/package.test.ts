@@ -1,8 +1,9 @@
 /** What npm publishes: packed, installed into an empty folder, and run on every Node that it is for. */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import * as attw from '@arethetypeswrong/core';
 import { publint } from 'publint';
@@ -62,6 +63,22 @@ describe('the package', () => {
     ];
     expect(files.filter((path) => !kinds.some((kind) => kind.test(path)))).toEqual([]);
     for (const kind of kinds) expect(files.filter((path) => kind.test(path)).length, String(kind)).toBeGreaterThan(0);
+  });
+
+  test('has no link to what is in the repository only', async () => {
+    const texts = (await readdir(installed, { recursive: true })).filter((path) => path.endsWith('.md'));
+    const dead: string[] = [];
+    let links = 0;
+    for (const path of texts) {
+      for (const [, to = ''] of (await readFile(join(installed, path), 'utf8')).matchAll(
+        /\]\(([^)#\s:]+)(?:#[^)]*)?\)/g,
+      )) {
+        links++;
+        if (!existsSync(join(installed, dirname(path), to))) dead.push(`${path}: ${to}`);
+      }
+    }
+    expect(dead).toEqual([]);
+    expect(links).toBeGreaterThan(50);
   });
 
   test('is less than 1 MB packed, and less than 2 MB unpacked', async () => {

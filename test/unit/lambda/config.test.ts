@@ -80,11 +80,11 @@ describe('the environment', () => {
 });
 
 describe("as soon as one of AWS's password variables is set, AWS's rules apply", () => {
-  const AWS_DEFAULT = UPPERCASE + LOWERCASE + NUMBERS + PUNCTUATION.replaceAll(/[/@"'\\]/g, '');
+  const AWS_DEFAULT = UPPERCASE + LOWERCASE + NUMBERS + PUNCTUATION.replaceAll(/[:/@"'\\]/g, '');
 
   it.each([
     ['PASSWORD_LENGTH', '32'],
-    ['EXCLUDE_CHARACTERS', '/@"\'\\'],
+    ['EXCLUDE_CHARACTERS', ':/@"\'\\'],
     ['EXCLUDE_NUMBERS', 'false'],
     ['EXCLUDE_PUNCTUATION', 'false'],
     ['EXCLUDE_UPPERCASE', 'false'],
@@ -104,7 +104,7 @@ describe("as soon as one of AWS's password variables is set, AWS's rules apply",
     ['EXCLUDE_UPPERCASE', UPPERCASE],
     ['EXCLUDE_LOWERCASE', LOWERCASE],
     ['EXCLUDE_NUMBERS', NUMBERS],
-    ['EXCLUDE_PUNCTUATION', PUNCTUATION.replaceAll(/[/@"'\\]/g, '')],
+    ['EXCLUDE_PUNCTUATION', PUNCTUATION.replaceAll(/[:/@"'\\]/g, '')],
   ])('without what %s excludes', (name, excluded) => {
     for (const yes of ['true', 'TRUE', 'True', '1', 'y', 'yes', 'Yes'])
       expect(alphabetOf({ [name]: yes })).toBe(AWS_DEFAULT.replace(excluded, ''));

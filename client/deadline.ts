@@ -1,7 +1,7 @@
 import { LoginError } from './errors.ts';
 
 /** By when a caller wants to know, in ms on a clock that nobody puts back. */
-export class Patience {
+export class Deadline {
   readonly #end: number;
 
   /** @param milliseconds from now. */
