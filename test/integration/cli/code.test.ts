@@ -97,17 +97,19 @@ sys.modules["psycopg_pool"] = types.SimpleNamespace(ConnectionPool=None)
 sample = {"__name__": "sample"}
 exec(sys.stdin.read(), sample)
 asked = sample["SecretConnection"].connect()
-print(asked["host"], asked["port"], asked["dbname"], asked["user"])
+print(asked["host"], asked["port"], asked["dbname"], asked["user"], asked["sslmode"])
 `;
 
 it.skipIf(!hasPython).each([
   ['PostgreSQL', { engine: 'postgres' }, '5432 postgres'],
   ['Amazon Redshift', { engine: 'redshift' }, '5439 dev'],
   ['a secret that names them', { engine: 'redshift', port: 5440, dbname: 'shop' }, '5440 shop'],
-])('writes code for Python that has the port and database of %s', (_, members, expected) => {
+  ['a server without TLS', { engine: 'postgres', ssl: false }, '5432 postgres', 'disable'],
+  ['a server without TLS, in words', { engine: 'postgres', ssl: 'False' }, '5432 postgres', 'disable'],
+])('writes code for Python that has port, database and TLS of %s', (_, members, expected, tls = 'verify-full') => {
   const code = SAMPLES.python({ name: 'prod/shop', region: 'eu-central-1' });
   const secret = JSON.stringify({ host: 'db', username: 'app', password: 'none', ...members });
-  expect(run('python3', ['-c', ASKED, secret], code)).toBe(`db ${expected} app\n`);
+  expect(run('python3', ['-c', ASKED, secret], code)).toBe(`db ${expected} app ${tls}\n`);
 });
 
 it.skipIf(!hasPsycopg)(
