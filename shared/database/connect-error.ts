@@ -20,7 +20,8 @@ export interface DatabaseErrorMeaning {
  */
 export function meaningOf(error: unknown, phase: Phase, forTls: boolean): DatabaseErrorMeaning {
   if (error instanceof DatabaseError) return serverMeaning(error, phase, forTls);
-  if (error instanceof AuthenticationUnsupported) return unsupported(error.method);
+  if (error instanceof AuthenticationUnsupported)
+    return unsupported(`it asks for authentication by ${error.method}, which is none by password`);
   if (error instanceof TooManyIterations) return tooManyIterations(error.iterations);
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : '';
@@ -63,14 +64,18 @@ function serverMeaning(error: DatabaseError, phase: Phase, forTls: boolean): Dat
   return BY_STATE.get(state) ?? BY_STATE.get(state.slice(0, 2)) ?? MEANINGS.other;
 }
 
-function unsupported(method: string): DatabaseErrorMeaning {
+function unsupported(what: string): DatabaseErrorMeaning {
   return {
     code: 'AUTHENTICATION_UNSUPPORTED',
-    what: `it asks for authentication by ${method}, which is none by password`,
+    what,
     remedy:
       "In the server's pg_hba.conf let this user log in from the function's address by scram-sha-256, in a line before the one that applies now.",
   };
 }
+
+/** For a login that says nothing of the password, right or wrong. */
+export const notAsked = (session: SessionFacts) =>
+  foundError(unsupported('it asked for no password (trust, peer or a certificate)'), session);
 
 /** @param found how many rounds were asked for. */
 export function tooManyIterations(found: number | string): DatabaseErrorMeaning {

@@ -5,7 +5,7 @@ import type { Administrator, PasswordOutcome, RoleDatabase, RoleSession } from '
 import type { ServerLogin } from '../secret/database-secret.ts';
 import { Password } from '../secret/password.ts';
 import { isRdsProxyHost } from '../secret/rds-proxy.ts';
-import { behindProxy } from './connect-error.ts';
+import { behindProxy, notAsked } from './connect-error.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { type Login, withSession } from './session.ts';
 import type { DatabaseSettings } from './settings.ts';
@@ -54,9 +54,11 @@ export function roleDatabase({ settings, trust, deadline, twins, redshift }: Dat
       const { wire, roles } = dialectOf(secret, redshift);
       const login: Login = { host, port, username, database, sslHostname, ...(await protectedLogin(secret)) };
       await Promise.all(ending);
-      const outcome = await withSession(login, { deadline: until, trust, wire, onEnding }, (session) =>
-        work(roles(session, settings, twins)),
-      );
+      const outcome = await withSession(login, { deadline: until, trust, wire, onEnding }, (session) => {
+        // Whoever is let in without a password may have any. Of an administrator the password is not what counts.
+        if (session.request === undefined && source !== 'superuser') throw notAsked(login);
+        return work(roles(session, settings, twins));
+      });
       return outcome.accepted === 'without-session' ? { ...outcome, error: about(outcome.error) } : outcome;
     } catch (error) {
       throw error instanceof RotationError ? about(error) : error;

@@ -71,7 +71,7 @@ export function needUsualIterations({ login }: SqlSession, { iterations }: Serve
 export function changeSettings(session: SqlSession, server: ServerTraits, scram: boolean): string {
   const version = majorVersion(session);
   return `
-    SET LOCAL TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE;
+    SET LOCAL TRANSACTION READ WRITE;
     SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off';
     SET LOCAL lock_timeout = ${LOCK_TIMEOUT};
     SET LOCAL exit_on_error = off;

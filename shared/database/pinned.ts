@@ -9,8 +9,11 @@ import { type ClientBase, escapeLiteral, type QueryResultRow } from 'pg';
  * A server takes a message's statements one after the other, so the path holds before the next is looked at. It has split
  * all of the message into words by then: a backslash in a plain literal means what the session's
  * standard_conforming_strings says, which may be anybody's. `escapeLiteral` writes one that means the same in either case.
+ *
+ * Nor does the isolation depend on what the role or the database has set: a deferrable transaction waits until all that
+ * write have ended, and a serializable one may fail for what others do.
  */
-export const PINNED = 'BEGIN; SET LOCAL search_path = pg_catalog, pg_temp;';
+export const PINNED = 'BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL search_path = pg_catalog, pg_temp;';
 
 /**
  * Runs one statement in a pinned transaction of its own: one round trip.

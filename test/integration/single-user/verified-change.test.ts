@@ -129,22 +129,6 @@ describe('pg_hba.conf lets the role in no longer, once the password is changed: 
     await expectConverges(held, token);
   });
 
-  test('but not where no password was asked for: nobody knows what was stored', async () => {
-    const { held, role, token, name, pending } = await begun({ prepare: (role) => `GRANT by_trust TO ${role}` });
-    await using _held = held;
-
-    const end = await changedBeforeProof(held, token, () => server.query(`GRANT by_reject TO ${name}`));
-
-    expect(end).toMatchObject({
-      outcome: 'failed',
-      error_code: 'PASSWORD_NOT_PUT_BACK',
-      remedy: expect.stringContaining(`\\password ${name}`),
-    });
-    await server.query(`REVOKE by_reject, by_trust FROM ${name}`);
-    expect(await accepted(server, role, [role.password, pending])).toEqual([false, true]);
-    await expectConverges(held, token);
-  });
-
   test('and where the stored form can not be told, nothing is changed', async () => {
     await using held = await ways.arrange({
       prepare: (role) =>
@@ -253,5 +237,66 @@ describe('the proof gets no answer', () => {
     expect(await step).toMatchObject({ outcome: 'done' });
     expect(await held.inTurn('a', token, ['testSecret', 'finishSecret'])).toMatchObject({ outcome: 'done' });
     expect(await held.wrong()).toEqual([]);
+  });
+});
+
+describe('where the server lets everybody in without a password, a login proves nothing', () => {
+  const trusted = { error_code: 'AUTHENTICATION_UNSUPPORTED', error_message: expect.stringContaining('no password') };
+
+  test.each(['scram-sha-256', 'md5'])('no rotation begins (password_encryption = %s)', async (method) => {
+    await using held = await ways.arrange({
+      prepare: (role) => `GRANT by_trust TO ${role}; ALTER ROLE ${role} SET password_encryption = '${method}'`,
+    });
+    const stays = await rolesStay(server, held.here.role.name);
+    const failure = await expectRefusedAtOnce(held.here.secret, 'AUTHENTICATION_UNSUPPORTED');
+    expect(failure).toMatchObject({
+      ...trusted,
+      credential: 'current',
+      remedy: expect.stringContaining('pg_hba.conf'),
+    });
+    await stays();
+  });
+
+  test('no password is changed, and none that was never set is tested or promoted', async () => {
+    const { held, role, secret, token, name, pending } = await begun();
+    await using _held = held;
+    const stays = await rolesStay(server, role.name);
+    await server.query(`GRANT by_trust TO ${name}`);
+    for (const step of ['setSecret', 'testSecret', 'finishSecret'] as const)
+      expect(await held.b(step, token)).toMatchObject(trusted);
+    await server.query(`REVOKE by_trust FROM ${name}`);
+    await stays();
+    expect(await secret.password()).toBe(role.password);
+    expect(await accepted(server, role, [role.password, pending])).toEqual([true, false]);
+    await expectConverges(held, token);
+  });
+
+  test('nor is a password that was changed taken for proven: it is put back', async () => {
+    const { held, role, token, name, pending } = await begun();
+    await using _held = held;
+    const end = await changedBeforeProof(held, token, () => server.query(`GRANT by_trust TO ${name}`));
+    expect(end).toMatchObject({ error_code: 'PASSWORD_PUT_BACK', reason: 'AUTHENTICATION_UNSUPPORTED' });
+    await server.query(`REVOKE by_trust FROM ${name}`);
+    expect(await accepted(server, role, [role.password, pending])).toEqual([true, false]);
+    await expectConverges(held, token);
+  });
+
+  test('nor does an edit in mid-rotation have it said that AWSCURRENT logs in', async () => {
+    const { held, secret, token, name } = await begun();
+    await using _held = held;
+    expect(await held.a('setSecret', token)).toMatchObject({ outcome: 'done' });
+    await secret.putText((await secret.text()).replace('{', '{"note":"edited",'));
+    await server.query(`GRANT by_trust TO ${name}`);
+    const { error_code, error_message } = await held.b('setSecret', token);
+    expect({ error_code, error_message }).toEqual({
+      error_code: 'PENDING_MISMATCH',
+      error_message: expect.stringContaining('AWSCURRENT does not log in'),
+    });
+    await server.query(`REVOKE by_trust FROM ${name}`);
+    expect(await held.b('setSecret', token)).toMatchObject({
+      error_code: 'PENDING_MISMATCH',
+      error_message: expect.stringContaining('AWSCURRENT logs in'),
+    });
+    expect(await held.takes(await secret.password())).toBe(true);
   });
 });
