@@ -10,7 +10,8 @@ import {
 import type { Deadline } from '../deadline.ts';
 import type { RotationEvent } from '../rotation/event.ts';
 import type { SecretReader, SecretStore } from '../rotation/ports.ts';
-import { isNamed, serviceError } from './service-error.ts';
+import { NO_ANSWER_AFTER } from '../rotation/promote-early.ts';
+import { isNamed, isRepetition, serviceError } from './service-error.ts';
 
 export interface ServiceOptions {
   /** Undefined leaves the choice to the AWS SDK. */
@@ -27,7 +28,7 @@ export function secretsManagerClient({ secretsManagerEndpoint, maxAttempts }: Se
     // Adaptive mode (AWS_RETRY_MODE) may hold a call back for longer than the step has.
     retryMode: 'standard',
     // A lost packet costs one retry, not the invocation.
-    requestHandler: { connectionTimeout: 3_000, requestTimeout: 6_000, throwOnRequestTimeout: true },
+    requestHandler: { connectionTimeout: 3_000, requestTimeout: NO_ANSWER_AFTER, throwOnRequestTimeout: true },
   });
   // It would go through every answer for a logger that there is not.
   client.middlewareStack.remove('loggerMiddleware');
@@ -135,21 +136,21 @@ export function secretStore(
     },
 
     async promotePending(from) {
-      const answer = await call(
-        'UpdateSecretVersionStage',
-        (options) =>
-          client.send(
-            new UpdateSecretVersionStageCommand({
-              SecretId: secretArn,
-              VersionStage: 'AWSCURRENT',
-              MoveToVersionId: versionId,
-              RemoveFromVersionId: from,
-            }),
-            options,
-          ),
-        { errors: ['InvalidParameterException'], value: 'label-moved' as const },
-      );
-      return answer === 'label-moved' ? answer : 'promoted';
+      const command = new UpdateSecretVersionStageCommand({
+        SecretId: secretArn,
+        VersionStage: 'AWSCURRENT',
+        MoveToVersionId: versionId,
+        RemoveFromVersionId: from,
+      });
+      return await call('UpdateSecretVersionStage', async (options) => {
+        try {
+          await client.send(command, options);
+          return 'promoted';
+        } catch (error) {
+          if (!isNamed(error, ['InvalidParameterException'])) throw error;
+          return isRepetition(error) ? 'moved-before' : 'label-moved';
+        }
+      });
     },
   };
 }

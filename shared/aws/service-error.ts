@@ -83,6 +83,11 @@ export function isNamed(error: unknown, names: readonly string[]): boolean {
   return names.includes(nameOf(error));
 }
 
+/** Whether it answers a repetition: what came of the tries before is not known. */
+export function isRepetition(error: unknown): boolean {
+  return Number(field(field(error, '$metadata'), 'attempts')) > 1;
+}
+
 function meaningOf(error: unknown, name: string, deadlinePassed: boolean): ServiceErrorMeaning {
   if (deadlinePassed || name === 'AbortError') return TIMEOUT;
   if (isThrottling(error, name)) return THROTTLED;

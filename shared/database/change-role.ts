@@ -20,6 +20,8 @@ export interface RoleChange {
   readonly stored: readonly [string, ...string[]];
   /** Asked while the role's row is held, and COMMIT waits for the answer: nobody can change it between the two. */
   readonly isWanted: () => Promise<boolean>;
+  /** Called last, before COMMIT is sent; the change is given up where it throws. */
+  readonly beforeCommit?: (() => void) | undefined;
   /** Whether that takes the session itself, in which nothing else may then be under way. */
   readonly asksInSession?: boolean;
   /** Whether to try again, as long as there is time, while somebody else is changing the role. */
@@ -70,6 +72,7 @@ async function attempt(
   if (await asking) {
     await preparing;
     if (!isQuiet) await set();
+    change.beforeCommit?.();
     await session.commit();
     return true;
   }

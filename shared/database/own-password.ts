@@ -88,9 +88,10 @@ export async function prepareOwnPassword(
   return {
     computing,
     isStored: (request) => isStored(session, [saltOf(stored), former && saltOf(former)], request),
-    async apply(guard) {
+    async apply(guard, beforeCommit) {
       const isWanted = async () => (await guard()) === 'proceed';
-      return (await changeRole(session, server, change(lock, [stored], isWanted))) ? 'changed' : 'already-current';
+      const wanted = { ...change(lock, [stored], isWanted), beforeCommit };
+      return (await changeRole(session, server, wanted)) ? 'changed' : 'already-current';
     },
     wayBack: pooled
       ? { none: 'through a pooler nobody knows what the session was when it was lent' }

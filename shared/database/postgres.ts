@@ -14,6 +14,7 @@ export function postgresRoles(session: SqlSession, settings: DatabaseSettings, t
     request: session.request,
     confirmUser: () => confirmUser(session, settings),
     address: session.address,
+    loginTook: session.loginTook,
     examineOwn: () => examineOwn(session, settings),
     async lockOwn(expected) {
       const foreseen = foreseeChange(session, expected);

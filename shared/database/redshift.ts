@@ -20,6 +20,7 @@ export const redshift: Dialect = {
   roles: (session) => ({
     request: session.request,
     address: session.address,
+    loginTook: session.loginTook,
     confirmUser: () => confirmUser(session),
     // What a change would be refused for no user can see of itself, but for being let in.
     examineOwn: () => confirmUser(session),

@@ -38,6 +38,8 @@ export interface SqlSession {
   readonly processId: number | null;
   /** When the login began, by performance.now(): the server has looked the password up since, and not again. */
   readonly beganAt: number;
+  /** How long it took, in ms. */
+  readonly loginTook: number;
   /** Of the server's end of the connection. */
   readonly address: string | undefined;
   /** The server's version as it reports it, such as "16.4"; its first number is the major version. */
@@ -159,6 +161,7 @@ async function openSession<T>(
       request: connection.passwordRequest,
       processId: processIdOf(client),
       beganAt,
+      loginTook: performance.now() - beganAt,
       address: socket.remoteAddress,
       deadline,
       async query<Row extends object>(statement: string) {

@@ -58,23 +58,21 @@ export async function changeVerified(
   const after = WAY_BACK + (promote === undefined ? 0 : LEAST_PROMOTION);
   const change = await role.prepare(pending.secret.password, origin);
   const computing = 2 * change.computing;
+  // A login that is slow because of the server or the way there is no faster with another password.
+  const slow = roles.loginTook + computing;
   const already: Applied = { outcome: 'already-current', credential: origin.credential.source, proven: false };
-  // Looked at as late as can be, since the guard may take its time.
-  const guard = async () => {
-    const verdict = await context.guard();
-    if (verdict === 'proceed') {
-      needTime(context, leastProof + after + 2 * computing);
-      onCommit();
-    }
-    return verdict;
+  // Looked at as late as can be, since guard and server may take their time.
+  const beforeCommit = () => {
+    needTime(context, leastProof + after + slow + computing);
+    onCommit();
   };
-  if ((await change.apply(guard)) === 'already-current') return already;
+  if ((await change.apply(context.guard, beforeCommit)) === 'already-current') return already;
   const done: Applied = { ...already, outcome: 'done', notice: change.notice };
   let refused: Refused | undefined;
   const proveAndPromote = async () => {
     const left = deadline.remaining() - after - computing;
     const proving = prove(context, pending, (session) => session.confirmUser(), {
-      within: Math.max(1, Math.min(PROOF_WITHIN + computing, left)),
+      within: Math.max(1, Math.min(PROOF_WITHIN + slow, left)),
       address: roles.address,
       whenRefused,
       onRefused: (request) => {
@@ -149,7 +147,10 @@ async function goBack(
       return found.whose === 'ours';
     });
   } catch (error) {
-    throw passwordNotPutBack(cause, credential, asRotationError(error).message, needed);
+    // Of a COMMIT whose answer was lost a login tells what came of it.
+    if ((await logsIn(context, credential, LOOK_WITHIN)) !== 'accepted')
+      throw passwordNotPutBack(cause, credential, asRotationError(error).message, needed);
+    throw passwordPutBack(cause, credential, 'accepted', needed);
   }
   switch (found.whose) {
     case 'promoted':

@@ -39,6 +39,17 @@ export function passesByItself({ code, facts: { reason = '', cause } }: Rotation
 const passes = (code: RotationErrorCode, reason: string) =>
   PASSES.has(code) || (ONLY_BY_REASON.get(code)?.includes(reason) ?? false);
 
+/**
+ * The same of a whole step, which may run again after whatever it was interrupted by: that Secrets Manager could not be
+ * reached, or has failed. The SDK has tried that again for some three seconds; throttled, for as long as there is time.
+ */
+export function isServiceAway({ code, facts: { reason = '' } }: RotationError): boolean {
+  return (
+    code === 'SECRETS_MANAGER_UNREACHABLE' ||
+    (code === 'SECRETS_MANAGER_FAILED' && /^Internal|Unavailable/.test(reason))
+  );
+}
+
 /** First pause and longest one, in ms, which may be half as long, as chance has it. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 2_000;

@@ -127,8 +127,11 @@ export interface OwnPasswordChange {
   readonly computing: number;
   /** What an operator should know of it. */
   readonly notice?: string | undefined;
-  /** One transaction, which holds the role's row and then asks the guard: all or nothing. */
-  apply(guard: Guard): Promise<'changed' | 'already-current'>;
+  /**
+   * One transaction, which holds the role's row and then asks the guard: all or nothing.
+   * @param beforeCommit is called when COMMIT is all that is left; where it throws, nothing is changed.
+   */
+  apply(guard: Guard, beforeCommit?: () => void): Promise<'changed' | 'already-current'>;
   /**
    * Whether the server has stored what was set, going by how it asks for the password now. True where nobody can tell: only
    * of SCRAM it shows the salt.
@@ -167,6 +170,8 @@ export interface RoleSession {
   readonly request: PasswordRequest | undefined;
   /** The server's end of the connection. */
   readonly address: string | undefined;
+  /** How long the login took, in ms: another one may take as long. */
+  readonly loginTook: number;
   /** Asks the server who is logged in: the proof that the session works. */
   confirmUser(): Promise<void>;
   /** Refuses whatever a change of the own password would be refused for, as far as this login shows it. */
@@ -266,10 +271,16 @@ export interface SecretReader {
   unlabelledVersions(): Promise<UnlabelledVersions>;
 }
 
+/** What came of moving AWSCURRENT. */
+export type Promoted = 'promoted' | 'label-moved' | 'moved-before';
+
 /** The same for one rotation, which may give its own version a value and make it current. */
 export interface SecretStore extends SecretReader {
   /** One PutSecretValue. 'already-stored' where the version has a value, which it then keeps. */
   putPending(text: string): Promise<'stored' | 'already-stored'>;
-  /** One UpdateSecretVersionStage: AWSCURRENT to the pending version. 'label-moved' where `from` hasn't got it (any more). */
-  promotePending(from: string | undefined): Promise<'promoted' | 'label-moved'>;
+  /**
+   * One UpdateSecretVersionStage: AWSCURRENT to the pending version. 'label-moved' where `from` hasn't got it (any more);
+   * 'moved-before' where that is the answer to a repetition: what it repeats, which had no answer, may have moved it.
+   */
+  promotePending(from: string | undefined): Promise<Promoted>;
 }

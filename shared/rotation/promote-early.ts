@@ -3,11 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asRotationError, RotationError, type RotationErrorCode } from '../errors.ts';
 import { labelMoved } from './credential-errors.ts';
 import type { SetSecretContext } from './strategy.ts';
+import { DISAGREEING, mayBeBehind } from './version-read.ts';
 
 /** For a look at who has moved on, or at what came of a call without an answer, in ms. */
 export const LOOK_WITHIN = 1_000;
 /** The request may still be on its way. */
 const UNANSWERED: readonly RotationErrorCode[] = ['SECRETS_MANAGER_TIMEOUT', 'SECRETS_MANAGER_UNREACHABLE'];
+/** So may one of its tries, where all of them took so long, in ms: the client waits that long for the answer to one. */
+export const NO_ANSWER_AFTER = 6_000;
+/** How long, in ms, the guard may take, as AWSCURRENT is refused meanwhile. */
+const GUARD_WITHIN = 3_000;
 
 /** Whether the label's move was; 'answered': it may be where it should be all the same, which a look tells. */
 export type Sent = 'no' | 'answered';
@@ -30,25 +35,46 @@ export async function promoteNow(
   within: number,
 ): Promise<Promotion> {
   const end = performance.now() + within;
-  const verdict = await timely(context.guard, within);
+  const verdict = await timely(() => lastVerdict(context.guard), Math.min(within, GUARD_WITHIN));
   if (verdict instanceof RotationError) return { failed: verdict, sent: 'no' };
   if (verdict === 'already-current') return { moved: verdict };
   return await moveLabel(context, promote, Math.max(1, end - performance.now()));
 }
 
-/** The second half of it. Where the answer is lost, what came of it is looked at. @param within ms */
+/** What a DescribeSecret says that is a moment behind is asked again before it counts. */
+async function lastVerdict(guard: SetSecretContext['guard']): ReturnType<SetSecretContext['guard']> {
+  for (const pause of DISAGREEING) {
+    try {
+      return await guard();
+    } catch (error) {
+      if (!(error instanceof RotationError && mayBeBehind(error))) throw error;
+    }
+    await sleep(pause);
+  }
+  return await guard();
+}
+
+/**
+ * The second half of it. Where the answer is lost, what came of it is looked at; it is not sent again, as it may still be
+ * carried out, and somebody may have moved the label back since.
+ *
+ * @param within ms
+ */
 export async function moveLabel(
   { whereabouts }: Pick<SetSecretContext, 'whereabouts'>,
   promote: Promote,
   within: number,
 ): Promise<Promotion> {
+  const began = performance.now();
   const moved = await timely(promote, within);
   if (moved === 'promoted') return { moved };
-  if (moved === 'label-moved') return { failed: labelMoved(), sent: 'answered' };
-  if (!UNANSWERED.includes(moved.code)) return { failed: moved, sent: 'answered' };
+  const failed = moved instanceof RotationError ? moved : labelMoved();
+  const isOpen = UNANSWERED.includes(failed.code) || performance.now() - began >= NO_ANSWER_AFTER;
+  const sent = isOpen ? 'open' : 'answered';
+  if (sent === 'answered' && moved !== 'moved-before') return { failed, sent };
   const seen = await timely(whereabouts, LOOK_WITHIN);
   if (!(seen instanceof RotationError) && seen.promoted) return { moved: 'promoted' };
-  return { failed: moved, sent: 'open' };
+  return { failed, sent };
 }
 
 /** The answer, or why there is none. */

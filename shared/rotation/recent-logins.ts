@@ -19,6 +19,8 @@ export interface RecentLogin {
   readonly proof?: {
     /** The id of the version that was current when the two were compared; undefined where they were not. */
     readonly comparedWith: string | undefined;
+    /** Of that which was current when testSecret logged in. */
+    readonly besides?: string | undefined;
   };
 }
 

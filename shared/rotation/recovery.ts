@@ -1,4 +1,5 @@
-import { isSameServer } from '../secret/database-secret.ts';
+import { copiesIn, differences } from '../secret/copies.ts';
+import { type DatabaseSecret, isSameServer } from '../secret/database-secret.ts';
 import type { Credential } from './ports.ts';
 import { type EarlierCredentials, type StrategyContext, UNLABELLED_TO_TRY } from './strategy.ts';
 
@@ -7,7 +8,7 @@ export type Source = Exclude<keyof EarlierCredentials, 'denied'>;
 
 /**
  * Credentials of this secret that the database might accept for a user, one for each password: what a version without
- * the right label holds, used where and as securely as the current version says.
+ * the right label holds, used where and as securely as the current version says, if it has said so too.
  *
  * @param seen whose passwords need not be tried (again).
  */
@@ -20,12 +21,18 @@ export async function* candidates(
     seen,
   }: { readonly username: string; readonly from: readonly Source[]; readonly seen: readonly Credential[] },
 ): AsyncIterable<Credential> {
+  /** An edit keeps the password; who can't read the secret does not know it. */
+  const isWrittenByReader = async () => {
+    for await (const previous of earlier.previous()) return isSamePassword(previous, current);
+    return false;
+  };
   const passwords = new Set(seen.map(({ secret }) => secret.password.reveal()));
   for (const source of from) {
     let tried = 0;
     for await (const version of earlier[source]()) {
       const { secret } = version;
       if (secret.username !== username || !isSameServer(secret, current.secret)) continue;
+      if (!mayBeUsed(secret, current.secret) && !(await isWrittenByReader())) continue;
       if (passwords.has(secret.password.reveal())) continue;
       passwords.add(secret.password.reveal());
       yield onServerOf(current, version);
@@ -33,6 +40,27 @@ export async function* candidates(
     }
   }
 }
+
+/**
+ * Whether another version's password may go where the current one says, whoever wrote that: who can write a secret, but not
+ * read it, could have it sent elsewhere, or with less protection, or have a database of their own named to all
+ * applications; or have the new one stored in a connection string that leads elsewhere.
+ */
+export function mayBeUsed(then: DatabaseSecret, now: DatabaseSecret): boolean {
+  const copies = copiesIn(now);
+  return (
+    isRedshift(then) === isRedshift(now) &&
+    then.dbname === now.dbname &&
+    then.sslHostname === now.sslHostname &&
+    protection(now) >= protection(then) &&
+    !differences(then, now).some((key) => copies.includes(key))
+  );
+}
+
+const isRedshift = ({ engine }: DatabaseSecret) => engine === 'redshift';
+
+/** `"ssl": true`, none, which plain text may be allowed for, and false. */
+const protection = ({ ssl }: DatabaseSecret) => (ssl === undefined ? 1 : ssl ? 2 : 0);
 
 /** Another version's login, used where and as securely as the current version says. */
 export function onServerOf(current: Credential, { secret: { username, password }, ...other }: Credential): Credential {

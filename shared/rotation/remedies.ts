@@ -4,6 +4,10 @@ import type { RotationError, RotationErrorCode } from '../errors.ts';
 export const TAKE_PENDING_OFF =
   'aws secretsmanager update-secret-version-stage --secret-id {secretArn} --version-stage AWSPENDING --remove-from-version-id {versionId}';
 
+/** Where AWSPENDING's password may be in force: no version for another server is tried by the next rotation. */
+export const SET_FIRST =
+  'The database may have the password of AWSPENDING: undo what was edited or moved, and the same rotation goes on; or, as an administrator, set the password that AWSCURRENT holds (in psql: \\password {role}), and then: ';
+
 /** Codes whose remedy may be an edit of the secret that is rotated. */
 const EDITED_FOR: ReadonlySet<RotationErrorCode> = new Set([
   'SECRET_MALFORMED',
@@ -38,10 +42,12 @@ export function needsNewValue({ code }: RotationError): boolean {
 /**
  * Once the pending version has a value, an edit of AWSCURRENT alone would leave two versions that don't belong together:
  * the rotation has to be given up first.
+ *
+ * @param mayBeInForce whether the database may have its password, and AWSCURRENT's no more.
  */
-export function givingUpFirst(error: RotationError): RotationError {
-  if (error.template.startsWith(TAKE_PENDING_OFF)) return error;
+export function givingUpFirst(error: RotationError, mayBeInForce = false): RotationError {
+  if (error.template.includes(TAKE_PENDING_OFF)) return error;
   return error.withRemedy(
-    `${TAKE_PENDING_OFF} (as the pending version has a value already), then: ${error.template} Then rotate again.`,
+    `${mayBeInForce ? SET_FIRST : ''}${TAKE_PENDING_OFF} (as the pending version has a value already), then: ${error.template} Then rotate again.`,
   );
 }

@@ -7,7 +7,7 @@ import type { Credential, LoginOutcome, Origin, RoleDatabase, RoleSession } from
 import { LOOK_WITHIN, moveLabel } from './promote-early.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import { storedForScram } from './recent-logins.ts';
-import { candidates, isSamePassword, onServerOf } from './recovery.ts';
+import { candidates, isSamePassword, mayBeUsed, onServerOf } from './recovery.ts';
 import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
 
 const WHEN_REFUSED =
@@ -212,7 +212,7 @@ async function setBack(context: SetSecretContext, roles: RoleSession): Promise<b
   const change = await role.prepare(current.secret.password, { credential: pending, request: roles.request });
   if ((await change.apply(context.guard)) === 'already-current') return false;
   await prove(context, current, (session) => session.confirmUser(), {
-    within: PROOF_WITHIN + 2 * change.computing,
+    within: PROOF_WITHIN + roles.loginTook + 2 * change.computing,
     address: roles.address,
     whenRefused: WHEN_REFUSED,
   });
@@ -240,7 +240,7 @@ async function* mayLogIn(
 async function* mayLogInToSet(context: SetSecretContext, tried: Credential[]): AsyncIterable<Credential> {
   const { current, recentLogins } = context;
   const latest = recentLogins.get(current) === undefined ? await context.latestLogin() : undefined;
-  if (latest !== undefined && isSameLogin(latest, current)) {
+  if (latest !== undefined && isSameLogin(latest, current) && mayBeUsed(latest.secret, current.secret)) {
     tried.push(latest);
     yield onServerOf(current, latest);
   }

@@ -15,7 +15,7 @@ import { judgingOwn, needMadeOf, needUnedited } from './comparison.ts';
 import { labelMoved, passwordNotAccepted } from './credential-errors.ts';
 import type { Step } from './event.ts';
 import { hasPendingValue, keptCopies, storeNewValue } from './new-value.ts';
-import { Patience, passesByItself, type Waited } from './patience.ts';
+import { isServiceAway, Patience, passesByItself, type Waited } from './patience.ts';
 import type { Credential, SecretDescription } from './ports.ts';
 import { storedForScram } from './recent-logins.ts';
 import { editsCurrent, givingUpFirst, needsNewValue } from './remedies.ts';
@@ -75,12 +75,14 @@ export async function runStep(input: StepInput): Promise<StepReport> {
   const { event, deadline, sleep = sleepFor } = input;
   const patience = new Patience(deadline, RESERVES[event.step], sleep);
   try {
-    const report = await WORK[event.step]({ ...input, sleep, patience });
+    const work = () => WORK[event.step]({ ...input, sleep, patience });
+    const report = await patience.patiently(work, isServiceAway);
     return patience.waited === undefined ? report : { ...report, waited: patience.waited };
   } catch (error) {
     if (!(error instanceof RotationError)) throw error;
     const isAboutValue = editsCurrent(error) || needsNewValue(error);
-    const told = isAboutValue && (await mayHavePendingValue(input)) ? givingUpFirst(error) : error;
+    const mayBeInForce = input.strategy.name === 'single-user' && ['testSecret', 'finishSecret'].includes(event.step);
+    const told = isAboutValue && (await mayHavePendingValue(input)) ? givingUpFirst(error, mayBeInForce) : error;
     throw patience.waited === undefined ? told : told.afterWaiting(patience.waited.ms, patience.waited.for);
   }
 }
@@ -92,6 +94,7 @@ async function mayHavePendingValue(input: StepInput): Promise<boolean> {
 
 async function createSecret(input: StepWork): Promise<StepReport> {
   const { store, strategy } = input;
+  const began = performance.now();
   const reading = readCurrent(store);
   const state = await guarded(input, [reading]);
   if (state === 'already-current') return { outcome: state };
@@ -100,6 +103,8 @@ async function createSecret(input: StepWork): Promise<StepReport> {
   if (current === undefined) throw labelMoved();
   if (current === 'already-current') return { outcome: current };
   const username = await strategy.nextUsername(current, contextOf(input, judgingOwn(input, current)));
+  const later = await guardedSince(input, began, current.versionId);
+  if (later !== undefined) return { outcome: later };
   const stored = await storeNewValue(input, current, username);
   if (stored === 'stored') return { outcome: 'done', ...keptCopies(input, current) };
   // A version that has a value keeps it: an earlier attempt made it, and the database may know it already.
@@ -167,12 +172,13 @@ async function testSecret(input: StepWork): Promise<StepReport> {
   const reading = store.read(pendingOf(event.versionId));
   const state = await guarded(input, [reading]);
   if (state === 'already-current') return { outcome: state };
-  await testPending(input, await readPending(input, reading));
+  await testPending(input, await readPending(input, reading), versionWith(state.stages, 'AWSCURRENT'));
   return { outcome: 'done', credential: 'pending' };
 }
 
 async function finishSecret(input: StepWork): Promise<StepReport> {
   const { event, store, recentLogins } = input;
+  const began = performance.now();
   const proof = recentLogins.get(event.secretArn, event.versionId)?.proof;
   const isCompared = proof?.comparedWith !== undefined;
   const readBoth = () => ({ current: readCurrent(store), pending: store.read(pendingOf(event.versionId)) });
@@ -192,7 +198,11 @@ async function finishSecret(input: StepWork): Promise<StepReport> {
     const pending = await readPending(input, reading.pending);
     await needUnedited(input, current, pending, proof?.comparedWith);
     await needMadeOf(input, current, pending);
-    if (proof === undefined || isCompared) await testPending(input, pending);
+    if (proof === undefined || isCompared || proof.besides !== currentId) {
+      await testPending(input, pending, currentId);
+      const later = await guardedSince(input, began, currentId);
+      if (later !== undefined) return { outcome: later };
+    }
   }
   const moved = await store.promotePending(currentId);
   if (moved === 'promoted') return { outcome: 'done' };
@@ -200,7 +210,8 @@ async function finishSecret(input: StepWork): Promise<StepReport> {
   // The label was not where it had been: another finishSecret was faster, or somebody else moved it.
   for (const pause of DISAGREEING) {
     const now = await store.describe();
-    if (decide(now, event.versionId) === 'already-current') return { outcome: 'already-current' };
+    if (decide(now, event.versionId) === 'already-current')
+      return { outcome: moved === 'moved-before' ? 'done' : 'already-current' };
     if (versionWith(now.stages, 'AWSCURRENT') !== currentId) break;
     await input.sleep(pause);
   }
@@ -221,13 +232,30 @@ async function guarded(
   return await verdictOn(input, described.value);
 }
 
+/** What the guard has said counts for so long, in ms. */
+const GUARD_COUNTS_FOR = 5_000;
+
+/** Asks the guard again where the step has waited since it began, and whether the version is AWSCURRENT still. */
+async function guardedSince(
+  input: StepWork,
+  began: number,
+  currentId: string | undefined,
+): Promise<'already-current' | undefined> {
+  if (input.patience.waited === undefined && performance.now() - began < GUARD_COUNTS_FOR) return undefined;
+  const state = await guarded(input, []);
+  if (state === 'already-current') return state;
+  if (versionWith(state.stages, 'AWSCURRENT') !== currentId) throw labelMoved();
+  return undefined;
+}
+
 /** Awaits two; where both fail, the first one's failure is what is told. */
 async function inOrder<A, B>(both: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
   await Promise.allSettled(both);
   return [await both[0], await both[1]];
 }
 
-async function testPending(input: StepWork, pending: Credential): Promise<void> {
+/** @param besides the id of the version that is AWSCURRENT meanwhile. */
+async function testPending(input: StepWork, pending: Credential, besides: string | undefined): Promise<void> {
   const { event, strategy, database, recentLogins, patience } = input;
   let mayLag: Promise<boolean> | undefined;
   const { scram } = await patience.patiently(
@@ -246,5 +274,6 @@ async function testPending(input: StepWork, pending: Credential): Promise<void> 
       return await mayLag;
     },
   );
-  recentLogins.add(event.secretArn, event.versionId, { source: 'pending', scram, proof: { comparedWith: undefined } });
+  const proof = { comparedWith: undefined, besides };
+  recentLogins.add(event.secretArn, event.versionId, { source: 'pending', scram, proof });
 }

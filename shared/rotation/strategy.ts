@@ -13,7 +13,15 @@
 import type { Deadline } from '../deadline.ts';
 import type { CredentialSource } from '../errors.ts';
 import type { IsWorthwhile } from './patience.ts';
-import type { Credential, Guard, RoleDatabase, RoleSession, StoredForScram, SuperuserSecrets } from './ports.ts';
+import type {
+  Credential,
+  Guard,
+  Promoted,
+  RoleDatabase,
+  RoleSession,
+  StoredForScram,
+  SuperuserSecrets,
+} from './ports.ts';
 
 export type StrategyName = 'single-user' | 'alternating-users';
 
@@ -64,7 +72,7 @@ export interface SetSecretContext extends StrategyContext {
   /** Throws too where AWSCURRENT is no longer the version that was compared. */
   readonly guard: Guard;
   /** Moves AWSCURRENT from the version that was compared; undefined where that is left to finishSecret. */
-  readonly promote: (() => Promise<'promoted' | 'label-moved'>) | undefined;
+  readonly promote: (() => Promise<Promoted>) | undefined;
   /** What this instance has logged in with last. */
   latestLogin(): Promise<Credential | undefined>;
   /** For whoever is about to put a password back: who has moved on meanwhile. */

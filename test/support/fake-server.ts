@@ -65,6 +65,8 @@ export class FakeServer {
   /** How it asks for passwords; of SCRAM the salt is the role's. */
   request: PasswordRequest | undefined = SCRAM;
   address: string | undefined = '10.0.0.1';
+  /** ms */
+  loginTook = 0;
   /** How long, in ms, computing a verifier is said to have taken. */
   computing = 0;
   /** Why there is no way back; undefined where there is one. */
@@ -190,6 +192,7 @@ export class FakeServer {
     return {
       request,
       address: this.address,
+      loginTook: this.loginTook,
       confirmUser: () => this.happens('confirm'),
       examineOwn: () => this.happens('examine'),
       lockOwn: async () => this.#ownRole(username, session, await lock(username)),
@@ -227,11 +230,12 @@ export class FakeServer {
           computing: this.computing,
           isStored: async (asked) =>
             asked?.method !== 'scram-sha-256' || [salt, former].some((each) => asked.salt.equals(each)),
-          apply: (guard) =>
+          apply: (guard, beforeCommit = () => {}) =>
             this.#alone(username, session, async () => {
               await this.happens('hold');
               const verdict = await guard();
               if (verdict === 'already-current') return verdict;
+              beforeCommit();
               await this.happens('change');
               this.#commit(session, username, to.reveal(), salt);
               return 'changed';

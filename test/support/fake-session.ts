@@ -20,6 +20,7 @@ export class FakeSession implements SqlSession {
   processId: number | null = 4711;
   beganAt = performance.now();
   committedAt = this.beganAt;
+  readonly loginTook = 5;
   readonly address = '10.0.0.1';
   version = '18.1';
   encoding = 'UTF8';

@@ -198,6 +198,7 @@ function gatedSession(actor: Actor, inner: RoleSession): RoleSession {
   return {
     request: inner.request,
     address: inner.address,
+    loginTook: inner.loginTook,
     confirmUser: () => session.call('confirms who is logged in', () => inner.confirmUser(), String, OWN_AFFAIR),
     examineOwn: () => session.call('examines itself', () => inner.examineOwn(), String, OWN_AFFAIR),
     async lockOwn(): Promise<OwnRole> {
@@ -210,9 +211,9 @@ function gatedSession(actor: Actor, inner: RoleSession): RoleSession {
           return {
             computing: change.computing,
             isStored: (request) => session.call('compares what is stored', () => change.isStored(request)),
-            apply: (guard) =>
+            apply: (guard, beforeCommit) =>
               session.transaction(['takes the row of its role', 'sets the new password'], (ask) =>
-                change.apply(() => ask(guard, proceeds)),
+                change.apply(() => ask(guard, proceeds), beforeCommit),
               ),
             wayBack:
               typeof wayBack === 'function'

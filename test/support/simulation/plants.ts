@@ -84,7 +84,7 @@ export const asksNoGuard: Plant = withOwnRole((role) => ({
   ...role,
   async prepare(to, origin) {
     const change = await role.prepare(to, origin);
-    return { ...change, apply: () => change.apply(() => Promise.resolve('proceed')) };
+    return { ...change, apply: (_, beforeCommit) => change.apply(() => Promise.resolve('proceed'), beforeCommit) };
   },
 }));
 
@@ -128,7 +128,11 @@ export const takesRetiredVersions: Plant = (input) => ({
 
 class Credulous extends RecentLogins {
   override get() {
-    return { source: 'pending', scram: true, proof: { comparedWith: undefined } } as const;
+    return {
+      source: 'pending',
+      scram: true,
+      proof: { comparedWith: undefined, besides: 'V1'.padEnd(36, '-') },
+    } as const;
   }
 }
 

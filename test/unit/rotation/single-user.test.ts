@@ -63,7 +63,7 @@ describe('the passwords that are tried', () => {
 
   it('are used where and as securely as AWSCURRENT says', async () => {
     const rotation = new FakeRotation();
-    rotation.secrets.put(V0, secretText({ password: 'previous', ssl: false, dbname: 'gone' }), 'AWSPREVIOUS');
+    rotation.secrets.put(V0, secretText({ password: 'previous', ssl: false }), 'AWSPREVIOUS');
     rotation.server.role('app', 'previous');
     const seen: unknown[] = [];
     rotation.server.meets = ({ credential: { secret } }) => {

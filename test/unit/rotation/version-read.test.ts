@@ -192,14 +192,15 @@ describe('earlier versions', () => {
 describe('the passwords that a database may still have', () => {
   const current = credentialOf('current', V1, { ssl: true, dbname: 'shop' });
   const ALL: readonly Source[] = ['own', 'previous', 'unlabelled'];
+  const text = (members: object) => secretText({ ssl: true, dbname: 'shop', ...members });
   const of = (from: FakeSecrets, options: { from?: readonly Source[]; username?: string; seen?: Credential[] } = {}) =>
     all(candidates({ earlier: earlierOf(from) }, current, { username: 'app', from: ALL, seen: [current], ...options }));
 
   it('are one for each password, in the order of their sources', async () => {
     const from = secrets()
-      .put(TOKEN, secretText({ password: 'a' }))
-      .put('v0', secretText({ password: 'b' }), 'AWSPREVIOUS');
-    for (const [i, password] of ['c', 'a', 'old', 'd', 'c', 'b'].entries()) from.put(`u${i}`, secretText({ password }));
+      .put(TOKEN, text({ password: 'a' }))
+      .put('v0', text({ password: 'b' }), 'AWSPREVIOUS');
+    for (const [i, password] of ['c', 'a', 'old', 'd', 'c', 'b'].entries()) from.put(`u${i}`, text({ password }));
     const found = await of(from);
     expect(found.map(({ source, secret }) => `${source} ${secret.password.reveal()}`)).toEqual([
       ...['pending a', 'previous b', 'unlabelled c', 'unlabelled d'],
@@ -212,21 +213,48 @@ describe('the passwords that a database may still have', () => {
 
   it('are five of those without a label, however many follow', async () => {
     const from = secrets();
-    for (let i = 0; i < 40; i++) from.put(`u${i}`, secretText({ password: `p${i % 9}` }));
+    for (let i = 0; i < 40; i++) from.put(`u${i}`, text({ password: `p${i % 9}` }));
     expect(await of(from)).toHaveLength(5);
   });
 
   it('are of the asked user, on the very server, and go there as the current version says', async () => {
     const from = secrets()
-      .put('u1', secretText({ username: 'other', password: 'a' }))
-      .put('u2', secretText({ host: 'elsewhere', password: 'b' }))
-      .put('u3', secretText({ port: 1, password: 'c' }))
-      .put('u4', secretText({ host: 'DB', port: '5432', ssl: false, dbname: 'gone', password: 'd' }));
+      .put('u1', text({ username: 'other', password: 'a' }))
+      .put('u2', text({ host: 'elsewhere', password: 'b' }))
+      .put('u3', text({ port: 1, password: 'c' }))
+      .put('u4', text({ host: 'DB', port: '5432', ssl: false, password: 'd' }));
     const [only, ...more] = await of(from);
     expect(more).toEqual([]);
     expect(only?.secret).toMatchObject({ host: 'db', ssl: true, dbname: 'shop', username: 'app' });
     expect(only?.secret.password.reveal()).toBe('d');
     expect((await of(from, { username: 'other' })).map(({ versionId }) => versionId)).toEqual(['u1']);
+  });
+
+  const url = (password: string, host = 'db') => `postgres://app:${password}@${host}/shop`;
+  it.each<[string, object, object]>([
+    ['another database', {}, { dbname: 'mallory' }],
+    ['another name in the certificate', {}, { sslhostname: 'evil.test' }],
+    ['plain text', {}, { ssl: false }],
+    ['plain text, maybe', {}, { ssl: undefined }],
+    ['another kind of server', { port: 5432 }, { engine: 'redshift', port: 5432 }],
+    ['a connection string to another host', { url: url('p') }, { url: url('x', 'evil.test') }],
+  ])('do not go to %s, unless who wrote AWSCURRENT knew the password of before', async (_, then, now) => {
+    const written = credentialOf('current', V1, { ssl: true, dbname: 'shop', ...now, password: 'x' });
+    const found = async (from: FakeSecrets) =>
+      await all(candidates({ earlier: earlierOf(from) }, written, { username: 'app', from: ALL, seen: [written] }));
+    const guessed = secrets().put('v0', text({ ...then, password: 'p' }), 'AWSPREVIOUS');
+    expect(await found(guessed)).toEqual([]);
+    const known = secrets()
+      .put('v0', text({ password: 'x' }), 'AWSPREVIOUS')
+      .put('u1', text({ ...then, password: 'p' }));
+    expect(await found(known)).toMatchObject([{ versionId: 'u1' }]);
+  });
+
+  it('go where a copy of the login leads to that was rewritten with it', async () => {
+    const written = credentialOf('current', V1, { ssl: true, dbname: 'shop', url: url('x'), password: 'x' });
+    const from = secrets().put('v0', text({ url: url('p'), password: 'p' }), 'AWSPREVIOUS');
+    const found = candidates({ earlier: earlierOf(from) }, written, { username: 'app', from: ALL, seen: [written] });
+    expect(await all(found)).toMatchObject([{ versionId: 'v0' }]);
   });
 
   it('keep their own label and id', () => {
