@@ -20,9 +20,10 @@ import {
   requireBuiltins,
   scramByNode,
   settingsFromEnvironment,
-  withoutHttpBindings,
+  simplerForSecretsManager,
   withoutIndentation,
 } from './build/plugins.ts';
+import { withoutUnusedMembers } from './build/unused-members.ts';
 import { readArguments, tell } from './lab/command/command-line.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -83,11 +84,11 @@ async function buildFunction(name: string, folder: string, without: readonly Lev
   const met = new Map<string, Beside>();
   const common = optionsFor(without);
   const beside = without.includes('RDS client beside') ? [] : [buildBeside(met)];
-  const bindings = without.includes('unused parts left out') ? [] : [withoutHttpBindings];
+  const leftOut = without.includes('unused parts left out') ? [] : [simplerForSecretsManager(), withoutUnusedMembers()];
   const index = await build({
     ...common,
     ...formatFor('handler', without),
-    plugins: [...common.plugins, ...beside, ...bindings],
+    plugins: [...common.plugins, ...beside, ...leftOut],
     entryPoints: [join(root, 'functions', `${name}.ts`)],
     outfile: join(folder, name, 'index.mjs'),
   });

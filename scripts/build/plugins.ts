@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
+import { dirname } from 'node:path';
 import type { Plugin } from 'esbuild';
 
 /** What is built into a file of its own beside index.mjs. */
@@ -81,12 +82,11 @@ const UNUSED: readonly UnusedPart[] = [
   { path: /^\.\/native$/, importer: /[\\/]pg[\\/]lib[\\/]/ },
   // pg: answers are texts, numbers, truth values and JSON, and come as text; and TLS is without channel binding.
   { path: /^\.\/lib\/binaryParsers$/, importer: /[\\/]pg-types[\\/]/, members: 'static init() {}' },
+  { path: /^\.\/lib\/builtins$/, importer: /[\\/]pg-types[\\/]/ },
   { path: /^postgres-(array|bytea|interval|date)$/, importer: /[\\/]pg-types[\\/]/ },
   { path: /^\.\/cert-signatures$/, importer: /[\\/]pg[\\/]lib[\\/]crypto[\\/]/ },
-  // SDK: no operation of Secrets Manager streams events.
+  // SDK: no operation of RDS streams events.
   { path: /^@smithy\/core\/event-streams$/ },
-  // Powertools: lines are written at once, and none is kept back (logBufferOptions).
-  { path: /^\.\/logBuffer\.js$/, importer: /powertools[\\/]logger[\\/]/ },
   // SDK: on Lambda AWS_REGION is always set, and no instance's metadata service is there to ask for it.
   { path: /\/getInstanceMetadataRegion$/, members: 'static async getInstanceMetadataRegion() {}' },
   // SDK: addresses of buckets.
@@ -172,17 +172,91 @@ const NODE_CRYPTO = `
     deriveKey: (password, salt, iterations) => promisify(crypto.pbkdf2)(password, salt, iterations, 32, 'sha256'),
   };`;
 
-/** For Secrets Manager, each of whose operations is a POST of JSON to the endpoint itself: nothing is in paths, headers or host names. */
-export const withoutHttpBindings: Plugin = {
-  name: 'without-http-bindings',
-  setup({ onLoad }) {
-    onLoad({ filter: /[\\/]submodules[\\/]protocols[\\/]HttpBindingNormalizedSchema\.js$/ }, () => ({
-      contents: `
-        export const getHttpOperationBindings = () => [];
-        export class HttpBindingNormalizedSchema { static of() { ${missing('HttpBindingNormalizedSchema')} } }`,
-    }));
+/** A file of the SDK, as all that an index.mjs asks of Secrets Manager needs it. */
+interface SimplerFile {
+  readonly path: RegExp;
+  /** What the SDK's file must have in it, for what is said of it here to be true. */
+  readonly expected: string;
+  readonly contents: string;
+}
+
+/** For Secrets Manager, each of whose operations is a POST of JSON, made of texts, numbers, truth values and lists of them. */
+const SIMPLER: readonly SimplerFile[] = [
+  {
+    // To the endpoint itself: nothing is in paths, headers or host names.
+    path: /[\\/]submodules[\\/]protocols[\\/]HttpBindingNormalizedSchema\.js$/,
+    expected: 'export class HttpBindingNormalizedSchema',
+    contents: `
+      export const getHttpOperationBindings = () => [];
+      export class HttpBindingNormalizedSchema { static of() { ${missing('HttpBindingNormalizedSchema')} } }`,
   },
-};
+  {
+    // The SDK's own writes bytes one by one, for requests that hold times, bytes or numbers beyond what JSON has.
+    path: /[\\/]json[\\/]codec-v2[\\/]JsonShapeSerializer2\.js$/,
+    expected: 'write(schema, value)',
+    contents: `
+      import { SerdeContextConfig } from "../../ConfigurableSerdeContext";
+      export class JsonShapeSerializer2 extends SerdeContextConfig {
+        write(schema, value) { this.text = JSON.stringify(value); }
+        flush() { return this.text; }
+      }`,
+  },
+  {
+    // Numbers beyond JavaScript's are in no answer.
+    path: /[\\/]protocols[\\/]json[\\/]needsReviver\.js$/,
+    expected: 'ns.isBigIntegerSchema() || ns.isBigDecimalSchema()',
+    contents: 'export const needsReviver = () => false;',
+  },
+  {
+    // Of the SDK's extensions none is given; what asks for them hands the handler its time-out besides.
+    path: /@aws-sdk[\\/]client-secrets-manager[\\/]dist-es[\\/]runtimeExtensions\.js$/,
+    expected: 'extensions.forEach((extension) => extension.configure(extensionConfiguration))',
+    contents: `
+      import { getHttpHandlerExtensionConfiguration } from "@smithy/core/protocols";
+      export const resolveRuntimeExtensions = (runtimeConfig) => {
+        getHttpHandlerExtensionConfiguration(runtimeConfig);
+        return runtimeConfig;
+      };`,
+  },
+  {
+    // There is no logger, and secret-store.ts removes what writes to it.
+    path: /[\\/]middleware-logger[\\/]loggerMiddleware\.js$/,
+    expected: 'clientStack.add(loggerMiddleware(), loggerMiddlewareOptions)',
+    contents: `
+      export const loggerMiddleware = undefined;
+      export const loggerMiddlewareOptions = undefined;
+      export const getLoggerPlugin = () => ({ applyToStack() {} });`,
+  },
+  {
+    // A warning for Node before 22, which the functions are not built for.
+    path: /@aws-sdk[\\/]core[\\/].+[\\/]emitWarningIfUnsupportedVersion\.js$/,
+    expected: 'const vv = 22;',
+    contents: `
+      export const state = { warningEmitted: true };
+      export const emitWarningIfUnsupportedVersion = () => {};`,
+  },
+];
+
+/** Fails the build where the SDK's file is not met, or another than was expected. */
+export function simplerForSecretsManager(): Plugin {
+  return {
+    name: 'simpler-for-secrets-manager',
+    setup({ onLoad, onEnd }) {
+      const unmet = new Set(SIMPLER);
+      for (const part of SIMPLER) {
+        onLoad({ filter: part.path }, async ({ path }) => {
+          unmet.delete(part);
+          if (!(await readFile(path, 'utf8')).includes(part.expected))
+            throw new Error(`${path} was expected to have in it: ${part.expected}`);
+          return { contents: part.contents, resolveDir: dirname(path) };
+        });
+      }
+      onEnd(() => ({
+        errors: Array.from(unmet, ({ path }) => ({ text: `${path.source} was expected in the bundle.` })),
+      }));
+    },
+  };
+}
 
 /** SQL without the indentation that it has for us, which a minifier must keep; lines stay as they are. */
 export const withoutIndentation: Plugin = {
