@@ -144,3 +144,20 @@ describe('versions without a label', () => {
     await expect(store.unlabelledVersions()).rejects.toMatchObject({ code: 'SECRETS_MANAGER_FAILED' });
   });
 });
+
+describe('the move of AWSCURRENT', () => {
+  it('is refused where the label is elsewhere', async () => {
+    const { store, put, token } = await arrange();
+    await put('v1', ['AWSPENDING'], token);
+    expect(await store.promotePending(await put('v2', ['MINE']))).toBe('label-moved');
+  });
+
+  it('may have been made by a try before, where that got no answer that tells', async () => {
+    const { store, put, token, secretId } = await arrange();
+    await put('v1', ['AWSPENDING'], token);
+    const other = await put('v2', ['MINE']);
+    const fault = { operation: 'UpdateSecretVersionStage', type: 'InternalServiceError', status: 500, times: 1 };
+    lab.faults.fail({ ...fault, secret: secretId });
+    expect(await store.promotePending(other)).toBe('moved-before');
+  });
+});

@@ -56,6 +56,15 @@ describe("a twin's password", () => {
     expect(sent[1]?.text).toBe('GRANT app TO app_clone;\nALTER ROLE app_clone INHERIT');
   });
 
+  it('is not committed where that is refused at the very end, when everything else is done', async () => {
+    const beforeCommit = () => {
+      throw failure('DATABASE_TIMEOUT');
+    };
+    const { order, outcome } = await changed({ change: { beforeCommit } });
+    expect(order).toEqual(['begin, holds the row', 'guard', 'plan', 'proceed', 'copy', 'rollback']);
+    expect(outcome).toMatchObject({ code: 'DATABASE_TIMEOUT' });
+  });
+
   it('is set without a message of its own for a plan that has nothing to do', async () => {
     const plan = () => Promise.resolve([]);
     expect((await changed({ change: { plan } })).order).toEqual(['begin, holds the row', 'guard', 'copy', 'commit']);

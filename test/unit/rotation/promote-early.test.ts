@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { RotationError, type RotationErrorCode } from '../../../shared/errors.ts';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
+import { moveLabel, NO_ANSWER_AFTER, promoteNow } from '../../../shared/rotation/promote-early.ts';
 import { FakeRotation, only, refusal, TOKEN, V1 } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 
@@ -203,6 +204,46 @@ describe('where its answer is lost', () => {
     atCall(rotation, MOVE, () => rotation.secrets.label('AWSCURRENT', TOKEN));
     expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done', promoted: false });
     await expectMoved(rotation);
+  });
+});
+
+it('a look that is a moment behind is made again', async () => {
+  const rotation = await atSetSecret();
+  atCall(rotation, 'DescribeSecret', fails('VERSION_UNKNOWN'));
+  expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done', promoted: true });
+  await expectMoved(rotation);
+});
+
+it('a look that takes long leaves AWSCURRENT refused for three seconds at most', async () => {
+  const promotion = await promoteNow(
+    { guard: () => new Promise(() => {}), whereabouts: () => Promise.reject(failure('SECRETS_MANAGER_TIMEOUT')) },
+    () => Promise.reject(new Error('Nothing was to be moved.')),
+    20_000,
+  );
+  expect(promotion).toMatchObject({ sent: 'no', failed: { code: 'SECRETS_MANAGER_TIMEOUT' } });
+}, 15_000);
+
+describe('the move of the label', () => {
+  const seen = (promoted: boolean) => ({ whereabouts: () => Promise.resolve({ promoted, others: [] }) });
+  const moves = (answer: Promised) => async () => await answer;
+  type Promised = 'promoted' | 'label-moved' | 'moved-before' | Promise<never>;
+
+  it.each<[string, Promised, boolean, object]>([
+    ['was made by a try before, whose answer was lost', 'moved-before', true, { moved: 'promoted' }],
+    ['was not', 'moved-before', false, { failed: { code: 'LABEL_MOVED' }, sent: 'answered' }],
+    ['is refused', 'label-moved', true, { failed: { code: 'LABEL_MOVED' }, sent: 'answered' }],
+  ])('that %s', async (_, answer, promoted, expected) => {
+    expect(await moveLabel(seen(promoted), moves(answer), 1_000)).toMatchObject(expected);
+  });
+
+  it('may come yet where all of its tries took so long that one of them got no answer', async () => {
+    const clock = vi.spyOn(performance, 'now').mockReturnValueOnce(0).mockReturnValueOnce(NO_ANSWER_AFTER);
+    try {
+      const refused = Promise.reject(failure('SECRETS_MANAGER_FAILED'));
+      expect(await moveLabel(seen(false), moves(refused), 20_000)).toMatchObject({ sent: 'open' });
+    } finally {
+      clock.mockRestore();
+    }
   });
 });
 

@@ -317,13 +317,48 @@ describe('where there is no way back, the error says so', () => {
   });
 });
 
+it('a way back whose answer was lost is looked at', async () => {
+  const rotation = await failing((each) => {
+    meets('TLS_FAILED', 'fails')(each);
+    each.server.before = (event) => {
+      if (event !== 'way back to current') return;
+      each.server.role('app', 'old');
+      throw failure('DATABASE_CONNECTION_LOST');
+    };
+  });
+  expect(await refusal(rotation.step('setSecret'))).toMatchObject({
+    code: 'PASSWORD_PUT_BACK',
+    message: expect.stringContaining('AWSCURRENT logs in again'),
+    facts: { cause: 'TLS_FAILED' },
+  });
+  expectUnharmed(rotation);
+});
+
+it('a proof has as much more time as the login before it took', async () => {
+  const rotation = await failing(({ server }) => {
+    server.loginTook = 3_500;
+  });
+  const proofs: (number | undefined)[] = [];
+  rotation.between = (database) => ({
+    ...database,
+    tryPassword: (credential, work, within) => {
+      proofs.push(within);
+      return database.tryPassword(credential, work, within);
+    },
+  });
+  expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done' });
+  expect(proofs).toEqual([expect.closeTo(6_500)]);
+});
+
 describe('with too little time left nothing is changed', () => {
   it.each([
     ['before', 2_400, 0],
     ['as computing takes long', 8_000, 3_000],
-  ])('%s', async (_, left, computing) => {
+    ['as logins take long', 8_000, 0, 5_000],
+  ])('%s', async (_, left, computing, loginTook = 0) => {
     const rotation = await failing(({ server, deadline }) => {
       server.computing = computing;
+      server.loginTook = loginTook;
       deadline.left = left;
     });
     expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'DATABASE_TIMEOUT' });
