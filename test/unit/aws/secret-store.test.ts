@@ -6,7 +6,7 @@ import {
   type SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { startClock } from '../../../scripts/lab/clock.ts';
 import type { RequestRecord } from '../../../scripts/lab/requests.ts';
 import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
@@ -153,7 +153,9 @@ describe('the move of AWSCURRENT', () => {
   });
 
   it('may have been made by a try before, where that got no answer that tells', async () => {
-    const { store, put, token, secretId } = await arrange();
+    const repeating = clientOf(lab, undefined, 2);
+    onTestFinished(() => repeating.destroy());
+    const { store, put, token, secretId } = await arrange(repeating);
     await put('v1', ['AWSPENDING'], token);
     const other = await put('v2', ['MINE']);
     const fault = { operation: 'UpdateSecretVersionStage', type: 'InternalServiceError', status: 500, times: 1 };
