@@ -30,6 +30,27 @@ export function holdAt(point: string, step: () => string): Hold {
   return { reach: (label) => trap.reach(label), reached: reached.promise, release: (how = 'pass') => end.resolve(how) };
 }
 
+/**
+ * Holds the proof's login, which is the first to begin once the new password was sent. (Where the machine is slow, one
+ * more login comes before that.)
+ *
+ * @param later what becomes of those that begin after it.
+ */
+export function holdAtProof(later: 'pass' | 'cut' = 'pass'): Hold {
+  const reached = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<'pass' | 'cut'>();
+  let isSent = false;
+  let logins = 0;
+  const reach = async (label: string) => {
+    isSent ||= label.endsWith('> CopyDone');
+    if (!isSent || !label.endsWith(', connect')) return 'pass';
+    if (++logins > 1) return later;
+    reached.resolve();
+    return await end.promise;
+  };
+  return { reach, reached: reached.promise, release: (how = 'pass') => end.resolve(how) };
+}
+
 type Instance = Pick<FunctionChoice, 'environment' | 'timeoutMs'>;
 
 export interface HeldOptions extends ArrangementOptions {

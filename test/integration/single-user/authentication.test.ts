@@ -104,7 +104,7 @@ describe('a server that does not keep to the protocol ends no process, and no st
 
   test('a server that lets everybody in, and answers nothing', async () => {
     const { failure, passwordMessages } = await meet(trusts);
-    expect(failure).toMatchObject({ error_code: 'DATABASE_TIMEOUT' });
+    expect(failure).toMatchObject({ error_code: 'AUTHENTICATION_UNSUPPORTED' });
     expect(passwordMessages).toBe(0);
   });
 });

@@ -9,7 +9,7 @@ import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { arrange, quoted } from '../../support/arrangement.ts';
 import { OPEN } from '../../support/crash/gate.ts';
-import { HeldWays, holdAt } from '../../support/held-rotation.ts';
+import { HeldWays, holdAtProof } from '../../support/held-rotation.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { SilencedWay } from '../../support/network.ts';
 import { countLogins, newestVersion, postgresVersions, sharedServer, startTestServer } from '../../support/postgres.ts';
@@ -78,7 +78,7 @@ test('a role whose sessions end with their first error: the old password is put 
   const name = quoted(role.name);
   const token = await secret.begin();
   await held.a('createSecret', token);
-  const hold = holdAt('setSecret: session 2, connect', held.step);
+  const hold = holdAtProof();
   held.gate = hold;
   const step = held.a('setSecret', token);
   await held.untilHeld(hold, step);

@@ -4,7 +4,7 @@ import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 import { quoted } from '../../support/arrangement.ts';
 import { newPassword } from '../../support/crash/subject.ts';
-import { type HeldRotation, HeldWays, holdAt } from '../../support/held-rotation.ts';
+import { type HeldRotation, HeldWays, holdAt, holdAtProof } from '../../support/held-rotation.ts';
 import { newestVersion, roleScope, sharedServer } from '../../support/postgres.ts';
 import { TestAccount } from '../../support/test-account.ts';
 
@@ -137,9 +137,8 @@ test('another password in the server and in the secret, and from then on no logi
   const password = newPassword();
   const token = await held.here.secret.begin();
   await held.a('createSecret', token);
-  const proving = holdAt('setSecret: session 2, connect', held.step);
-  const isLater = (label: string) => /^session ([3-9]|\d\d), connect/.test(label);
-  held.gate = { reach: async (label) => (isLater(label) ? 'cut' : await proving.reach(label)) };
+  const proving = holdAtProof('cut');
+  held.gate = proving;
   const a = held.a('setSecret', token);
   await held.untilHeld(proving, a);
   await inServer(held, password);

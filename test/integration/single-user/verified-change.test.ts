@@ -4,7 +4,7 @@ import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
 import { scramVerifier } from '../../../shared/database/password-hash.ts';
 import { quoted } from '../../support/arrangement.ts';
 import type { Gate } from '../../support/crash/gate.ts';
-import { type HeldOptions, type HeldRotation, HeldWays, holdAt } from '../../support/held-rotation.ts';
+import { type HeldOptions, type HeldRotation, HeldWays, holdAt, holdAtProof } from '../../support/held-rotation.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { newestVersion, startTestServer } from '../../support/postgres.ts';
 import { expectRefusedAtOnce, rolesStay } from '../../support/rotation-proof.ts';
@@ -58,7 +58,7 @@ async function begun(options: HeldOptions = {}) {
 
 /** Runs A's setSecret and, between its change and its proof, what somebody does. */
 async function changedBeforeProof(held: HeldRotation, token: string, work: () => Promise<unknown>) {
-  const hold = holdAt('setSecret: session 2, connect', held.step);
+  const hold = holdAtProof();
   held.gate = hold;
   const step = held.a('setSecret', token);
   await held.untilHeld(hold, step);
