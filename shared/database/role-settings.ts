@@ -17,6 +17,12 @@ const LISTS = [
 const FOLDED = ['search_path', 'temp_tablespaces'];
 
 /**
+ * Settings that say nothing of a session, whoever has them: each transaction begins with its own, and `seed` counts only
+ * where a session sets it. They can be set for a role, but not taken back one by one (GUC_NO_RESET there).
+ */
+const OF_NO_SESSION = ['seed', 'transaction_deferrable', 'transaction_isolation', 'transaction_read_only'];
+
+/**
  * The settings that a twin should have; pure.
  *
  * @param role the role that it acts as from login on, unless the base role itself acts as another.
@@ -67,16 +73,21 @@ export interface SettingChange {
   readonly value?: string;
 }
 
-/** What has to change from one set of settings to another; pure. */
+/** What has to change from one set of settings to another, as far as sessions can tell; pure. */
 export function settingChanges(from: RoleSettings, to: RoleSettings): readonly SettingChange[] {
   const databases = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter(isReadable);
   return databases.flatMap((database) => {
-    const had = new Map((of(from, database) ?? []).filter(isReadable).map(splitSetting));
-    const wanted = new Map((of(to, database) ?? []).filter(isReadable).map(splitSetting));
+    const had = settingsThatCount(of(from, database));
+    const wanted = settingsThatCount(of(to, database));
     const sets = [...wanted].filter(([name, value]) => had.get(name) !== value);
     const resets = [...had.keys()].filter((name) => !wanted.has(name));
     return [...sets.map(([name, value]) => ({ database, name, value })), ...resets.map((name) => ({ database, name }))];
   });
+}
+
+function settingsThatCount(settings: readonly string[] = []): ReadonlyMap<string, string> {
+  const all = settings.filter(isReadable).map(splitSetting);
+  return new Map(all.filter(([name]) => !OF_NO_SESSION.includes(name)));
 }
 
 /**

@@ -135,6 +135,32 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
   });
 
+  test('settings that say nothing of a session, which can be given but not taken back singly, are in no way', async () => {
+    await using scope = roleScope(await sharedServer(version));
+    const app = await twins(account, scope);
+    const { base, twin } = app.sql;
+    const readOnly = 'SET transaction_read_only = on';
+    await app.query(`ALTER ROLE ${base} ${readOnly}`);
+    await app.administer(`
+      BEGIN TRANSACTION ISOLATION LEVEL SERIALIZABLE;
+      ALTER ROLE ${base} SET transaction_isolation = 'serializable';
+      ALTER ROLE ${base} IN DATABASE postgres SET seed = 0.5;
+      COMMIT`);
+    const write = () => app.query('CREATE TEMPORARY TABLE written (id int)');
+    const isolation = () => app.query(`SELECT current_setting('transaction_isolation') AS isolation`);
+    const before = [await write(), await isolation()];
+    await app.rotate();
+    expect([await write(), await isolation()]).toEqual(before);
+
+    // As an earlier release has left them with the twin.
+    await app.administer(`ALTER ROLE ${twin} ${readOnly}; ALTER ROLE ${twin} IN DATABASE postgres SET seed = 0.5`);
+    await app.rotate();
+    await app.administer(`ALTER ROLE ${base} RESET ALL; ALTER ROLE ${base} IN DATABASE postgres RESET ALL`);
+    await app.rotate();
+    expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
+    expect([await write(), await isolation()]).toEqual(before);
+  });
+
   test('CONNECTION LIMIT, VALID UNTIL and REPLICATION are copied, and reconciled when they change or go', async () => {
     await using scope = roleScope(await sharedServer(version));
     const attributes = `CONNECTION LIMIT 3 VALID UNTIL '2999-12-31 23:59:59.5+02' REPLICATION`;

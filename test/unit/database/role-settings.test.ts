@@ -128,6 +128,18 @@ describe('what has to change', () => {
     expect(settingChanges({}, { '': ['app.x=a=b='] })).toEqual([{ database: '', name: 'app.x', value: 'a=b=' }]);
   });
 
+  it.each([
+    'seed=0.5',
+    'transaction_deferrable=on',
+    'transaction_isolation=serializable',
+    'transaction_read_only=on',
+  ])('is nothing where a setting says nothing of a session, and so is neither copied nor taken back: %s', (setting) => {
+    const settings = { '': ['work_mem=7MB', setting], shop: [setting] };
+    expect(settingChanges({}, settings)).toEqual([{ database: '', name: 'work_mem', value: '7MB' }]);
+    expect(settingChanges(settings, {})).toEqual([{ database: '', name: 'work_mem' }]);
+    expect(settingChanges(settings, { '': ['work_mem=7MB'] })).toEqual([]);
+  });
+
   it('leads from any settings to any others', () => {
     const names = fc.constantFrom('work_mem', 'app.x', 'search_path');
     const settings = fc.dictionary(
