@@ -6,13 +6,17 @@ const TWIN = '_clone';
 /**
  * Whether the user and password of another version may be sent to where AWSCURRENT says; pure.
  *
- * They may not where the other version is for somebody else, or was made for another server, or asks for more
- * protection than AWSCURRENT does: whoever can write a secret, but not read it, could have the application send a
- * password that it still knows to a host of theirs, or in clear.
+ * They may not where the other version is for somebody else, or was made for another server or database, or asks for
+ * more protection than AWSCURRENT does: whoever can write a secret, but not read it, could have the application send a
+ * password that it still knows to a host of theirs, or in clear, or log in to a database of theirs, whose functions and
+ * views would run as the application.
  */
 export function mayStandIn(other: DatabaseSecret, current: DatabaseSecret): boolean {
   return (
-    isSameIdentity(other.username, current.username) && isSameServer(other, current) && isAsProtected(current, other)
+    isSameIdentity(other.username, current.username) &&
+    isSameServer(other, current) &&
+    other.dbname === current.dbname &&
+    isAsProtected(current, other)
   );
 }
 

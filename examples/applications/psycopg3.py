@@ -34,7 +34,7 @@ class Secret:
         for stage in ("AWSPENDING", "AWSPREVIOUS"):
             other = self._read(stage)
             if other is not None and other != current and _may_stand_in(other, current):
-                # User and password of the other version; host, port and the rest of AWSCURRENT.
+                # User and password of the other version; host, database and the rest of AWSCURRENT.
                 yield {**current, "username": other["username"], "password": other["password"]}, 5
 
     def accepted(self, login, seconds):
@@ -53,10 +53,23 @@ class Secret:
 
 
 def _may_stand_in(other, current):
-    """Whoever may write the secret, but not read it, must not have another version's password sent to their server."""
+    """Whoever may write the secret, but not read it, must not have another version's password sent to their server, nor
+    have it open a session in their database."""
     a, b = other["username"], current["username"]
     same_user = a == b or a == b + "_clone" or b == a + "_clone"
-    return same_user and all(other.get(key) == current.get(key) for key in ("host", "port", "ssl", "sslhostname"))
+    return same_user and _place(other) == _place(current)
+
+
+def _place(login):
+    """Where user and password are sent, as psycopg takes it."""
+    port, dbname = (5439, "dev") if login.get("engine") == "redshift" else (5432, "postgres")
+    return {
+        "host": login["host"],
+        "port": str(login.get("port") or port),
+        "dbname": login.get("dbname") or dbname,
+        # Outside of Lambda: sslrootcert, Amazon's bundle of RDS roots.
+        "sslmode": "disable" if str(login.get("ssl")).lower() == "false" else "verify-full",
+    }
 
 
 secret = Secret(os.environ["SECRET_ID"])
@@ -67,17 +80,9 @@ class Connection(psycopg.Connection):
     def connect(cls, conninfo="", **kwargs):
         refusal = None
         for login, seconds in secret.logins():
-            plain = str(login.get("ssl")).lower() == "false"
             try:
                 connection = super().connect(
-                    host=login["host"],
-                    port=login.get("port", 5432),
-                    dbname=login.get("dbname", "postgres"),
-                    user=login["username"],
-                    password=login["password"],
-                    # Outside of Lambda: sslrootcert, Amazon's bundle of RDS roots.
-                    sslmode="disable" if plain else "verify-full",
-                    **kwargs,
+                    user=login["username"], password=login["password"], **_place(login), **kwargs
                 )
             except psycopg.OperationalError as error:
                 # libpq has no SQLSTATE of a login that failed, and so this goes by the server's words.

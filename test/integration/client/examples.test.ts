@@ -11,7 +11,7 @@ import { roleScope, sharedServer } from '../../support/postgres.ts';
 import { psycopgIsHere } from '../../support/psycopg.ts';
 import { ridesThroughRotations } from '../../support/rides-through.ts';
 import { TestAccount } from '../../support/test-account.ts';
-import type { TestSecret } from '../../support/test-secret.ts';
+import type { SecretMembers, TestSecret } from '../../support/test-secret.ts';
 import { twins } from '../../support/twins.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../examples/applications', import.meta.url));
@@ -45,6 +45,9 @@ for line in iter(sys.stdin.readline, ""):
     print(",".join(users), flush=True)
 psycopg3.close()
 `;
+
+/** One login without a pool, which would try again for 30 s. */
+const ONE_LOGIN = 'import psycopg3; print(psycopg3.Connection.connect().info.dbname)';
 
 /** Answers a number with the users that so many statements at one time have run as. */
 const DRIVER = `
@@ -94,13 +97,14 @@ async function installLibraries(at: string): Promise<void> {
 
 const SDK = '@aws-sdk/client-secrets-manager@3.1164.0';
 
-async function ridesThrough(example: string, secret: TestSecret, user: string): Promise<void> {
+function start([command, ...args]: readonly [string, ...string[]], secret: TestSecret): ApplicationProcess {
   const lab = { AWS_ENDPOINT_URL_SECRETS_MANAGER: account.lab.endpoint, AWS_DEFAULT_REGION: 'us-east-1' };
+  return new ApplicationProcess(command, args, folder, { ...lab, SECRET_ID: secret.arn });
+}
+
+async function ridesThrough(example: string, secret: TestSecret, user: string): Promise<void> {
   const [command, driver] = example.endsWith('.py') ? ['python3', 'driver.py'] : [process.execPath, 'driver.js'];
-  await using application = new ApplicationProcess(command, [driver, example], folder, {
-    ...lab,
-    SECRET_ID: secret.arn,
-  });
+  await using application = start([command, driver, example], secret);
   await ridesThroughRotations(application, secret, user);
 }
 
@@ -127,5 +131,27 @@ describe.each([
     await using scope = roleScope(await sharedServer());
     const app = await twins(account, scope);
     await ridesThrough(example, app.secret, app.base.name);
+  });
+});
+
+describe.skipIf(!hasPsycopg)('examples/applications/psycopg3.py, while the server refuses AWSCURRENT,', () => {
+  /** AWSPREVIOUS has the right password, and names no database. @returns the session's database. */
+  async function sessionWhere(members: SecretMembers): Promise<string> {
+    const options = { members: { dbname: undefined } };
+    await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' }, options);
+    await here.secret.put({ password: 'anything', ...members });
+    await using application = start(['python3', '-c', ONE_LOGIN], here.secret);
+    return await application.ask('');
+  }
+
+  test.each([
+    ['spelt out', { dbname: 'postgres' }],
+    ['as null', { dbname: null }],
+  ])('has AWSPREVIOUS open a session where AWSCURRENT names the same database, %s', async (_, members) => {
+    expect(await sessionWhere(members)).toBe('postgres');
+  });
+
+  test('opens none in a database that AWSCURRENT alone names', async () => {
+    await expect(sessionWhere({ dbname: 'template1' })).rejects.toThrow('password authentication failed');
   });
 });

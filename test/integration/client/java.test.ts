@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { arrange } from '../../support/arrangement.ts';
 import { ApplicationProcess } from '../../support/installed-client.ts';
 import { roleScope, sharedServer } from '../../support/postgres.ts';
 import { ridesThroughRotations } from '../../support/rides-through.ts';
 import { TestAccount } from '../../support/test-account.ts';
-import type { TestSecret } from '../../support/test-secret.ts';
+import type { SecretMembers, TestSecret } from '../../support/test-secret.ts';
 import { toolIsHere } from '../../support/tools.ts';
 import { twins } from '../../support/twins.ts';
 
@@ -27,7 +27,7 @@ const javaIsHere = toolIsHere(
 );
 const run = promisify(execFile);
 
-/** Answers a number with the users that so many statements at one time have run as. */
+/** Answers a number with the users that so many statements at one time have run as; given an argument, tells of one login. */
 const DRIVER = `
 import java.io.*;
 import java.net.URI;
@@ -50,6 +50,14 @@ public final class Driver {
         throw new IllegalStateException(error);
       }
     };
+    if (args.length > 0) {
+      try (var connection = new Hikari.RotatingDataSource(versions).getConnection()) {
+        System.out.println(connection.getCatalog());
+      } catch (java.sql.SQLException error) {
+        System.out.println(error.getSQLState());
+      }
+      return;
+    }
     BufferedReader input = new BufferedReader(new InputStreamReader(System.in));
     try (var pool = Hikari.pool(versions)) {
       for (String line = input.readLine(); line != null; line = input.readLine()) {
@@ -102,16 +110,23 @@ async function serve(secret: TestSecret): Promise<{ readonly url: string; readon
   return { url: `http://127.0.0.1:${address.port}/`, server };
 }
 
-async function ridesThrough(secret: TestSecret, user: string): Promise<void> {
+async function withApplication<T>(
+  secret: TestSecret,
+  args: readonly string[],
+  work: (application: ApplicationProcess) => Promise<T>,
+): Promise<T> {
   const { url, server } = await serve(secret);
   try {
-    const args = ['-cp', `${folder}:${JARS}`, 'Driver'];
-    await using application = new ApplicationProcess('java', args, folder, { VERSIONS_URL: url });
-    await ridesThroughRotations(application, secret, user);
+    const all = ['-cp', `${folder}:${JARS}`, 'Driver', ...args];
+    await using application = new ApplicationProcess('java', all, folder, { VERSIONS_URL: url });
+    return await work(application);
   } finally {
     server.close();
   }
 }
+
+const ridesThrough = (secret: TestSecret, user: string) =>
+  withApplication(secret, [], (application) => ridesThroughRotations(application, secret, user));
 
 describe.skipIf(!javaIsHere)(
   'examples/applications/Hikari.java rides through rotations of',
@@ -129,3 +144,21 @@ describe.skipIf(!javaIsHere)(
     });
   },
 );
+
+describe.skipIf(!javaIsHere)('examples/applications/Hikari.java, while the server refuses AWSCURRENT,', () => {
+  /** AWSPREVIOUS has the right password, and names no database. @returns the session's database, or why there is none. */
+  async function sessionWhere(members: SecretMembers): Promise<string> {
+    const options = { members: { dbname: undefined } };
+    await using here = await arrange(account, await sharedServer(), { strategy: 'single-user' }, options);
+    await here.secret.put({ password: 'anything', ...members });
+    return await withApplication(here.secret, ['once'], (application) => application.ask(''));
+  }
+
+  test('has AWSPREVIOUS open a session where AWSCURRENT names no other database', async () => {
+    expect(await sessionWhere({})).toBe('postgres');
+  });
+
+  test('opens none in a database that AWSCURRENT alone names', async () => {
+    expect(await sessionWhere({ dbname: 'template1' })).toBe('28P01');
+  });
+});

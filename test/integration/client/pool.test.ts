@@ -84,6 +84,16 @@ test('the database of an option takes the place of that of the secret, and what 
   }
 });
 
+test('no other version opens a session in a database that AWSCURRENT alone names, nor in one that an option names', async () => {
+  await using own = await pooled({ connectionTimeoutMillis: 500 });
+  const { pool, login, here } = own;
+  await here.secret.put({ password: 'anything', dbname: await here.scope.createDatabase() });
+  await expect(pool.query('SELECT 1')).rejects.toMatchObject({ code: '28P01' });
+  const withDatabase = rotatingPool(login, { database: 'postgres', connectionTimeoutMillis: 500 });
+  await expect(withDatabase.query('SELECT 1')).rejects.toMatchObject({ code: '28P01' });
+  await withDatabase.end();
+});
+
 test('sessions in use and idle are kept, and free ones need no Secrets Manager', async () => {
   await using own = await pooled({ max: 2 });
   const { pool, here } = own;

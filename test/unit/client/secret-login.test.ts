@@ -183,11 +183,11 @@ describe('refused()', () => {
   });
 
   test('then AWSPENDING, then AWSPREVIOUS, and host, port and TLS stay those of AWSCURRENT', async () => {
-    world.store('AWSPENDING', 'p', { username: 'app_clone', dbname: 'of the pending one' });
+    world.store('AWSPENDING', 'p', { username: 'app_clone', host: 'DB.' });
     world.store('AWSPREVIOUS', 'o');
     expect(await world.login.refused('a')).toBe(true);
-    const { username, password, host, dbname, stage } = await world.login.current();
-    expect([username, password, host, dbname, stage]).toEqual(['app_clone', 'of-p', 'db', 'postgres', 'AWSPENDING']);
+    const { username, password, host, ssl, stage } = await world.login.current();
+    expect([username, password, host, ssl, stage]).toEqual(['app_clone', 'of-p', 'db', false, 'AWSPENDING']);
     expect(world.read()).toEqual(['CURRENT', 'PENDING']);
 
     expect(await world.login.refused('p')).toBe(true);
@@ -195,9 +195,12 @@ describe('refused()', () => {
     expect(world.read()).toEqual(['CURRENT', 'PENDING', 'PREVIOUS']);
   });
 
-  test('passes over versions for other users, hosts and weaker protection', async () => {
-    world.store('AWSPENDING', 'p', { username: 'admin' });
-    world.store('AWSPREVIOUS', 'o', { host: 'elsewhere' });
+  test.each([
+    ['users and hosts', { username: 'admin' }, { host: 'elsewhere' }],
+    ['databases and weaker protection', { dbname: 'elsewhere' }, { ssl: true }],
+  ])('passes over versions for other %s', async (_, pending, previous) => {
+    world.store('AWSPENDING', 'p', pending);
+    world.store('AWSPREVIOUS', 'o', previous);
     expect(await world.login.refused('a')).toBe(false);
     expect(world.login.latest?.versionId).toBe('a');
   });
