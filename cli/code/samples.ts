@@ -92,13 +92,15 @@ const go = ({
   region,
 }: SampleSecret) => `// go get github.com/jackc/pgx/v5 github.com/aws/aws-sdk-go-v2/config github.com/aws/aws-sdk-go-v2/service/secretsmanager
 // Reads the secret at each login, so it sees a rotation once that is done. With a single user, logins are refused
-// between setSecret and finishSecret. The pool's own host, port and database are taken from the secret when it is made.
+// between setSecret and finishSecret. The pool's own host, port, database and TLS are taken from the secret when it is
+// made: once the secret names others, it logs in no more, and the program is to be started anew.
 package main
 
 import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"strings"
@@ -126,6 +128,22 @@ func read(ctx context.Context, client *secretsmanager.Client) (login, error) {
 	return found, err
 }
 
+// Where user and password are sent, and how.
+type place struct{ host, port, database, tls string }
+
+func (secret login) place() place {
+	port, database := "5432", "postgres"
+	if secret.Engine == "redshift" {
+		port, database = "5439", "dev"
+	}
+	// Of RDS: sslrootcert=global-bundle.pem
+	tls := "sslmode=verify-full sslrootcert=system"
+	if strings.EqualFold(fmt.Sprint(secret.SSL), "false") {
+		tls = "sslmode=disable"
+	}
+	return place{secret.Host, cmp.Or(secret.Port.String(), port), cmp.Or(secret.Dbname, database), tls}
+}
+
 func main() {
 	ctx := context.Background()
 	settings, err := config.LoadDefaultConfig(ctx, config.WithRegion("${region}"))
@@ -137,25 +155,23 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	port, dbname := "5432", "postgres"
-	if first.Engine == "redshift" {
-		port, dbname = "5439", "dev"
-	}
-	// Of RDS: sslrootcert=global-bundle.pem
-	tls := "sslmode=verify-full sslrootcert=system"
-	if strings.EqualFold(fmt.Sprint(first.SSL), "false") {
-		tls = "sslmode=disable"
-	}
-	server := fmt.Sprintf("host=%s port=%s %s", first.Host, cmp.Or(first.Port.String(), port), tls)
-	pool, err := pgxpool.ParseConfig(server)
+	server := first.place()
+	pool, err := pgxpool.ParseConfig(fmt.Sprintf("host=%s port=%s %s", server.host, server.port, server.tls))
 	if err != nil {
 		log.Fatal(err)
 	}
-	pool.ConnConfig.Database = cmp.Or(first.Dbname, dbname)
+	pool.ConnConfig.Database = server.database
 	pool.BeforeConnect = func(ctx context.Context, connection *pgx.ConnConfig) error {
 		now, err := read(ctx, client)
+		if err != nil {
+			return err
+		}
+		// This password is for there, and not for where the pool connects.
+		if now.place() != server {
+			return errors.New("the secret names another server or database than when this program began")
+		}
 		connection.User, connection.Password = now.Username, now.Password
-		return err
+		return nil
 	}
 	connections, err := pgxpool.NewWithConfig(ctx, pool)
 	if err != nil {

@@ -1,10 +1,11 @@
 /** What `rotation` writes for others: code that logs in, and another value of a secret. */
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLES } from '../../../cli/code/samples.ts';
 import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
 import { arrange } from '../../support/arrangement.ts';
@@ -54,7 +55,8 @@ async function ended(program: string, args: readonly string[], env: NodeJS.Proce
 const hasPython = toolIsHere('Python 3', ['python3', '--version'], 'REQUIRE_PYTHON');
 const hasPsycopg = psycopgIsHere();
 const hasJava = toolIsHere('Java', ['javac', '-version'], 'REQUIRE_JAVA');
-const hasGo = toolIsHere('gofmt', ['sh', '-c', 'echo package main | gofmt'], 'REQUIRE_GO');
+const hasGo = toolIsHere('Go 1.22', ['go', 'doc', 'cmp.Or'], 'REQUIRE_GO');
+const hasGofmt = toolIsHere('gofmt', ['sh', '-c', 'echo package main | gofmt'], 'REQUIRE_GO');
 
 async function codeOf(arn: string, lang: string): Promise<string> {
   const { exitCode, stdout } = await command.run(['code', arn, '--lang', lang]);
@@ -167,10 +169,103 @@ it.skipIf(!hasJava)(
   120_000,
 );
 
-it.skipIf(!hasGo)('writes code for Go that is as gofmt has it', async () => {
+it.skipIf(!hasGofmt)('writes code for Go that is as gofmt has it', async () => {
   await using here = await arrange(account, server, single);
   const code = await codeOf(here.secret.arn, 'go');
   expect(run('gofmt', [], code)).toBe(code);
+});
+
+/** The libraries of the Go sample, by path: secrets come from the arguments, and a login tells what it was made with. */
+const GO_LIBRARIES = {
+  'aws/aws-sdk-go-v2/aws': `package aws
+func String(text string) *string { return &text }
+func ToString(text *string) string { return *text }`,
+  'aws/aws-sdk-go-v2/config': `package config
+import "context"
+type Config struct{}
+func WithRegion(string) func() { return nil }
+func LoadDefaultConfig(context.Context, ...func()) (Config, error) { return Config{}, nil }`,
+  'aws/aws-sdk-go-v2/service/secretsmanager': `package secretsmanager
+import ("context"; "os"; "github.com/aws/aws-sdk-go-v2/config")
+type Client struct{ read int }
+type GetSecretValueInput struct{ SecretId *string }
+type GetSecretValueOutput struct{ SecretString *string }
+func NewFromConfig(config.Config) *Client { return &Client{} }
+func (c *Client) GetSecretValue(context.Context, *GetSecretValueInput) (*GetSecretValueOutput, error) {
+	c.read++
+	return &GetSecretValueOutput{&os.Args[c.read]}, nil
+}`,
+  'jackc/pgx/v5': `package pgx
+type ConnConfig struct{ Server, Database, User, Password string }`,
+  'jackc/pgx/v5/pgxpool': `package pgxpool
+import ("context"; "fmt"; "github.com/jackc/pgx/v5")
+type Config struct {
+	ConnConfig *pgx.ConnConfig
+	BeforeConnect func(context.Context, *pgx.ConnConfig) error
+}
+type Pool struct{ *Config }
+func ParseConfig(server string) (*Config, error) { return &Config{ConnConfig: &pgx.ConnConfig{Server: server}}, nil }
+func NewWithConfig(_ context.Context, config *Config) (*Pool, error) { return &Pool{config}, nil }
+func (*Pool) Close() {}
+func (p *Pool) QueryRow(context.Context, string) *Pool { return p }
+func (p *Pool) Scan(told *string) error {
+	err := p.BeforeConnect(context.Background(), p.ConnConfig)
+	*told = fmt.Sprint(*p.ConnConfig)
+	return err
+}`,
+};
+
+describe.skipIf(!hasGo)('writes code for Go that', () => {
+  const SECRET = { engine: 'postgres', host: 'db', username: 'app', password: 'first' };
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'code-'));
+    const files = Object.entries(GO_LIBRARIES).map(
+      ([path, text]) => [`src/github.com/${path}/library.go`, text] as const,
+    );
+    for (const [path, text] of [
+      ...files,
+      ['login.go', SAMPLES.go({ name: 'shop', region: 'eu-central-1' })] as const,
+    ]) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), text);
+    }
+    const env = { ...process.env, GOPATH: folder, GO111MODULE: 'off', GOFLAGS: '' };
+    await promisify(execFile)('go', ['build', '-o', 'login', 'login.go'], { cwd: folder, env });
+  }, 120_000);
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  /** @param later what the secret says at the first login, and did not when the pool was made. */
+  const loginAfter = (first: object, later: object) =>
+    ended(
+      join(folder, 'login'),
+      [first, later].map((each) => JSON.stringify({ ...SECRET, ...each })),
+      {},
+    );
+
+  it.each([
+    ['PostgreSQL', {}, '5432', 'postgres', 'verify-full sslrootcert=system'],
+    ['Amazon Redshift', { engine: 'redshift' }, '5439', 'dev', 'verify-full sslrootcert=system'],
+    ['a server without TLS', { port: '6543', dbname: 'shop', ssl: 'False' }, '6543', 'shop', 'disable'],
+  ])('has port, database and TLS of %s, and the password of now', async (_, members, port, database, tls) => {
+    expect(await loginAfter(members, { ...members, username: 'app_clone', password: 'second' })).toEqual({
+      status: 0,
+      output: `{host=db port=${port} sslmode=${tls} ${database} app_clone second}\n`,
+    });
+  });
+
+  it.each([
+    ['host', {}, { host: 'elsewhere' }],
+    ['port', { port: 6543 }, {}],
+    ['database', {}, { dbname: 'shop' }],
+    ['default database', { port: 5432 }, { port: 5432, engine: 'redshift' }],
+    ['protection', { ssl: false }, {}],
+  ])('sends no password to where another %s was named before', async (_, first, later) => {
+    expect(await loginAfter(first, { ...later, password: 'second' })).toEqual({
+      status: 1,
+      output: expect.stringContaining('the secret names another server or database'),
+    });
+  });
 });
 
 it('stores another value only where a login proves it, and keeps the rest of the secret', async () => {
