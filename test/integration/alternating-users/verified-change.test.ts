@@ -267,6 +267,36 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
   });
 
   test.each([
+    [
+      'a secret that is not there',
+      () => `arn:aws:secretsmanager:us-east-1:123456789012:secret:none-a1B2c3`,
+      'SUPERUSER_SECRET_UNUSABLE',
+    ],
+    ['a login of the application', ({ secret }: Twins) => secret.arn, 'SUPERUSER_IS_APPLICATION_USER'],
+  ])('AWSCURRENT with the ARN of %s changes nothing in setSecret, and corrected it is used once AWSPENDING is off', async (_, arn, code) => {
+    await using scope = roleScope(await sharedServer(version));
+    const app = await twins(account, scope);
+    const good = JSON.parse(await app.secret.text());
+    await app.secret.put({ masterarn: arn(app) });
+    const before = await app.roles();
+
+    const result = await app.secret.rotate();
+
+    expect(failureOf(result)).toMatchObject({
+      step: 'setSecret',
+      error_code: code,
+      remedy: expect.stringContaining('--version-stage AWSPENDING --remove-from-version-id'),
+    });
+    await app.secret.putText(JSON.stringify(good));
+    const again = await app.secret.rotate({ token: result.token });
+    expect(failureOf(again)).toMatchObject({ error_code: 'PENDING_MISMATCH' });
+    expect(await app.roles()).toEqual(before);
+    await app.giveUp();
+    await app.rotate();
+    expect(await app.identity()).toEqual(asTwin(app));
+  });
+
+  test.each([
     ['a wrong password', { password: 'not the password' }, 'PASSWORD_NOT_ACCEPTED'],
     ['a database that is not there', { dbname: 'none of this name' }, 'DATABASE_NOT_FOUND'],
     ['TLS where the server has none', { ssl: true }, 'TLS_NOT_SUPPORTED'],

@@ -1,5 +1,6 @@
+import { CancelRotateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { arrange, quoted } from '../../support/arrangement.ts';
+import { type Arrangement, arrange, quoted } from '../../support/arrangement.ts';
 import { accepted, expectWorking } from '../../support/login-proof.ts';
 import { SilentServer } from '../../support/network.ts';
 import { countLogins, newestVersion, postgresVersions, sharedServer } from '../../support/postgres.ts';
@@ -85,6 +86,33 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 
 describe('whatever the version', () => {
   const newest = newestVersion();
+
+  test.each([
+    [
+      'AWSPENDING is off and somebody rotates again',
+      async ({ secret }: Arrangement, token: string) => {
+        await secret.unlabel('AWSPENDING', token);
+        expect(await secret.rotate()).toMatchObject(through('unlabelled'));
+      },
+    ],
+    [
+      'its password is set by hand',
+      async ({ server, role }: Arrangement) => {
+        await server.query(`ALTER ROLE ${quoted(role.name)} PASSWORD '${role.password}'`);
+      },
+    ],
+  ])('a rotation that was cancelled after setSecret leaves AWSCURRENT refused until %s', async (_, act) => {
+    await using here = await arrangeOn(newest);
+    const { server, role, secret } = here;
+    const token = await secret.begin();
+    await secret.stepsUntil('setSecret', token);
+    await account.client.send(new CancelRotateSecretCommand({ SecretId: secret.arn }));
+
+    expect(await secret.step('finishSecret', token)).toMatchObject({ error_code: 'ROTATION_NOT_ENABLED' });
+    expect(await accepted(server, role, [await secret.password()])).toEqual([false]);
+    await act(here, token);
+    await expectWorking(here);
+  });
 
   test.each([
     ['the fifth newest version without a label is tried', 6, 'succeeded'],
