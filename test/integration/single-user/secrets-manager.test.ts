@@ -158,6 +158,21 @@ describe('a step fails', () => {
     ]);
   });
 
+  test('where AWSCURRENT may not be moved: it is refused from setSecret on, until somebody allows it', async () => {
+    await using here = await arrangeWith();
+    const denied = { operation: 'UpdateSecretVersionStage', type: 'AccessDeniedException', times: 99 };
+    account.lab.faults.fail({ ...denied, secret: here.secret.arn });
+
+    const { steps } = await here.secret.rotate();
+
+    expect(steps.at(-1)).toMatchObject({ step: 'finishSecret', error_code: 'SECRET_ACCESS_DENIED' });
+    const passwords = [here.role.password, await here.secret.password({ label: 'AWSPENDING' })];
+    expect(await accepted(await sharedServer(), here.role, passwords)).toEqual([false, true]);
+    account.lab.faults.clear();
+    expect(await here.secret.rotate()).toMatchObject({ outcome: 'succeeded' });
+    await expectWorking(here);
+  });
+
   test('where the service throttles for good', async () => {
     await using here = await arrangeWith({ AWS_MAX_ATTEMPTS: '2' });
     const throttled = account.lab.faults.throttle({ secret: here.secret.arn, operation: 'PutSecretValue', times: 99 });
