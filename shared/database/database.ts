@@ -6,7 +6,7 @@ import type { ServerLogin } from '../secret/database-secret.ts';
 import { Password } from '../secret/password.ts';
 import { isRdsProxyHost } from '../secret/rds-proxy.ts';
 import { behindProxy, notAsked } from './connect-error.ts';
-import { type Dialect, dialectOf } from './dialect.ts';
+import { type Dialect, dialectOf, needEngine } from './dialect.ts';
 import { type Login, withSession } from './session.ts';
 import type { DatabaseSettings } from './settings.ts';
 import { tlsPolicy } from './tls.ts';
@@ -55,6 +55,7 @@ export function roleDatabase({ settings, trust, deadline, twins, redshift }: Dat
       const login: Login = { host, port, username, database, sslHostname, ...(await protectedLogin(secret)) };
       await Promise.all(ending);
       const outcome = await withSession(login, { deadline: until, trust, wire, onEnding }, (session) => {
+        needEngine(secret, session, redshift);
         // Whoever is let in without a password may have any. Of an administrator the password is not what counts.
         if (session.request === undefined && source !== 'superuser') throw notAsked(login);
         return work(roles(session, settings, twins));

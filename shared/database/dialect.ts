@@ -1,6 +1,7 @@
 import type { RoleSession } from '../rotation/ports.ts';
 import { needsRoles } from '../rotation/twin-errors.ts';
 import type { ServerLogin } from '../secret/database-secret.ts';
+import { malformed } from '../secret/secret-members.ts';
 import { postgresRoles } from './postgres.ts';
 import type { SqlSession } from './session.ts';
 import type { DatabaseSettings } from './settings.ts';
@@ -23,4 +24,24 @@ export function dialectOf(secret: ServerLogin, redshift: Dialect | undefined): D
   if (secret.engine !== 'redshift') return POSTGRES;
   if (redshift === undefined) throw needsRoles(secret);
   return redshift;
+}
+
+/**
+ * The server is what the secret says: on the other one, statements and stored passwords would be wrong. Redshift reports
+ * the version of the PostgreSQL that it is made of, 8.0.2, which nobody else runs any more.
+ *
+ * @throws RotationError SECRET_MALFORMED | ENGINE_UNSUPPORTED
+ */
+export function needEngine(
+  secret: ServerLogin,
+  { version }: Pick<SqlSession, 'version'>,
+  redshift: Dialect | undefined,
+): void {
+  const isRedshift = version.startsWith('8.0');
+  if (isRedshift === (secret.engine === 'redshift')) return;
+  if (isRedshift && redshift === undefined) throw needsRoles(secret);
+  throw malformed(
+    'engine',
+    `"${isRedshift ? 'redshift' : 'postgres'}" was needed for this server, found "${secret.engine}"`,
+  );
 }

@@ -28,7 +28,7 @@ export function needsRoles({
 }: Pick<DatabaseSecret, 'host' | 'port' | 'username'>): RotationError {
   return new RotationError(
     'ENGINE_UNSUPPORTED',
-    "Alternating users need logins that are members of one another and can act as one, and those of Amazon Redshift can't: a second login would own what it makes, and only the grants of one database could be copied to it.",
+    "Alternating users need logins that can act as one another, and those of Amazon Redshift can't.",
     { remedy: 'Attach the secret to the single-user function.', key: 'engine', host, port, username },
   );
 }

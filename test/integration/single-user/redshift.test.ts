@@ -155,6 +155,69 @@ test('masterarn means nothing to a single user; alternating users are refused', 
   expect((await other.rotate()).steps).toMatchObject([{ step: 'createSecret', error_code: 'ENGINE_UNSUPPORTED' }]);
 });
 
+describe('an engine that the server is not', () => {
+  const DIFFERS = { error_code: 'SECRET_MALFORMED', key: 'engine' };
+  const rolesStored = (name: string) =>
+    scope.server.query('SELECT rolpassword FROM pg_authid WHERE rolname = $1', [name]);
+
+  /** A secret of a user of PostgreSQL that says Redshift. */
+  async function misnamed() {
+    const role = await scope.createAppRole({ name: scope.name(`app${++made}`), database });
+    const choice = { strategy: 'single-user' } as const;
+    return { role, secret: await account.secretFor(scope.server, role, choice, { engine: 'redshift' }) };
+  }
+
+  test("redshift for PostgreSQL: nothing is stored, not even where it is AWSPREVIOUS' password that logs in", async () => {
+    const { role, secret } = await misnamed();
+    const before = await rolesStored(role.name);
+    for (const password of [role.password, 'Another-password-1']) {
+      await secret.put({ password });
+      const token = await secret.begin();
+      expect(await secret.step('createSecret', token)).toMatchObject({
+        ...DIFFERS,
+        error_message: expect.stringContaining('"postgres" was needed for this server, found "redshift"'),
+      });
+      await expect(secret.text({ versionId: token })).rejects.toThrow();
+      await secret.unlabel('AWSPENDING', token);
+    }
+    expect(await rolesStored(role.name)).toEqual(before);
+
+    await secret.put({ password: role.password, engine: 'postgres' });
+    expect(await secret.rotate()).toMatchObject({ outcome: 'succeeded' });
+  });
+
+  test.each(['setSecret', 'testSecret'] as const)('redshift for PostgreSQL is refused by %s too', async (step) => {
+    const { role, secret } = await misnamed();
+    const before = await rolesStored(role.name);
+    const token = await secret.begin();
+    await secret.put({}, ['AWSPENDING'], token);
+    expect(await secret.step(step, token)).toMatchObject({
+      ...DIFFERS,
+      remedy: expect.stringMatching(/^aws secretsmanager update-secret-version-stage .* then: Correct "engine"/),
+    });
+    expect(await rolesStored(role.name)).toEqual(before);
+  });
+
+  test.each(['postgres', 'aurora-postgresql'])('%s for Redshift', async (engine) => {
+    const { role, secret } = await userWith('md5', { engine });
+    expect((await secret.rotate()).steps).toMatchObject([
+      {
+        step: 'createSecret',
+        ...DIFFERS,
+        error_message: expect.stringContaining(`"redshift" was needed for this server, found "${engine}"`),
+      },
+    ]);
+    expect(await logIn(role.name, role.password)).toBe('accepted');
+    const other = await account.secretFor(
+      standIn,
+      role,
+      { strategy: 'alternating-users' },
+      { engine, masterarn: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:admin-AbCdEf' },
+    );
+    expect((await other.rotate()).steps).toMatchObject([{ step: 'createSecret', error_code: 'ENGINE_UNSUPPORTED' }]);
+  });
+});
+
 /** Two instances, of which A can be held at its messages. */
 async function held(how: 'md5' | 'sha256' = 'md5'): Promise<{ held: HeldRotation; token: string; role: AppRole }> {
   const two = await ways.arrange({ members: { engine: 'redshift', dbname: 'postgres' } });
