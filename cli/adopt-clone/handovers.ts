@@ -71,6 +71,7 @@ async function checkEncoding(client: Client, { base, clone }: Clone): Promise<vo
 }
 
 async function checkRoles(client: Client, { base, clone, named }: Clone): Promise<void> {
+  // From PostgreSQL 16 on a grant may withhold SET: who may not act as the base role has set itself to do so.
   const [row] = await pinnedQuery<{ base: boolean; clone: boolean; superuser: boolean; member: boolean; set: boolean }>(
     client,
     `SELECT b.oid IS NOT NULL AS base, c.oid IS NOT NULL AS clone,
@@ -78,7 +79,10 @@ async function checkRoles(client: Client, { base, clone, named }: Clone): Promis
             EXISTS (SELECT FROM pg_auth_members m
                      WHERE m.roleid = b.oid AND m.member = c.oid AND m.grantor <> b.oid) AS member,
             EXISTS (SELECT FROM pg_db_role_setting s
-                     WHERE s.setrole = c.oid AND s.setdatabase = 0 AND 'role=' || b.rolname = ANY (s.setconfig)) AS set
+                     WHERE s.setrole = c.oid AND s.setdatabase = 0 AND 'role=' || b.rolname = ANY (s.setconfig))
+            AND EXISTS (SELECT FROM pg_auth_members m
+                         WHERE m.roleid = b.oid AND m.member = c.oid AND m.grantor <> b.oid
+                           AND to_jsonb(m) ->> 'set_option' IS DISTINCT FROM 'false') AS set
        FROM (VALUES (1)) AS one
        LEFT JOIN pg_roles b ON b.rolname = ${escapeLiteral(base)}
        LEFT JOIN pg_roles c ON c.rolname = ${escapeLiteral(clone)}`,

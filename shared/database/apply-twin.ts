@@ -87,7 +87,7 @@ async function planFor(
   rules: { readonly setRole: boolean; readonly version: number },
 ) {
   const { link } = state;
-  const provenByLogin = link?.membership === 'granted' && !link.setToBase && (await proven());
+  const provenByLogin = link?.membership === 'granted' && !(link.maySet && link.setToBase) && (await proven());
   return planTwin(state, { base, twin, username }, { ...rules, provenByLogin });
 }
 

@@ -26,6 +26,9 @@ export function majorVersion({ version }: Pick<SqlSession, 'version'>): number {
   return Number.parseInt(version, 10);
 }
 
+/** SQL of whether a row of pg_db_role_setting, called s, counts in this database. */
+export const COUNTS_HERE = 's.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))';
+
 /** Who acts in the session: the user that logged in, with no role set; or whatever role the session acts as. */
 export type Actor = 'session_user' | 'current_user';
 
@@ -39,7 +42,7 @@ export function actAsOneself(session: Pick<SqlSession, 'version'>): string {
              (SELECT other.rolname::text
                 FROM pg_roles me
                 JOIN pg_db_role_setting s ON s.setrole = me.oid
-                     AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())),
+                     AND ${COUNTS_HERE},
                      unnest(s.setconfig) AS entry
                 JOIN pg_roles other ON entry = 'role=' || other.rolname
                WHERE me.rolname = session_user

@@ -1,7 +1,7 @@
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import { quotedName, quotedText, RotationError, type RotationErrorCode } from '../errors.ts';
 import { twinNotLinked } from '../rotation/credential-errors.ts';
-import type { TwinChange, TwinLink } from '../rotation/ports.ts';
+import type { TwinChange } from '../rotation/ports.ts';
 import { type SettingChange, settingChanges, settingStatement, wantedSettings, withoutRole } from './role-settings.ts';
 import type { AdminState, RoleState, TwinState } from './twin-state.ts';
 
@@ -127,16 +127,15 @@ function usableBase({ base }: TwinState, change: Turn): RoleState {
   return base;
 }
 
-const NO_LINK: TwinLink = { membership: 'none', setToBase: false, ownsObjects: false, superuser: false };
-
 /** A role of the twin's name is the twin only if it is proven to be; any other is somebody else's. */
-function refuseTakeover({ twin, link }: TwinState, change: Turn, provenByLogin: boolean): void {
-  if (twin === null) {
+function refuseTakeover({ link }: TwinState, change: Turn, provenByLogin: boolean): void {
+  if (link === null) {
     if (change.username === change.twin) return;
     throw roleMissing(change.twin);
   }
-  if (link === null || link.superuser || link.membership !== 'granted' || !(link.setToBase || provenByLogin))
-    throw twinNotLinked(change.base, change.twin, link ?? NO_LINK);
+  const { superuser, membership, maySet, setToBase } = link;
+  if (superuser || membership !== 'granted' || !((maySet && setToBase) || provenByLogin))
+    throw twinNotLinked(change.base, change.twin, link);
 }
 
 /** What the administrator lacks, as the GRANT that would give it. */

@@ -1,5 +1,6 @@
 import { escapeLiteral } from 'pg';
 import type { TwinLink } from '../rotation/ports.ts';
+import { COUNTS_HERE } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
 
 /** A role as pg_roles shows it (pg_authid can't be read on RDS, by the master either). */
@@ -106,7 +107,7 @@ export async function readTwinState(
                                                         'set', bool_or(${version >= 16 ? 'm.set_option' : 'true'}))
                                  FROM pg_auth_members m WHERE m.roleid = pair.base_oid AND m.member = pair.twin_oid
                                HAVING count(*) > 0),
-                'link', ${twinLink('pair')})
+                'link', ${twinLink('pair', version)})
                FROM (SELECT b.oid AS base_oid, b.rolname AS base_name, t.oid AS twin_oid, t.rolsuper AS twin_superuser
                        FROM pg_roles b, pg_roles t
                       WHERE b.rolname = ${names[0]} AND t.rolname = ${names[1]}) AS pair) AS pair,
@@ -140,15 +141,17 @@ export async function readTwinState(
  *
  * @param pair the alias of a row that has base_oid, base_name, twin_oid and twin_superuser, planned once for all of them.
  */
-export function twinLink(pair: string): string {
+export function twinLink(pair: string, version: number): string {
   const member = `SELECT FROM pg_auth_members m WHERE m.roleid = ${pair}.base_oid AND m.member = ${pair}.twin_oid`;
+  const granted = `${member} AND m.grantor <> ${pair}.base_oid`;
   return `
     json_build_object(
-      'membership', CASE WHEN EXISTS (${member} AND m.grantor <> ${pair}.base_oid) THEN 'granted'
+      'membership', CASE WHEN EXISTS (${granted}) THEN 'granted'
                          WHEN EXISTS (${member}) THEN 'own' ELSE 'none' END,
+      'maySet', EXISTS (${granted}${version >= 16 ? ' AND m.set_option' : ''}),
       'setToBase', EXISTS (SELECT FROM pg_db_role_setting s
                             WHERE s.setrole = ${pair}.twin_oid AND 'role=' || ${pair}.base_name = ANY (s.setconfig)
-                              AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))),
+                              AND ${COUNTS_HERE}),
       'ownsObjects', EXISTS (SELECT FROM pg_shdepend o
                               WHERE o.refobjid = ${pair}.twin_oid AND o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'
                                 AND o.classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)),
@@ -167,7 +170,7 @@ export function actsAs(role: string, version: number): string {
                 FROM (SELECT substr(entry, 6) AS name
                         FROM pg_db_role_setting s, unnest(s.setconfig) AS entry
                        WHERE s.setrole IN (${role}.oid, 0) AND entry LIKE 'role=%'
-                         AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+                         AND ${COUNTS_HERE}
                        ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1) AS said
                 JOIN pg_roles other ON other.rolname = said.name AND ${maySet(`${role}.oid`, 'other.oid', version)}),
              ${role}.rolname::text)`;

@@ -44,7 +44,7 @@ async function describeUser(session: SqlSession, settings: DatabaseSettings, use
          'actsAs', ${username === undefined ? 'current_user' : actsAs('me', version)},
          'namesake', base.rolname,
          'namesakeActsAs', ${actsAs('base', version)},
-         'links', (SELECT json_object_agg(kind, ${twinLink('pair')})
+         'links', (SELECT json_object_agg(kind, ${twinLink('pair', version)})
                      FROM (VALUES ('asTwin', base.oid, base.rolname, me.oid, me.rolsuper),
                                   ('twin', me.oid, me.rolname, twin.oid, twin.rolsuper))
                           AS pair (kind, base_oid, base_name, twin_oid, twin_superuser)

@@ -157,11 +157,13 @@ export function twinNotLinked(base: string, twin: string, link: TwinLink): Rotat
     const remedy = `Rename that role, or ALTER ROLE ${quotedTwin} NOSUPERUSER;`;
     return new RotationError('TWIN_IS_SUPERUSER', message, { remedy, username: twin });
   }
-  const grant = `GRANT ${quotedBase} TO ${quotedTwin}; `;
+  const grant = `GRANT ${quotedBase} TO ${quotedTwin}`;
   const [found, statements] = {
-    none: [setToBase ? 'it is set to act as it and is no member of it' : 'it is no member of it', grant],
-    own: [`${quotedBase} itself made it a member`, `REVOKE ${quotedBase} FROM ${quotedTwin}; ${grant}`],
-    granted: ['it neither acts as it by a setting nor logs in with a password of the secret', ''],
+    none: [setToBase ? 'it is set to act as it and is no member of it' : 'it is no member of it', `${grant}; `],
+    own: [`${quotedBase} itself made it a member`, `REVOKE ${quotedBase} FROM ${quotedTwin}; ${grant}; `],
+    granted: link.maySet
+      ? ['it neither acts as it by a setting nor logs in with a password of the secret', '']
+      : ['it is a member without SET and logs in with no password of the secret', `${grant} WITH SET TRUE; `],
   }[membership];
   const handOver = ownsObjects ? 'first hand over what it owns (docs/adopting-aws-clones.md), then ' : '';
   return new RotationError(

@@ -50,6 +50,11 @@ export type PasswordOutcome<T> =
 export interface TwinLink {
   /** Of the twin in the base role: by somebody else's grant, by the base role's own only, or none. */
   readonly membership: 'granted' | 'own' | 'none';
+  /**
+   * Whether somebody else's grant lets the twin act as the base role, which from PostgreSQL 16 on one may withhold: then its
+   * own setting is nobody's word but its own.
+   */
+  readonly maySet: boolean;
   /** Whether a setting of the twin's own makes it act as the base role: only an administrator or it itself can make one. */
   readonly setToBase: boolean;
   /** Whether the twin owns objects, in any database or among what all share. */

@@ -17,15 +17,17 @@ export function nameOfOther(current: Credential, { namesake, asTwin }: UserFacts
 
 /**
  * Whether two roles are proven to be twins: an administrator made the one a member of the other, and besides it acts as the
- * other by a setting of its own, or the secret knows a password of the login that is not current.
+ * other by a setting of its own, which it may follow, or the secret knows a password of the login that is not current.
  */
 export async function isLinked(
-  { membership, setToBase, superuser }: TwinLink,
+  { membership, maySet, setToBase, superuser }: TwinLink,
   current: Credential,
   other: string,
   context: StrategyContext,
 ): Promise<boolean> {
-  return !superuser && membership === 'granted' && (setToBase || (await logsInAsOther(current, other, context)));
+  return (
+    !superuser && membership === 'granted' && ((maySet && setToBase) || (await logsInAsOther(current, other, context)))
+  );
 }
 
 /** That the server takes the password is enough: a twin with NOLOGIN is mended. */

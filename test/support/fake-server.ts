@@ -276,8 +276,8 @@ export class FakeServer {
       ...lock,
       applyTwin: async ({ base, twin, username, password, proven }: TwinChange, guard) => {
         await this.happens(`plan ${twin}`);
-        const { membership, setToBase } = this.#link(twin);
-        if (this.roles.has(twin) && !(membership === 'granted' && (setToBase || (await proven()))))
+        const { membership, maySet, setToBase } = this.#link(twin);
+        if (this.roles.has(twin) && !(membership === 'granted' && ((maySet && setToBase) || (await proven()))))
           throw failure('TWIN_NOT_LINKED', 'A twin was needed, and it is none.');
         return await this.#alone(username, session, async () => {
           await this.happens('hold');
@@ -337,9 +337,15 @@ export class FakeServer {
 /** Locks are a database's own: whoever logs in to another one is not kept out. */
 const lockOf = (role: string, dbname: string) => `${role} in ${dbname}`;
 
-const NO_LINK: TwinLink = { membership: 'none', setToBase: false, ownsObjects: false, superuser: false };
+const NO_LINK: TwinLink = { membership: 'none', maySet: false, setToBase: false, ownsObjects: false, superuser: false };
 /** How a twin of our own making is linked to its base role. */
-export const LINKED: TwinLink = { membership: 'granted', setToBase: true, ownsObjects: false, superuser: false };
+export const LINKED: TwinLink = {
+  membership: 'granted',
+  maySet: true,
+  setToBase: true,
+  ownsObjects: false,
+  superuser: false,
+};
 
 const PLAIN: UserFacts = {
   serverVersion: '18.1',

@@ -19,7 +19,7 @@ const ROLE: RoleState = {
 };
 const TWIN: RoleState = { ...ROLE, settings: { '': ['role=app'] } };
 const MEMBER: Membership = { inherit: true, set: true };
-const LINKED: TwinLink = { membership: 'granted', setToBase: true, ownsObjects: false, superuser: false };
+const LINKED: TwinLink = { membership: 'granted', maySet: true, setToBase: true, ownsObjects: false, superuser: false };
 const ADMIN: AdminState = {
   name: 'admin',
   superuser: false,

@@ -3,7 +3,7 @@ import { escapeIdentifier } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adoptClone } from '../../support/adoption.ts';
 import { codeBlocks } from '../../support/documents.ts';
-import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
+import { canLogin, newestVersion, roleScope, sharedServer } from '../../support/postgres.ts';
 import { TestAccount } from '../../support/test-account.ts';
 import type { TwinOptions } from '../../support/twin-options.ts';
 import { createLogin, outermostVersions, type Twins, twins } from '../../support/twins.ts';
@@ -253,6 +253,20 @@ describe('rotation adopt-clone', () => {
     const refused = adoptClone(server, '--base', app.base.name, '--clone', app.twin, '--apply');
 
     await expect(refused).rejects.toMatchObject({ code: 4, stderr: expect.stringContaining(said) });
+  });
+
+  test.runIf(newestVersion() >= 16)('takes nobody at his word who may not act as the base role', async () => {
+    const server = await sharedServer();
+    await using scope = roleScope(server);
+    const app = await twins(account, scope);
+    await createLogin(scope, app.twin, CLONE_PASSWORD);
+    await app.administer(
+      `GRANT ${app.sql.base} TO ${app.sql.twin} WITH SET FALSE; ALTER ROLE ${app.sql.twin} SET role = '${app.base.name}'`,
+    );
+
+    const refused = adoptClone(server, '--base', app.base.name, '--apply');
+
+    await expect(refused).rejects.toMatchObject({ code: 4, stderr: expect.stringContaining('say so with --clone') });
   });
 
   test('explains itself', async () => {

@@ -57,6 +57,7 @@ async function expectVouched(app: Scene, remedy: string): Promise<void> {
 
 describe.each(postgresVersions())('PostgreSQL %i', (version) => {
   const before15 = test.runIf(version < 15);
+  const from16 = test.runIf(version >= 16);
 
   test("a user with CREATEROLE does not make somebody's login the twin of a role of his own", async () => {
     const server = await sharedServer(version);
@@ -108,6 +109,26 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 
     await expectVouched(app, await expectRefused(app));
   });
+
+  from16.each(['INHERIT TRUE, SET FALSE', 'INHERIT FALSE, SET FALSE', 'INHERIT FALSE, SET FALSE, ADMIN TRUE'])(
+    'nor where an administrator has made it a member that may not act as the user (%s)',
+    async (options) => {
+      const server = await sharedServer(version);
+      await using scope = roleScope(server);
+      const app = await strangersLogin(scope);
+      await app.administer(`GRANT ${app.sql.base} TO ${app.sql.twin} WITH ${options}`);
+      await server.query(
+        `ALTER ROLE ${app.sql.twin} SET role = ${escapeLiteral(app.base.name)}`,
+        undefined,
+        app.stranger,
+      );
+      await server.withClient(async (session) => {
+        const remedy = await expectRefused(app);
+        await expect(session.query(`SET ROLE ${app.sql.base}`)).rejects.toThrow(/permission denied/);
+        await expectVouched(app, remedy);
+      }, app.stranger);
+    },
+  );
 
   test("a login's setting for another database does not", async () => {
     const server = await sharedServer(version);

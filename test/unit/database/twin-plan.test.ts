@@ -73,6 +73,7 @@ describe('the plan is refused', () => {
     ['TWIN_NOT_LINKED', { membership: null }],
     ['TWIN_NOT_LINKED', { link: { membership: 'own' } }],
     ['TWIN_NOT_LINKED', { link: { setToBase: false } }],
+    ['TWIN_NOT_LINKED', { membership: { set: false }, link: { maySet: false } }],
   ])('with %s in either turn, whoever asks: %o', (code, which) => {
     for (const turn of ['twin', 'base'] as const) {
       for (const superuser of [true, false]) {
@@ -134,17 +135,20 @@ describe('the plan is refused', () => {
 describe('the proof that two roles are twins', () => {
   const PROVEN = { provenByLogin: true };
 
-  it('is a membership that somebody else gave, and beside it the setting or a login', () => {
+  it('is a membership that somebody else gave, and beside it the setting, which it may follow, or a login', () => {
     const memberships = ['granted', 'own', 'none'] as const;
     const cases = memberships.flatMap((membership) =>
       [true, false].flatMap((setToBase) =>
-        [true, false].map((provenByLogin) => ({ membership, setToBase, provenByLogin })),
+        [true, false].flatMap((maySet) =>
+          [true, false].map((provenByLogin) => ({ membership, maySet, setToBase, provenByLogin })),
+        ),
       ),
     );
-    for (const { membership, setToBase, provenByLogin } of cases) {
+    for (const { provenByLogin, ...link } of cases) {
       for (const turn of ['twin', 'base'] as const) {
-        const taken = () => planOf({ turn, link: { membership, setToBase } }, { provenByLogin });
-        if (membership === 'granted' && (setToBase || provenByLogin)) expect(taken).not.toThrow();
+        const taken = () => planOf({ turn, link }, { provenByLogin });
+        if (link.membership === 'granted' && ((link.setToBase && link.maySet) || provenByLogin))
+          expect(taken).not.toThrow();
         else expect(taken).toThrow(expect.objectContaining({ code: 'TWIN_NOT_LINKED' }));
       }
     }
@@ -169,6 +173,12 @@ describe('the proof that two roles are twins', () => {
       { setToBase: false },
       /neither acts as it by a setting nor logs in/,
       /administrator: ALTER ROLE/,
+    ],
+    [
+      'a membership that withholds SET',
+      { maySet: false },
+      /a member without SET and logs in with no password/,
+      /administrator: GRANT "app" TO "app_clone" WITH SET TRUE; ALTER ROLE/,
     ],
     ['an owner of objects', { setToBase: false, ownsObjects: true }, /neither/, /hand over what it owns/],
   ])('is asked of an administrator in words for %s', (_, link, found, remedy) => {

@@ -100,7 +100,7 @@ describe('the next user', () => {
 
 describe('two roles are twins only by proof', () => {
   const links: readonly Partial<TwinLink>[] = (['granted', 'own', 'none'] as const).flatMap((membership) =>
-    [true, false].map((setToBase) => ({ membership, setToBase })),
+    [true, false].flatMap((setToBase) => [true, false].map((maySet) => ({ membership, maySet, setToBase }))),
   );
 
   it.each(links)('of which the setting is one: %o', async (link) => {
@@ -109,7 +109,7 @@ describe('two roles are twins only by proof', () => {
       const rotation = rotating({ username }, facts);
       // Not linked in any way, x_clone is a user of its own.
       const ofItsOwn = username === 'app_clone' && link.membership === 'none' && link.setToBase === false;
-      if (ofItsOwn || (link.membership === 'granted' && link.setToBase)) {
+      if (ofItsOwn || (link.membership === 'granted' && link.maySet && link.setToBase)) {
         expect(await nextUser(rotation)).toBe(ofItsOwn ? 'app_clone_clone' : username === 'app' ? 'app_clone' : 'app');
         continue;
       }
@@ -123,8 +123,19 @@ describe('two roles are twins only by proof', () => {
   });
 
   it.each(['AWSPREVIOUS', 'without a label'])('of which a login as the other is one: %s', async (label) => {
-    const rotation = rotating({}, { twin: MEMBER });
-    rotation.server.role('app_clone', 'theirs', asTwinOf('app', MEMBER));
+    await provenBy(label, MEMBER);
+  });
+
+  it.each([
+    'AWSPREVIOUS',
+    'without a label',
+  ])('of which it is the only one where SET is withheld: %s', async (label) => {
+    await provenBy(label, { ...LINKED, maySet: false });
+  });
+
+  async function provenBy(label: string, link: TwinLink): Promise<void> {
+    const rotation = rotating({}, { twin: link });
+    rotation.server.role('app_clone', 'theirs', asTwinOf('app', link));
     const labels = label === 'AWSPREVIOUS' ? [label] : [];
     rotation.secrets.put(V0, secretText({ username: 'app_clone', password: 'theirs' }), ...labels);
     expect(await nextUser(rotation)).toBe('app_clone');
@@ -133,7 +144,7 @@ describe('two roles are twins only by proof', () => {
     await rotation.step('setSecret');
     expect(rotation.server.passwordOf('app_clone')).toBe('new-1');
     expect(rotation.server.events.filter((event) => /^login (previous|unlabelled)/.test(event))).toHaveLength(1);
-  });
+  }
 
   it('of which a login is one though it gets no session, since a twin with NOLOGIN is mended', async () => {
     const rotation = rotating({}, { twin: MEMBER });

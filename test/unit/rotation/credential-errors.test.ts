@@ -119,11 +119,13 @@ describe('two roles that are not known to be twins', () => {
   const told = (link: Partial<TwinLink>) => twinNotLinked('app', 'app_clone', { ...LINKED, ...link });
   const SET = `ALTER ROLE "app_clone" SET role = 'app'; If it is somebody else's, rename one of the two.`;
   const GRANT = 'GRANT "app" TO "app_clone"; ';
+  const GRANT_SET = 'GRANT "app" TO "app_clone" WITH SET TRUE; ';
 
   it.each<[Partial<TwinLink>, string, string]>([
     [{ membership: 'none', setToBase: true }, 'it is set to act as it and is no member of it', GRANT],
     [{ membership: 'none', setToBase: false }, 'it is no member of it', GRANT],
     [{ membership: 'own' }, '"app" itself made it a member', `REVOKE "app" FROM "app_clone"; ${GRANT}`],
+    [{ maySet: false }, 'it is a member without SET and logs in with no password of the secret', GRANT_SET],
     [{}, 'it neither acts as it by a setting nor logs in with a password of the secret', ''],
   ])('are told by how they are linked: %o', (link, found, statements) => {
     const error = told(link);
