@@ -1,9 +1,10 @@
 /** Members of a secret that hold a copy of its login: found, and rewritten with it. Pure. */
-import { RotationError } from '../errors.ts';
+import type { RotationError } from '../errors.ts';
 import { type ClearLogin, rewriteLogin } from './connection-string.ts';
 import type { DatabaseSecret } from './database-secret.ts';
 import type { Password } from './password.ts';
 import { isSameJson } from './same-json.ts';
+import { malformed } from './secret-members.ts';
 
 /** The keys whose members hold the secret's own login and are not among `listed`. */
 export function copiesIn(secret: DatabaseSecret, listed: readonly string[] = []): readonly string[] {
@@ -63,12 +64,9 @@ function clear({ username, password }: DatabaseSecret): ClearLogin {
 }
 
 function notACopy(key: string): RotationError {
-  return new RotationError(
-    'SECRET_MALFORMED',
-    `The secret's value can't be used: ${key}: the current user and password were needed, in a connection string or as the bare password, found something else.`,
-    {
-      remedy: `Correct "${key}" with \`aws secretsmanager put-secret-value --secret-id {secretArn}\`, or take it out of the function's CONNECTION_STRING_KEYS.`,
-      key,
-    },
+  const error = malformed(
+    key,
+    'the current user and password were needed, in a connection string or as the bare password, found something else',
   );
+  return error.withRemedy(`${error.template} Or take it out of the function's CONNECTION_STRING_KEYS.`);
 }
