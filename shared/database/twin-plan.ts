@@ -100,29 +100,13 @@ function usableBase({ base }: TwinState, change: Turn): RoleState {
       change.base,
     );
   }
-  if (!base.canLogin) {
-    throw refusal(
-      'ROLE_CANNOT_LOGIN',
-      `The role ${role} must be allowed to log in, and it has NOLOGIN.`,
-      `ALTER ROLE ${role} LOGIN;`,
-      change.base,
-    );
-  }
-  if (base.expired) {
-    throw refusal(
-      'ROLE_EXPIRED',
-      `The role ${role} must be valid, and its VALID UNTIL is past.`,
-      `ALTER ROLE ${role} VALID UNTIL 'infinity';`,
-      change.base,
-    );
-  }
+  const needed = (code: RotationErrorCode, what: string, remedy: string) =>
+    refusal(code, `The role ${role} must be ${what}.`, `ALTER ROLE ${role} ${remedy};`, change.base);
+  if (!base.canLogin) throw needed('ROLE_CANNOT_LOGIN', 'allowed to log in, and it has NOLOGIN', 'LOGIN');
+  if (base.expired) throw needed('ROLE_EXPIRED', 'valid, and its VALID UNTIL is past', "VALID UNTIL 'infinity'");
   if (base.connectionLimit === 0) {
-    throw refusal(
-      'ROLE_CONNECTION_LIMIT',
-      `The role ${role} must be allowed connections, and its CONNECTION LIMIT is 0.`,
-      `ALTER ROLE ${role} CONNECTION LIMIT -1;`,
-      change.base,
-    );
+    const found = 'allowed connections, and its CONNECTION LIMIT is 0';
+    throw needed('ROLE_CONNECTION_LIMIT', found, 'CONNECTION LIMIT -1');
   }
   return base;
 }

@@ -155,7 +155,8 @@ export function twinLink(pair: string, version: number): string {
       'ownsObjects', EXISTS (SELECT FROM pg_shdepend o
                               WHERE o.refobjid = ${pair}.twin_oid AND o.refclassid = 'pg_authid'::regclass AND o.deptype = 'o'
                                 AND o.classid NOT IN ('pg_default_acl'::regclass, 'pg_user_mapping'::regclass)),
-      'superuser', ${pair}.twin_superuser)`;
+      'superuser', ${pair}.twin_superuser,
+      'members', ARRAY(SELECT DISTINCT pg_get_userbyid(member) FROM pg_auth_members WHERE roleid = ${pair}.twin_oid))`;
 }
 
 /**

@@ -150,7 +150,7 @@ const trimmed = ({ message }: RotationError) => message.replace(/\.$/, '');
  * anybody's login. Neither does the setting, which the login can give itself.
  */
 export function twinNotLinked(base: string, twin: string, link: TwinLink): RotationError {
-  const { membership, setToBase, ownsObjects } = link;
+  const { membership, setToBase, ownsObjects, members } = link;
   const [quotedBase, quotedTwin] = [quotedName(base), quotedName(twin)];
   if (link.superuser) {
     const message = `A twin that is no superuser was needed, and ${quotedTwin} is one.`;
@@ -166,11 +166,13 @@ export function twinNotLinked(base: string, twin: string, link: TwinLink): Rotat
       : ['it is a member without SET and logs in with no password of the secret', `${grant} WITH SET TRUE; `],
   }[membership];
   const handOver = ownsObjects ? 'first hand over what it owns (docs/adopting-aws-clones.md), then ' : '';
+  const also =
+    members.length === 0 ? '' : `, and its members ${members.map(quotedName).join(', ')} may act as ${quotedBase}`;
   return new RotationError(
     'TWIN_NOT_LINKED',
     `The role ${quotedTwin} must be known to be the twin of ${quotedBase}, and ${found}.`,
     {
-      remedy: `If it is the twin, as an administrator: ${handOver}${statements}ALTER ROLE ${quotedTwin} SET role = ${quotedText(base)}; If it is somebody else's, rename one of the two.`,
+      remedy: `If it is the twin${also}, as an administrator: ${handOver}${statements}ALTER ROLE ${quotedTwin} SET role = ${quotedText(base)}; Otherwise rename one of the two.`,
       username: twin,
     },
   );

@@ -61,6 +61,11 @@ export interface TwinLink {
   readonly ownsObjects: boolean;
   /** Whether the twin is a superuser, and so never one. */
   readonly superuser: boolean;
+  /**
+   * Members of the twin, who may act as it or, by ADMIN OPTION, let themselves: from PostgreSQL 16 on also who made it, if no
+   * superuser.
+   */
+  readonly members: readonly string[];
 }
 
 /** What the catalog says of a user. */

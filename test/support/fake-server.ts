@@ -337,7 +337,14 @@ export class FakeServer {
 /** Locks are a database's own: whoever logs in to another one is not kept out. */
 const lockOf = (role: string, dbname: string) => `${role} in ${dbname}`;
 
-const NO_LINK: TwinLink = { membership: 'none', maySet: false, setToBase: false, ownsObjects: false, superuser: false };
+const NO_LINK: TwinLink = {
+  membership: 'none',
+  maySet: false,
+  setToBase: false,
+  ownsObjects: false,
+  superuser: false,
+  members: [],
+};
 /** How a twin of our own making is linked to its base role. */
 export const LINKED: TwinLink = {
   membership: 'granted',
@@ -345,6 +352,7 @@ export const LINKED: TwinLink = {
   setToBase: true,
   ownsObjects: false,
   superuser: false,
+  members: [],
 };
 
 const PLAIN: UserFacts = {

@@ -19,7 +19,14 @@ const ROLE: RoleState = {
 };
 const TWIN: RoleState = { ...ROLE, settings: { '': ['role=app'] } };
 const MEMBER: Membership = { inherit: true, set: true };
-const LINKED: TwinLink = { membership: 'granted', maySet: true, setToBase: true, ownsObjects: false, superuser: false };
+const LINKED: TwinLink = {
+  membership: 'granted',
+  maySet: true,
+  setToBase: true,
+  ownsObjects: false,
+  superuser: false,
+  members: [],
+};
 const ADMIN: AdminState = {
   name: 'admin',
   superuser: false,

@@ -142,6 +142,32 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     await expectVouched(app, await expectRefused(app));
   });
 
+  from16(
+    'a role that a user with CREATEROLE has made beforehand is told with him, who could act as the user',
+    async () => {
+      const server = await sharedServer(version);
+      await using scope = roleScope(server);
+      const app = await twins(account, scope);
+      const mallory = await creator(scope, 'mallory');
+      await server.query(`CREATE ROLE ${app.sql.twin} LOGIN`, undefined, mallory);
+      await server.query(`ALTER ROLE ${app.sql.twin} SET role = ${escapeLiteral(app.base.name)}`, undefined, mallory);
+
+      const remedy = (await app.refused('TWIN_NOT_LINKED')).remedy ?? '';
+
+      expect(remedy).toMatch(
+        `If it is the twin, and its members "${mallory.user}" may act as "${app.base.name}", as an administrator: GRANT`,
+      );
+      expect(remedy).toContain('Otherwise rename one of the two.');
+      await app.administer(`ALTER ROLE ${app.sql.twin} RENAME TO ${escapeIdentifier(scope.name('renamed'))}`);
+      scope.adopt(scope.name('renamed'));
+      await app.rotate();
+      expect(await app.identity()).toEqual({ session: app.twin, current: app.base.name });
+      await expect(server.query(`GRANT ${app.sql.twin} TO CURRENT_USER`, undefined, mallory)).rejects.toThrow(
+        /permission denied/,
+      );
+    },
+  );
+
   test('a current login of such a name is refused, and is not given a twin of its own', async () => {
     const server = await sharedServer(version);
     await using scope = roleScope(server);

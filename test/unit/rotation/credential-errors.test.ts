@@ -117,7 +117,7 @@ describe('a password that was put back, or could not be', () => {
 
 describe('two roles that are not known to be twins', () => {
   const told = (link: Partial<TwinLink>) => twinNotLinked('app', 'app_clone', { ...LINKED, ...link });
-  const SET = `ALTER ROLE "app_clone" SET role = 'app'; If it is somebody else's, rename one of the two.`;
+  const SET = `ALTER ROLE "app_clone" SET role = 'app'; Otherwise rename one of the two.`;
   const GRANT = 'GRANT "app" TO "app_clone"; ';
   const GRANT_SET = 'GRANT "app" TO "app_clone" WITH SET TRUE; ';
 
@@ -132,6 +132,12 @@ describe('two roles that are not known to be twins', () => {
     expect(error.message).toBe(`The role "app_clone" must be known to be the twin of "app", and ${found}.`);
     expect(error.remedy).toBe(`If it is the twin, as an administrator: ${statements}${SET}`);
     expect(told({ ...link, ownsObjects: true }).remedy).toContain('administrator: first hand over what it owns (docs/');
+  });
+
+  it('are told with who may act as the one that is to be vouched for', () => {
+    expect(told({ membership: 'none', members: ['mallory', 'a "b"'] }).remedy).toBe(
+      `If it is the twin, and its members "mallory", "a ""b""" may act as "app", as an administrator: ${GRANT}${SET}`,
+    );
   });
 
   it('are never a superuser', () => {
