@@ -144,6 +144,12 @@ const MEANINGS = {
     what: 'the server is starting, stopping or recovering',
     remedy: 'Nothing needs repair: the service tries the rotation again once the server is up.',
   },
+  standbyGone: {
+    code: 'DATABASE_UNAVAILABLE',
+    what: 'what is committed there waits for a synchronous standby, and none is connected',
+    remedy:
+      'Bring the standby back, or take it out of synchronous_standby_names: the service tries the rotation again.',
+  },
   full: {
     code: 'DATABASE_FULL',
     what: 'the server has no connection left',
@@ -311,6 +317,9 @@ export const behindProxy = (session: SessionFacts) => foundError(MEANINGS.behind
 
 /** For who asked and was told that there is no room for a second session. */
 export const databaseFull = (session: SessionFacts) => foundError(MEANINGS.full, session);
+
+/** For who asked and was told that a COMMIT would wait for a standby that is not there. */
+export const standbyGone = (session: SessionFacts) => foundError(MEANINGS.standbyGone, session);
 
 /** What was found out before the server would have answered with an error. */
 export function foundError(

@@ -3,7 +3,7 @@ import { escapeIdentifier, escapeLiteral } from 'pg';
 import { quotedName, RotationError } from '../errors.ts';
 import type { RoleLock } from '../rotation/ports.ts';
 import { TWIN_SUFFIX } from '../rotation/twin-errors.ts';
-import { databaseFull, readOnlyError } from './connect-error.ts';
+import { databaseFull, readOnlyError, standbyGone } from './connect-error.ts';
 import { needDirectSession, type PoolerRules } from './identity.ts';
 import { type Actor, actAsOneself, type ServerTraits, traitsColumn } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
@@ -17,11 +17,21 @@ const FRESH_FOR = 150;
 /** What of a step's time is kept, in ms, for what comes after the wait for a lock. */
 const TIME_AFTER_LOCK = 8_000;
 
+/**
+ * SQL: a COMMIT that waits for a standby ends whenever that one comes back, and no time-out ends it before. Who may not see
+ * which standbys are synchronous sees those that are there.
+ */
+const ALONE = `current_setting('synchronous_standby_names') <> ''
+             AND current_setting('synchronous_commit') NOT IN ('off', 'local')
+             AND NOT EXISTS (SELECT FROM pg_stat_get_wal_senders() WHERE coalesce(sync_state, 'sync') IN ('sync', 'quorum'))`;
+
 interface Opening {
   readonly user: string;
   readonly pid: number;
   readonly traits: ServerTraits;
   readonly full: boolean;
+  /** Whether a COMMIT would wait for a synchronous standby that is not there. */
+  readonly alone: boolean;
   readonly twins: readonly string[] | null;
   readonly acting: string;
   /** Null where it was not tried: the session is not what it should be. */
@@ -46,7 +56,7 @@ export interface OpenedRole extends RoleLock {
  *
  * @param role whose lock it is.
  * @param purpose to change the role, which takes a primary and room for a second session; or only to look at it.
- * @throws RotationError DATABASE_BEHIND_PROXY | DATABASE_READ_ONLY | DATABASE_FULL | ROLE_BUSY
+ * @throws RotationError DATABASE_BEHIND_PROXY | DATABASE_READ_ONLY | DATABASE_FULL | DATABASE_UNAVAILABLE | ROLE_BUSY
  */
 export async function openRole(
   session: SqlSession,
@@ -65,7 +75,7 @@ export async function openRole(
            current_setting('role') AS acting, current_setting('max_connections')::int <=
              (SELECT count(*) FROM pg_stat_get_activity(NULL)
                WHERE datid IS NOT NULL AND usesysid IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend')
-             AS full,
+             AS full, ${ALONE} AS alone,
            ${actor === 'current_user' ? `(SELECT json_agg(rolname) FROM pg_roles WHERE rolname IN (${twins}))` : 'NULL'} AS twins,
            CASE WHEN ${asExpected} THEN pg_try_advisory_lock(${key}) END AS locked,
            CASE WHEN ${asExpected} THEN set_config('idle_session_timeout', ${rest}, false) END AS idle,
@@ -77,6 +87,7 @@ export async function openRole(
   if (purpose === 'change') {
     if (row.traits.standby) throw readOnlyError(login);
     if (row.full) throw databaseFull(login);
+    if (row.alone) throw standbyGone(login);
   }
   if (row.locked === false) await waitForLock(session, role);
   return {

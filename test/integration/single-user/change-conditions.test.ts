@@ -273,3 +273,35 @@ describe('a server whose certificate is for another name than its host', () => {
     await rm(folder, { recursive: true });
   });
 });
+
+test('a synchronous standby that is gone, for which COMMIT would wait: nothing is changed until it is back, or let go', async () => {
+  await using server = await startTestServer({ settings: { synchronous_commit: 'on' } });
+  const wait = async (names: string, sql: string) => {
+    // Of the server's files, and so no COMMIT of ours waits.
+    await server.query(sql);
+    await server.query('SELECT pg_reload_conf()');
+    await waitFor('the setting to count', async () => {
+      const [row] = await server.query<{ names: string }>(
+        `SELECT current_setting('synchronous_standby_names') AS names`,
+      );
+      return row?.names === names || undefined;
+    });
+  };
+  await using here = await arrange(account, server, { strategy: 'single-user', timeoutMs: 14_000 });
+  const token = await here.secret.begin();
+  expect(await here.secret.step('createSecret', token)).toMatchObject({ outcome: 'done' });
+  await wait('gone', `ALTER SYSTEM SET synchronous_standby_names = 'gone'`);
+
+  const waited = await here.secret.step('setSecret', token);
+  const inForce = await accepted(server, here.role, [here.role.password]);
+  await wait('', 'ALTER SYSTEM RESET synchronous_standby_names');
+
+  expect(waited).toMatchObject({
+    error_code: 'DATABASE_UNAVAILABLE',
+    error_message: expect.stringContaining('synchronous standby'),
+    waited_for: 'DATABASE_UNAVAILABLE',
+  });
+  expect(inForce).toEqual([true]);
+  for (const step of ['setSecret', 'testSecret', 'finishSecret'] as const)
+    expect(await here.secret.step(step, token)).toMatchObject({ outcome: 'done' });
+});
