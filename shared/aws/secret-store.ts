@@ -13,6 +13,9 @@ import type { SecretReader, SecretStore } from '../rotation/ports.ts';
 import { NO_ANSWER_AFTER } from '../rotation/promote-early.ts';
 import { isNamed, isRepetition, serviceError } from './service-error.ts';
 
+/** Labels that lead to a version by themselves. Any other is somebody's own, and says nothing of what the version is worth. */
+const OF_ROTATIONS = ['AWSCURRENT', 'AWSPENDING', 'AWSPREVIOUS'];
+
 export interface ServiceOptions {
   /** Undefined leaves the choice to the AWS SDK. */
   readonly secretsManagerEndpoint: string | undefined;
@@ -98,7 +101,7 @@ export function secretReader(client: SecretsManagerClient, secretArn: string, de
       });
       if (listed === 'denied') return { versionIds: [], denied: true };
       const versionIds = listed
-        .filter((version) => (version.VersionStages ?? []).length === 0)
+        .filter((version) => !version.VersionStages?.some((label) => OF_ROTATIONS.includes(label)))
         .sort((a, b) => (b.CreatedDate?.getTime() ?? 0) - (a.CreatedDate?.getTime() ?? 0))
         .flatMap((version) => version.VersionId ?? []);
       return { versionIds, denied: false };

@@ -255,7 +255,7 @@ export type WhichVersion =
   | { readonly versionId: string; readonly stage?: never }
   | { readonly versionId: string; readonly stage: 'AWSPENDING' };
 
-/** Versions without any staging label. */
+/** Versions without any of the rotation's staging labels; somebody's own label may be on them. */
 export interface UnlabelledVersions {
   /** Newest first. */
   readonly versionIds: readonly string[];

@@ -4,7 +4,8 @@
  * - Secret: a database login kept in AWS Secrets Manager, as versions.
  * - Version: one value of the secret. Its id is the ClientRequestToken of the rotation that made it.
  * - Staging label: AWSCURRENT (what applications read), AWSPENDING (what a rotation is making), AWSPREVIOUS (what was
- *   current before). A version without a label is deprecated, but can still be read for a while.
+ *   current before). A version without any of these counts as one without a label, whatever label of their own somebody has
+ *   put on it; it can still be read for a while.
  * - Credential: the login that one version holds.
  * - Rotation strategy: single user (the user's password is replaced) or alternating users (twin logins take turns).
  * - Superuser secret: another secret, whose login may create roles. Only alternating users need it.
@@ -59,7 +60,7 @@ export interface EarlierCredentials {
   own(): AsyncIterable<Credential>;
   /** AWSPREVIOUS. */
   previous(): AsyncIterable<Credential>;
-  /** Those without a label, newest first. */
+  /** Those without any of the three labels, newest first. */
   unlabelled(): AsyncIterable<Credential>;
   /** Whether the function's role may not list versions without a label: known once they were asked for. */
   readonly denied: boolean;

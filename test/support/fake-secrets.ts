@@ -112,7 +112,7 @@ export class FakeSecrets {
       unlabelledVersions: async () => {
         await this.#call('ListSecretVersionIds');
         if (!this.mayList) return { versionIds: [], denied: true };
-        const unlabelled = this.#versions.filter(({ labels }) => labels.size === 0);
+        const unlabelled = this.#versions.filter(({ labels }) => ![...labels].some((label) => label.startsWith('AWS')));
         return { versionIds: unlabelled.map(({ id }) => id).toReversed(), denied: false };
       },
     };

@@ -185,7 +185,7 @@ export class TestSecret {
     );
   }
 
-  async moveLabel(label: string, from: string, to: string): Promise<void> {
+  async moveLabel(label: string, from: string | undefined, to: string): Promise<void> {
     const move = { VersionStage: label, RemoveFromVersionId: from, MoveToVersionId: to };
     await this.#account.client.send(new UpdateSecretVersionStageCommand({ SecretId: this.arn, ...move }));
   }

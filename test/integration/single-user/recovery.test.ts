@@ -44,6 +44,18 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
     expect(await accepted(server, role, [inDatabase])).toEqual([false]);
   });
 
+  test("a label of somebody's own hides no password", async () => {
+    await using here = await arrangeOn(version);
+    const { secret } = here;
+    const abandoned = await secret.begin();
+    await secret.stepsUntil('setSecret', abandoned);
+    await secret.moveLabel('KEPT', undefined, abandoned);
+    await secret.unlabel('AWSPENDING', abandoned);
+
+    expect(await secret.rotate()).toMatchObject(through('unlabelled'));
+    await expectWorking(here);
+  });
+
   test('a rotation that was given up after createSecret is no obstacle to a new one', async () => {
     await using here = await arrangeOn(version);
     const { secret } = here;

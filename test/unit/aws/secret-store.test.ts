@@ -128,6 +128,17 @@ describe('versions without a label', () => {
     expect(versionIds).toContain(first);
   });
 
+  it("are those with a label of somebody's own too", async () => {
+    const { store, put } = await arrange();
+    const kept = await put('v1', ['KEPT']);
+    const bare = await put('v2');
+    await put('v3', ['AWSPENDING', 'OTHER']);
+    await put('v4');
+    await put('v5');
+    // The last one is the version that the secret was made with.
+    expect((await store.unlabelledVersions()).versionIds).toEqual([bare, kept, expect.any(String)]);
+  });
+
   it('are none where ListSecretVersionIds is denied, which is told', async () => {
     const { store, put, secretId } = await arrange();
     await put('v1');
