@@ -43,7 +43,7 @@ const onRedshift = (wanted: string) =>
 
 /**
  * @param tried what the server has refused.
- * @param denied whether versions without a label could not be listed.
+ * @param denied whether not all versions could be listed and read.
  */
 export function noWorkingPassword(current: Credential, tried: readonly Credential[], denied: boolean): RotationError {
   const { host, port, username } = current.secret;
@@ -55,7 +55,7 @@ export function noWorkingPassword(current: Credential, tried: readonly Credentia
     ...(count('unlabelled') > 0 ? [`${count('unlabelled')} without a label`] : []),
   ];
   const list = denied
-    ? ' Versions without a label could not be looked through: allow secretsmanager:ListSecretVersionIds in the role of the function.'
+    ? ' Not every version could be read: allow secretsmanager:ListSecretVersionIds and GetSecretValue in the role of the function, and kms:Decrypt on the keys of earlier versions.'
     : '';
   return new RotationError(
     'NO_WORKING_PASSWORD',

@@ -8,7 +8,7 @@ import type { Patience, Sleep } from './patience.ts';
 import type { Credential, RoleDatabase, SecretStore, SuperuserSecrets } from './ports.ts';
 import type { RecentLogins } from './recent-logins.ts';
 import type { RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
-import { earlierCredentials, tryRead } from './version-read.ts';
+import { earlierCredentials, tryCandidate, tryRead } from './version-read.ts';
 import { decide, versionWith } from './version-stage.ts';
 
 /** What a rotation step works with. */
@@ -87,7 +87,7 @@ export function contextOfChange(
     async latestLogin() {
       if (latest === undefined) return undefined;
       if (latest.versionId === pending.versionId) return pending;
-      return await tryRead(store, latest.source, { versionId: latest.versionId });
+      return await tryCandidate(store, latest.source, { versionId: latest.versionId });
     },
     async whereabouts() {
       const { stages } = await store.describe();

@@ -54,7 +54,10 @@ export interface StrategyContext extends RoleDatabase {
   readonly earlier: EarlierCredentials;
 }
 
-/** Versions whose passwords the database may still have. Each is read when it is asked for; what can't be parsed is none. */
+/**
+ * Versions whose passwords the database may still have. Each is read when it is asked for; what can't be parsed, or may not
+ * be read, is none.
+ */
 export interface EarlierCredentials {
   /** This rotation's own, read plainly: an earlier attempt may have stored and set it. */
   own(): AsyncIterable<Credential>;
@@ -62,7 +65,7 @@ export interface EarlierCredentials {
   previous(): AsyncIterable<Credential>;
   /** Those without any of the three labels, newest first. */
   unlabelled(): AsyncIterable<Credential>;
-  /** Whether the function's role may not list versions without a label: known once they were asked for. */
+  /** Whether the function's role may not list versions, or not read one of these: known once they were asked for. */
   readonly denied: boolean;
 }
 

@@ -124,6 +124,25 @@ export async function tryRead(
   }
 }
 
+/** What of one version keeps it from being read, and says nothing of another. */
+const UNREADABLE: readonly RotationErrorCode[] = ['SECRET_ACCESS_DENIED', 'SECRET_KEY_UNUSABLE'];
+
+/** The same of a version that another may stand in for. @param onDenied hears that it may not be read. */
+export async function tryCandidate(
+  store: SecretReader,
+  source: CredentialSource,
+  which: WhichVersion,
+  onDenied: () => void = () => {},
+): Promise<Credential | undefined> {
+  try {
+    return await tryRead(store, source, which);
+  } catch (error) {
+    if (!(error instanceof RotationError && UNREADABLE.includes(error.code))) throw error;
+    onDenied();
+    return undefined;
+  }
+}
+
 /**
  * @param versionId this rotation's own; undefined where there is none.
  * @param judgeOwn sees this rotation's own value before it is used.
@@ -134,22 +153,26 @@ export function earlierCredentials(
   judgeOwn: (own: Credential) => Promise<void>,
 ): EarlierCredentials {
   let denied = false;
+  const look = (source: CredentialSource, which: WhichVersion) =>
+    tryCandidate(store, source, which, () => {
+      denied = true;
+    });
   return {
     async *own() {
-      const own = versionId === undefined ? undefined : await tryRead(store, 'pending', { versionId });
+      const own = versionId === undefined ? undefined : await look('pending', { versionId });
       if (own === undefined) return;
       await judgeOwn(own);
       yield own;
     },
     async *previous() {
-      const previous = await tryRead(store, 'previous', { stage: 'AWSPREVIOUS' });
+      const previous = await look('previous', { stage: 'AWSPREVIOUS' });
       if (previous !== undefined && previous.versionId !== versionId) yield previous;
     },
     async *unlabelled() {
       const found = await store.unlabelledVersions();
-      ({ denied } = found);
+      denied ||= found.denied;
       for (const id of found.versionIds.slice(0, UNLABELLED_TO_READ)) {
-        const version = await tryRead(store, 'unlabelled', { versionId: id });
+        const version = await look('unlabelled', { versionId: id });
         if (version !== undefined) yield version;
       }
     },

@@ -66,7 +66,7 @@ describe('no password that works', () => {
     const remedy = (denied: boolean) => noWorkingPassword(of('current'), [of('current')], denied).remedy;
     expect(remedy(false)).toMatch(/\\password "app".*VALID UNTIL 'infinity'.*then rotate again\.$/);
     expect(remedy(true)).toMatch(
-      /then rotate again\. Versions .* allow secretsmanager:ListSecretVersionIds in the role/,
+      /then rotate again\. Not every version .* allow secretsmanager:ListSecretVersionIds and GetSecretValue in the role/,
     );
     expect(noWorkingPassword(of('current', OF_REDSHIFT), [], false).remedy).toContain('pg_user_info');
   });

@@ -8,6 +8,7 @@ import {
   readCurrent,
   readDescribed,
   readPending,
+  tryCandidate,
   tryRead,
 } from '../../../shared/rotation/version-read.ts';
 import { ARN, credentialOf, ManualDeadline, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
@@ -186,6 +187,57 @@ describe('earlier versions', () => {
     expect(earlier.denied).toBe(false);
     expect(await all(earlier.unlabelled())).toEqual([]);
     expect(earlier.denied).toBe(true);
+  });
+});
+
+describe('an earlier version that may not be read', () => {
+  const KEYS = ['SECRET_ACCESS_DENIED', 'SECRET_KEY_UNUSABLE'] as const;
+  const four = () =>
+    new FakeSecrets()
+      .put('u1', secretText())
+      .put('u2', secretText())
+      .put(V1, secretText(), 'AWSPREVIOUS')
+      .put(TOKEN, secretText(), 'AWSPENDING');
+
+  it.each(KEYS)('is passed over, which is known then: %s', async (code) => {
+    for (const [read, source] of [
+      [TOKEN, 'own'],
+      ['AWSPREVIOUS', 'previous'],
+      ['u2', 'unlabelled'],
+    ] as const) {
+      const from = four();
+      from.before = (call) => {
+        if (call.startsWith(`GetSecretValue ${read}`)) throw failure(code);
+      };
+      const earlier = earlierOf(from);
+      expect((await all(earlier[source]())).map(({ versionId }) => versionId)).toEqual(
+        source === 'unlabelled' ? ['u1'] : [],
+      );
+      expect(earlier.denied).toBe(true);
+      await all(earlier.unlabelled());
+      expect(earlier.denied).toBe(true);
+    }
+  });
+
+  it('is passed over as the last login of an instance too', async () => {
+    const from = four();
+    from.before = () => {
+      throw failure('SECRET_ACCESS_DENIED');
+    };
+    expect(await tryCandidate(from.store(TOKEN), 'previous', { versionId: V1 })).toBeUndefined();
+  });
+
+  it.each([
+    'SECRETS_MANAGER_UNREACHABLE',
+    'SECRETS_MANAGER_THROTTLED',
+    'SECRETS_MANAGER_TIMEOUT',
+  ] as const)('is no reason to go on where nothing can be read now: %s', async (code) => {
+    const from = four();
+    from.before = () => {
+      throw failure(code);
+    };
+    for (const source of ['own', 'previous', 'unlabelled'] as const)
+      expect(await refusal(all(earlierOf(from)[source]()))).toMatchObject({ code });
   });
 });
 
