@@ -2,6 +2,7 @@
 import { copiesIn, rewrittenCopies } from '../secret/copies.ts';
 import type { Credential } from './ports.ts';
 import type { StepInput } from './step-context.ts';
+import { pendingOf } from './version-read.ts';
 
 type NewValueInput = Pick<StepInput, 'event' | 'store' | 'connectionStringKeys' | 'newPassword'>;
 
@@ -28,7 +29,7 @@ export async function storeNewValue(
 }
 
 export async function hasPendingValue({ event, store }: Pick<NewValueInput, 'event' | 'store'>): Promise<boolean> {
-  return (await store.read({ versionId: event.versionId }).catch(() => undefined)) !== undefined;
+  return (await store.read(pendingOf(event.versionId)).catch(() => undefined)) !== undefined;
 }
 
 /** Names the keys that will hold yesterday's password: those that hold today's, and aren't listed. */

@@ -59,7 +59,7 @@ export interface StrategyContext extends RoleDatabase {
  * be read, is none.
  */
 export interface EarlierCredentials {
-  /** This rotation's own, read plainly: an earlier attempt may have stored and set it. */
+  /** This rotation's own, whatever has become of its label: an earlier attempt may have stored and set it. */
   own(): AsyncIterable<Credential>;
   /** AWSPREVIOUS. */
   previous(): AsyncIterable<Credential>;

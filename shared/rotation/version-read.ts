@@ -127,7 +127,12 @@ export async function tryRead(
 /** What of one version keeps it from being read, and says nothing of another. */
 const UNREADABLE: readonly RotationErrorCode[] = ['SECRET_ACCESS_DENIED', 'SECRET_KEY_UNUSABLE'];
 
-/** The same of a version that another may stand in for. @param onDenied hears that it may not be read. */
+/**
+ * The same of a version that another may stand in for. One that hasn't got the label that it was asked for by is read by its
+ * id alone.
+ *
+ * @param onDenied hears that it may not be read.
+ */
 export async function tryCandidate(
   store: SecretReader,
   source: CredentialSource,
@@ -137,7 +142,11 @@ export async function tryCandidate(
   try {
     return await tryRead(store, source, which);
   } catch (error) {
-    if (!(error instanceof RotationError && UNREADABLE.includes(error.code))) throw error;
+    if (!(error instanceof RotationError)) throw error;
+    const { versionId } = which;
+    if (error.code === 'VERSION_NOT_PENDING' && versionId !== undefined)
+      return await tryCandidate(store, source, { versionId }, onDenied);
+    if (!UNREADABLE.includes(error.code)) throw error;
     onDenied();
     return undefined;
   }
@@ -159,7 +168,8 @@ export function earlierCredentials(
     });
   return {
     async *own() {
-      const own = versionId === undefined ? undefined : await look('pending', { versionId });
+      // By its label too: a policy may demand one (secretsmanager:VersionStage).
+      const own = versionId === undefined ? undefined : await look('pending', pendingOf(versionId));
       if (own === undefined) return;
       await judgeOwn(own);
       yield own;

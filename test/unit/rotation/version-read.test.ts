@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Deadline } from '../../../shared/deadline.ts';
+import { hasPendingValue } from '../../../shared/rotation/new-value.ts';
 import type { Credential, SecretReader } from '../../../shared/rotation/ports.ts';
 import { candidates, onServerOf, type Source } from '../../../shared/rotation/recovery.ts';
 import {
@@ -155,13 +156,28 @@ describe('earlier versions', () => {
     expect(from.calls.slice(1)).toEqual(['ListSecretVersionIds', 'GetSecretValue u1']);
   });
 
-  it('of the rotation itself are read plainly, whatever has become of the label, and judged before use', async () => {
+  it('of the rotation itself are read whatever has become of the label, and judged before use', async () => {
     const from = secrets().put(TOKEN, secretText({ password: 'own' }));
     from.label('AWSPENDING');
     expect(await all(earlierOf(from).own())).toMatchObject([{ source: 'pending', versionId: TOKEN }]);
-    expect(from.calls).toEqual([`GetSecretValue ${TOKEN}`]);
+    expect(from.calls).toEqual([`GetSecretValue ${TOKEN} AWSPENDING`, `GetSecretValue ${TOKEN}`]);
     const judged = earlierOf(from, () => Promise.reject(failure('PENDING_MISMATCH')));
     expect(await refusal(all(judged.own()))).toMatchObject({ code: 'PENDING_MISMATCH' });
+  });
+
+  it('of the rotation itself are asked for by the label alone that a policy may demand, as long as they have it', async () => {
+    const from = secrets().put(TOKEN, secretText({ password: 'own' }));
+    from.before = (call) => {
+      if (call === `GetSecretValue ${TOKEN}`) throw failure('SECRET_ACCESS_DENIED');
+    };
+    const earlier = earlierOf(from);
+    expect(await all(earlier.own())).toMatchObject([{ source: 'pending', versionId: TOKEN }]);
+    expect(earlier.denied).toBe(false);
+    const event = { step: 'createSecret', secretArn: ARN, versionId: TOKEN } as const;
+    expect(await hasPendingValue({ event, store: from.store(TOKEN) })).toBe(true);
+    from.label('AWSPENDING', V1);
+    expect(await all(earlier.own())).toEqual([]);
+    expect(earlier.denied).toBe(true);
   });
 
   it('are none of a rotation where none is under way, whose version nobody then reads', async () => {
