@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DescribeSecretCommand,
   GetSecretValueCommand,
+  type GetSecretValueCommandOutput,
   PutSecretValueCommand,
   paginateListSecretVersionIds,
   SecretsManagerClient,
@@ -15,6 +17,8 @@ import { isNamed, isRepetition, serviceError } from './service-error.ts';
 
 /** Labels that lead to a version by themselves. Any other is somebody's own, and says nothing of what the version is worth. */
 const OF_ROTATIONS = ['AWSCURRENT', 'AWSPENDING', 'AWSPREVIOUS'];
+/** Pauses, in ms, before what was not found is asked for again: the service may show it a moment late. */
+const NOT_FOUND_YET = [50, 100, 200, 400, 800];
 
 export interface ServiceOptions {
   /** Undefined leaves the choice to the AWS SDK. */
@@ -38,10 +42,12 @@ export function secretsManagerClient({ secretsManagerEndpoint, maxAttempts }: Se
   return client;
 }
 
+type Send<Result> = (options: { readonly abortSignal: AbortSignal }) => Promise<Result>;
+
 /** Sends commands of one kind (retried by the SDK); an error that `expected` names is answered by its value. */
 type Call = <Result, Expected = never>(
   operation: string,
-  send: (options: { abortSignal: AbortSignal }) => Promise<Result>,
+  send: Send<Result>,
   expected?: { readonly errors: readonly string[]; readonly value: Expected },
 ) => Promise<Result | Expected>;
 
@@ -55,6 +61,21 @@ function callsWithin(deadline: Deadline): Call {
       // Not only by the clock: the signal's timer may fire a fraction of a millisecond before `passed` turns true.
       throw serviceError(operation, error, abortSignal.aborted || deadline.passed);
     }
+  };
+}
+
+/** Of what has to be there: what is not found is asked for again for a moment. */
+function insisting<Result>(deadline: Deadline, send: Send<Result>): Send<Result> {
+  return async (options) => {
+    for (const pause of NOT_FOUND_YET) {
+      try {
+        return await send(options);
+      } catch (error) {
+        if (!isNamed(error, ['ResourceNotFoundException']) || deadline.remaining() < pause) throw error;
+      }
+      await sleep(pause);
+    }
+    return await send(options);
   };
 }
 
@@ -73,8 +94,9 @@ export function secretReader(client: SecretsManagerClient, secretArn: string, de
 
   return {
     async describe() {
-      const answer = await call('DescribeSecret', (options) =>
-        client.send(new DescribeSecretCommand({ SecretId: secretArn }), options),
+      const answer = await call(
+        'DescribeSecret',
+        insisting(deadline, (options) => client.send(new DescribeSecretCommand({ SecretId: secretArn }), options)),
       );
       const tags = (answer.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value]);
       return {
@@ -86,9 +108,12 @@ export function secretReader(client: SecretsManagerClient, secretArn: string, de
 
     async read({ versionId, stage }) {
       const request = { SecretId: secretArn, VersionId: versionId, VersionStage: stage };
+      const send: Send<GetSecretValueCommandOutput> = (options) =>
+        client.send(new GetSecretValueCommand(request), options);
       const answer = await call(
         'GetSecretValue',
-        (options) => client.send(new GetSecretValueCommand(request), options),
+        // Any other version may well be absent.
+        stage === 'AWSCURRENT' ? insisting(deadline, send) : send,
         { errors: ['ResourceNotFoundException'], value: undefined },
       );
       return answer === undefined ? undefined : { versionId: answer.VersionId ?? '', text: answer.SecretString };
@@ -122,7 +147,7 @@ export function secretStore(
     async putPending(text) {
       const answer = await call(
         'PutSecretValue',
-        (options) =>
+        insisting(deadline, (options) =>
           client.send(
             new PutSecretValueCommand({
               SecretId: secretArn,
@@ -133,6 +158,7 @@ export function secretStore(
             }),
             options,
           ),
+        ),
         { errors: ['ResourceExistsException'], value: 'already-stored' as const },
       );
       return answer === 'already-stored' ? answer : 'stored';
@@ -145,9 +171,10 @@ export function secretStore(
         MoveToVersionId: versionId,
         RemoveFromVersionId: from,
       });
+      const send = insisting(deadline, (options) => client.send(command, options));
       return await call('UpdateSecretVersionStage', async (options) => {
         try {
-          await client.send(command, options);
+          await send(options);
           return 'promoted';
         } catch (error) {
           if (!isNamed(error, ['InvalidParameterException'])) throw error;

@@ -267,7 +267,10 @@ export interface SecretDescription extends RotationState {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** The port to a secret's versions. Every call is bounded by a deadline and fails as a RotationError only. */
+/**
+ * The port to a secret's versions. Every call is bounded by a deadline and fails as a RotationError only. A secret or an
+ * AWSCURRENT that is not found is asked for again for a moment.
+ */
 export interface SecretReader {
   /** One DescribeSecret. */
   describe(): Promise<SecretDescription>;

@@ -112,6 +112,21 @@ describe('a rotation succeeds', () => {
     await expectWorking(here);
   });
 
+  test('although neither the secret nor AWSCURRENT is found at first, in each step', async () => {
+    await using here = await arrangeWith();
+    const { faults } = account.lab;
+    const secret = here.secret.arn;
+    const type = 'ResourceNotFoundException';
+    const token = await here.secret.begin();
+    for (const step of STEPS) {
+      const lost = ['DescribeSecret', 'GetSecretValue'].map((operation) => faults.fail({ operation, secret, type }));
+      expect(await here.secret.step(step, token)).toMatchObject({ outcome: 'done' });
+      if (step === 'createSecret') expect(lost.map(({ hits }) => hits)).toEqual([1, 1]);
+      faults.clear();
+    }
+    await expectWorking(here);
+  });
+
   test('although another finishSecret moves the label at the same moment', async () => {
     await using here = await arrangeWith();
     const { secret } = here;

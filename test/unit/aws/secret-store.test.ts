@@ -13,6 +13,7 @@ import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secre
 import { secretStore } from '../../../shared/aws/secret-store.ts';
 import { Deadline } from '../../../shared/deadline.ts';
 import type { WhichVersion } from '../../../shared/rotation/ports.ts';
+import { ManualDeadline } from '../../support/fake-rotation.ts';
 import { clientOf, clientWithNextToken, freshName } from '../../support/secrets-lab-client.ts';
 
 let lab: SecretsLab;
@@ -96,6 +97,41 @@ describe('a version by id and label', () => {
     await put('v1', ['AWSPENDING'], token);
     expect(await store.read(pending(token))).toBeUndefined();
     expect(await store.read(pending(token))).toEqual({ versionId: token, text: 'v1' });
+  });
+});
+
+describe('what has to be there, and is not found for a moment,', () => {
+  const NOT_FOUND = 'ResourceNotFoundException';
+
+  it.each([
+    'DescribeSecret',
+    'GetSecretValue',
+    'PutSecretValue',
+    'UpdateSecretVersionStage',
+  ] as const)('is asked for again: %s', async (operation) => {
+    const { store, put, token, secretId, asked } = await arrange();
+    const { versionId: from } = (await store.read({ stage: 'AWSCURRENT' })) ?? {};
+    await put('v1', ['AWSPENDING'], token);
+    lab.faults.fail({ operation, secret: secretId, type: NOT_FOUND, times: 2 });
+    const before = asked(operation).length;
+    const answer = await {
+      DescribeSecret: async () => Object.keys((await store.describe()).stages).length,
+      GetSecretValue: async () => (await store.read({ stage: 'AWSCURRENT' }))?.text,
+      PutSecretValue: () => store.putPending('v1'),
+      UpdateSecretVersionStage: () => store.promotePending(from),
+    }[operation]();
+    expect(asked(operation)).toHaveLength(before + 3);
+    expect([2, 'v0', 'stored', 'promoted']).toContain(answer);
+  });
+
+  it('is told to be missing in the end, and at once where no time is left', async () => {
+    const { store, secretId, asked } = await arrange();
+    lab.faults.fail({ operation: 'GetSecretValue', secret: secretId, type: NOT_FOUND, times: 99 });
+    expect(await store.read({ stage: 'AWSCURRENT' })).toBeUndefined();
+    expect(asked('GetSecretValue')).toHaveLength(6);
+    const gone = { secretArn: `${secretId}x`, versionId: randomUUID() };
+    const hurried = secretStore(client, gone, new ManualDeadline(49));
+    await expect(hurried.describe()).rejects.toMatchObject({ code: 'SECRET_NOT_FOUND' });
   });
 });
 
