@@ -4,7 +4,7 @@
  * Attach it to a secret that names its superuser secret in `masterarn`; Secrets Manager then calls `handler` four times
  * a rotation.
  */
-import { rdsServers } from '../shared/aws/rds-servers.ts';
+import { asPatientAs, rdsServers } from '../shared/aws/rds-servers.ts';
 import { superuserSecrets } from '../shared/aws/superuser-secret.ts';
 import { postgresTwins } from '../shared/database/twins.ts';
 import { rotationHandler } from '../shared/lambda/handler.ts';
@@ -15,7 +15,7 @@ export const handler = rotationHandler(alternatingUsers, {
     superuserSecrets(
       client,
       deadline,
-      rdsServers(({ RDSClient }) => new RDSClient({}), deadline),
+      rdsServers(({ RDSClient }) => new RDSClient(asPatientAs(client)), deadline),
     ),
   twins: postgresTwins,
 });

@@ -116,7 +116,7 @@ function judge(check: Check, thrown: unknown, secretArn: string): Finding {
 /** Made with the operator's credentials: what is refused to them may well be allowed to the function. */
 function isOwnCall({ code, facts }: RotationError): boolean {
   // The token was made of them too: the function's own is judged by what IAM and RDS say.
-  if (/^IAM_|^SECRETS_MANAGER_|^SECRET_(ACCESS_DENIED|KEY_UNUSABLE)$/.test(code)) return true;
+  if (/^IAM_|^RDS_|^SECRETS_MANAGER_|^SECRET_(ACCESS_DENIED|KEY_UNUSABLE)$/.test(code)) return true;
   // RDS's refusal has a reason; what RDS does not know has none.
   return code === 'SUPERUSER_SECRET_UNUSABLE' && facts.reason !== undefined;
 }

@@ -1,8 +1,10 @@
 import type { DBCluster, DBInstance, RDSClient } from '@aws-sdk/client-rds';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Deadline } from '../deadline.ts';
 import { RotationError } from '../errors.ts';
 import { isSameHost } from '../secret/host-name.ts';
-import { isNamed } from './service-error.ts';
+import { callsWithin } from './secret-store.ts';
+import { serviceError, statusOf } from './service-error.ts';
 
 export interface RdsServer {
   readonly host: string;
@@ -28,6 +30,11 @@ type RdsSdk = typeof import('@aws-sdk/client-rds');
 /** Makes the client, of an SDK that is loaded no sooner than at the first question. */
 export type RdsClientOf = (rds: RdsSdk) => RDSClient;
 
+/** What is asked of RDS is worth as many tries, by connections that are given up as soon. */
+export function asPatientAs({ config: { maxAttempts, retryMode, requestHandler } }: SecretsManagerClient) {
+  return { maxAttempts, retryMode, requestHandler };
+}
+
 /**
  * RDS through its API. The SDK is loaded at the first question, which most rotations never ask.
  *
@@ -35,26 +42,26 @@ export type RdsClientOf = (rds: RdsSdk) => RDSClient;
  */
 export function rdsServers(clientOf: RdsClientOf, deadline: Deadline): RdsServers {
   let client: RDSClient | undefined;
+  const call = callsWithin(deadline, rdsError);
 
-  async function describe<Found>(ask: (rds: RdsSdk, client: RDSClient) => Promise<Found>) {
+  async function describe<Found>(
+    operation: string,
+    ask: (rds: RdsSdk, client: RDSClient, options: { readonly abortSignal: AbortSignal }) => Promise<Found>,
+  ) {
     const rds = await import('@aws-sdk/client-rds');
     client ??= clientOf(rds);
-    try {
-      return await ask(rds, client);
-    } catch (error) {
-      if (isNamed(error, NOT_KNOWN)) return undefined;
-      throw rdsError(error);
-    }
+    const asked = client;
+    return await call(operation, (options) => ask(rds, asked, options), { errors: NOT_KNOWN, value: undefined });
   }
   const instance = (id: string) =>
-    describe(async (rds, client): Promise<DBInstance | undefined> => {
+    describe('DescribeDBInstances', async (rds, client, options): Promise<DBInstance | undefined> => {
       const command = new rds.DescribeDBInstancesCommand({ DBInstanceIdentifier: id });
-      return (await client.send(command, { abortSignal: deadline.signal() })).DBInstances?.[0];
+      return (await client.send(command, options)).DBInstances?.[0];
     });
   const cluster = (id: string) =>
-    describe(async (rds, client): Promise<DBCluster | undefined> => {
+    describe('DescribeDBClusters', async (rds, client, options): Promise<DBCluster | undefined> => {
       const command = new rds.DescribeDBClustersCommand({ DBClusterIdentifier: id });
-      return (await client.send(command, { abortSignal: deadline.signal() })).DBClusters?.[0];
+      return (await client.send(command, options)).DBClusters?.[0];
     });
 
   return {
@@ -109,8 +116,17 @@ function notFound(arn: string): RotationError {
   );
 }
 
-function rdsError(error: unknown): RotationError {
-  const reason = error instanceof Error ? error.name : typeof error;
+/** Silence, throttling and the service's own faults pass by themselves, and say nothing of the secret. */
+function rdsError(operation: string, error: unknown, deadlinePassed: boolean): RotationError {
+  const { code, message, facts } = serviceError(operation, error, deadlinePassed);
+  const { reason = '' } = facts;
+  const passes = code === 'SECRETS_MANAGER_FAILED' ? statusOf(error) >= 500 : code.startsWith('SECRETS_MANAGER_');
+  if (passes)
+    return new RotationError('RDS_UNAVAILABLE', message, {
+      remedy:
+        "Nothing needs repair: the service tries the rotation again; if it comes back, give the function's subnets a route to RDS's API, and spread the rotation schedules of many secrets.",
+      reason,
+    });
   return new RotationError(
     'SUPERUSER_SECRET_UNUSABLE',
     `RDS must tell where the superuser secret's server is, and the call failed (${reason}).`,

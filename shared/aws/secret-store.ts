@@ -51,7 +51,8 @@ type Call = <Result, Expected = never>(
   expected?: { readonly errors: readonly string[]; readonly value: Expected },
 ) => Promise<Result | Expected>;
 
-function callsWithin(deadline: Deadline): Call {
+/** @param failure what an error that nobody expected is told as. */
+export function callsWithin(deadline: Deadline, failure = serviceError): Call {
   return async (operation, send, expected) => {
     const abortSignal = deadline.signal();
     try {
@@ -59,7 +60,7 @@ function callsWithin(deadline: Deadline): Call {
     } catch (error) {
       if (expected !== undefined && isNamed(error, expected.errors)) return expected.value;
       // Not only by the clock: the signal's timer may fire a fraction of a millisecond before `passed` turns true.
-      throw serviceError(operation, error, abortSignal.aborted || deadline.passed);
+      throw failure(operation, error, abortSignal.aborted || deadline.passed);
     }
   };
 }

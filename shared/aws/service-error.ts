@@ -97,8 +97,7 @@ function meaningOf(error: unknown, name: string, deadlinePassed: boolean): Servi
 }
 
 function isThrottling(error: unknown, name: string): boolean {
-  const metadata = field(error, '$metadata');
-  return /throttl|TooManyRequests|RequestLimitExceeded/i.test(name) || field(metadata, 'httpStatusCode') === 429;
+  return /throttl|TooManyRequests|RequestLimitExceeded/i.test(name) || statusOf(error) === 429;
 }
 
 /** "You provided a VersionStage that is not associated to the provided VersionId." Only its words tell it from others. */
@@ -116,6 +115,11 @@ function isNetwork(error: unknown, name: string): boolean {
 function nameOf(error: unknown): string {
   const name = field(error, 'name');
   return typeof name === 'string' ? name : typeof error;
+}
+
+/** An answer's HTTP status; 0 where there was none. */
+export function statusOf(error: unknown): number {
+  return Number(field(field(error, '$metadata'), 'httpStatusCode') ?? 0);
 }
 
 function field(value: unknown, key: string): unknown {

@@ -131,13 +131,16 @@ function onOtherServer(superuser: ServerLogin, current: ServerLogin, unknown?: R
   const asked =
     unknown === undefined
       ? ''
-      : `; whether the one is a replica of the other could not be asked (${unknown.facts.reason})`;
+      : `; whether the one is a replica of the other could not be asked (${unknown.message.replace(/\.$/, '')})`;
   const ask = unknown === undefined ? '' : ` If it is a replica: ${unknown.remedy}`;
+  const isOpen = unknown?.code === 'RDS_UNAVAILABLE';
   return new RotationError(
-    'SUPERUSER_ON_OTHER_SERVER',
+    isOpen ? unknown.code : 'SUPERUSER_ON_OTHER_SERVER',
     `The superuser secret must be for ${current.host}:${current.port} or for its primary, and it is for ${superuser.host}:${superuser.port}${asked}.`,
     {
-      remedy: `Put the ARN of that server's superuser secret into "masterarn", or write the same host and port into both.${ask}`,
+      remedy: isOpen
+        ? unknown.template
+        : `Put the ARN of that server's superuser secret into "masterarn", or write the same host and port into both.${ask}`,
       key: 'masterarn',
       host: superuser.host,
       port: superuser.port,

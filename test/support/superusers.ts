@@ -1,4 +1,4 @@
-import { rdsServers } from '../../shared/aws/rds-servers.ts';
+import { asPatientAs, rdsServers } from '../../shared/aws/rds-servers.ts';
 import { superuserSecrets } from '../../shared/aws/superuser-secret.ts';
 import type { StrategyParts } from '../../shared/lambda/handler.ts';
 
@@ -7,5 +7,5 @@ export const superusers: NonNullable<StrategyParts['superusers']> = (client, dea
   superuserSecrets(
     client,
     deadline,
-    rdsServers(({ RDSClient }) => new RDSClient({}), deadline),
+    rdsServers(({ RDSClient }) => new RDSClient(asPatientAs(client)), deadline),
   );

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { DeleteSecretCommand, RestoreSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hostsEnvironment } from '../../support/hosts.ts';
+import { closedPort } from '../../support/network.ts';
 import { canLogin, countLogins, roleScope, sharedServer } from '../../support/postgres.ts';
 import { TestAccount } from '../../support/test-account.ts';
 import { twins } from '../../support/twins.ts';
@@ -228,6 +229,29 @@ describe('a claim to be a replica', () => {
     const logins = await countLogins(server);
     await app.refused('SUPERUSER_ON_OTHER_SERVER');
     expect(await logins(app.admin.name)).toEqual({ accepted: 0, failed: 0 });
+  });
+});
+
+test.each([
+  ['its superuser secret has no host', {}],
+  ['its host may be a replica', { host: 'primary.example.com', engine: 'postgres' }],
+])('an RDS API that can not be reached is told as such: %s', async (_, members) => {
+  const server = await sharedServer();
+  await using scope = roleScope(server);
+  const app = await twins(account, scope, {
+    // RDS is asked as often as Secrets Manager.
+    environment: { AWS_ENDPOINT_URL_RDS: `http://127.0.0.1:${await closedPort()}`, AWS_MAX_ATTEMPTS: '2' },
+  });
+  const { name: username, password } = app.admin;
+  await app.superuserSecret.putText(JSON.stringify({ username, password, ...members }));
+  const tags = { 'aws:rds:primarydbinstancearn': 'arn:aws:rds:us-east-1:123456789012:db:orders' };
+  account.lab.actAsService(app.superuserSecret.arn, { owningService: 'rds', tags });
+
+  expect(await app.refused('RDS_UNAVAILABLE')).toMatchObject({
+    step: 'setSecret',
+    credential: 'superuser',
+    error_message: expect.stringContaining('was needed, but the service could not be reached'),
+    remedy: expect.stringMatching(/^Nothing needs repair/),
   });
 });
 

@@ -9,6 +9,7 @@ import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secre
 import type { RdsServers } from '../../../shared/aws/rds-servers.ts';
 import { superuserSecrets } from '../../../shared/aws/superuser-secret.ts';
 import { Deadline } from '../../../shared/deadline.ts';
+import { RotationError } from '../../../shared/errors.ts';
 import type { Credential } from '../../../shared/rotation/ports.ts';
 import { parseDatabaseSecret } from '../../../shared/secret/database-secret.ts';
 import { clientOf, freshName } from '../../support/secrets-lab-client.ts';
@@ -111,4 +112,22 @@ it('fails as it would have without, where reading ahead failed', async () => {
   const masterarn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:gone-AbCdEf';
   await secrets.ahead?.(masterarn);
   await expect(secrets.read(naming({ masterarn }))).rejects.toMatchObject({ code: 'SUPERUSER_SECRET_UNUSABLE' });
+});
+
+it('of another host is none of another server where RDS can not be asked whether that is a replica', async () => {
+  const masterarn = await store({ ...LOGIN, username: 'admin', host: 'primary.example.com' });
+  const unavailable = new RotationError('RDS_UNAVAILABLE', 'RDS was needed, but it was throttled.', {
+    remedy: 'Nothing needs repair.',
+    reason: 'Throttling',
+  });
+  const rds: RdsServers = { ...NO_RDS, isReplica: () => Promise.reject(unavailable) };
+  const reading = superuserSecrets(client, new Deadline(20_000), rds).read(naming({ masterarn }));
+  await expect(reading).rejects.toMatchObject({
+    code: 'RDS_UNAVAILABLE',
+    message: expect.stringMatching(
+      /it is for primary\.example\.com:5432; .* could not be asked \(RDS .* throttled\)\.$/,
+    ),
+    remedy: 'Nothing needs repair.',
+    facts: { credential: 'superuser' },
+  });
 });
