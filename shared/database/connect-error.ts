@@ -1,6 +1,6 @@
 import { DatabaseError } from 'pg';
 import { RotationError, type RotationErrorCode } from '../errors.ts';
-import { AuthenticationUnsupported, MAX_SCRAM_ITERATIONS, TooManyIterations } from './connection.ts';
+import { AuthenticationUnsupported, MAX_SCRAM_ITERATIONS, NoProcess, TooManyIterations } from './connection.ts';
 
 /** Where a session was when it failed. */
 export type Phase = 'connecting' | 'working';
@@ -23,9 +23,10 @@ export function meaningOf(error: unknown, phase: Phase, forTls: boolean): Databa
   if (error instanceof AuthenticationUnsupported)
     return unsupported(`it asks for authentication by ${error.method}, which is none by password`);
   if (error instanceof TooManyIterations) return tooManyIterations(error.iterations);
+  if (error instanceof NoProcess) return MEANINGS.overloaded;
   const code = codeOf(error);
   const message = error instanceof Error ? error.message : '';
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return MEANINGS.hostNotFound;
+  if (/^(ENOTFOUND$|EAI_)/.test(code)) return MEANINGS.hostNotFound;
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return MEANINGS.wrongHost;
   if (/^(CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|INVALID_|PATH_LENGTH|ERROR_IN_CERT|HOSTNAME_)/.test(code))
     return MEANINGS.untrusted;
@@ -59,7 +60,7 @@ function serverMeaning(error: DatabaseError, phase: Phase, forTls: boolean): Dat
   if (phase === 'working' && state === '28000') return MEANINGS.refusedByPolicy;
   // By the part of the server that judges settings, whatever the server's language.
   if (error.file === 'guc.c' && (state === '22023' || state === '42704')) return MEANINGS.settingRefused;
-  if (state === '53300') return error.routine === 'InitializeSessionUserId' ? MEANINGS.roleLimit : MEANINGS.full;
+  if (state === '53300') return LIMITS.get(error.routine ?? '') ?? MEANINGS.full;
   if (state === 'XX000' && /concurrently/.test(error.message)) return MEANINGS.busy;
   return BY_STATE.get(state) ?? BY_STATE.get(state.slice(0, 2)) ?? MEANINGS.other;
 }
@@ -155,6 +156,17 @@ const MEANINGS = {
     what: 'the server has no connection left',
     remedy: 'Raise max_connections, or close idle sessions: SELECT pid, usename, state FROM pg_stat_activity;',
   },
+  overloaded: {
+    code: 'DATABASE_FULL',
+    what: 'the server has not enough memory, processes or files for it',
+    remedy:
+      'Nothing needs repair if it passes: the service tries the rotation again; else close idle sessions, or give the server more.',
+  },
+  databaseLimit: {
+    code: 'DATABASE_FULL',
+    what: "the database's CONNECTION LIMIT is reached",
+    remedy: 'Raise or lift the limit: ALTER DATABASE {database} CONNECTION LIMIT -1; or close idle sessions.',
+  },
   roleLimit: {
     code: 'ROLE_CONNECTION_LIMIT',
     what: "the role's CONNECTION LIMIT is reached",
@@ -231,6 +243,11 @@ const MEANINGS = {
     remedy:
       'Nothing needs repair: the service tries the rotation again; end a forgotten transaction that altered the role.',
   },
+  collided: {
+    code: 'ROLE_BUSY',
+    what: 'its transaction collided with something else that the server was doing',
+    remedy: 'Nothing needs repair: the service tries the rotation again.',
+  },
   refusedByPolicy: {
     code: 'PASSWORD_REFUSED_BY_POLICY',
     what: 'the server refused the new password',
@@ -250,6 +267,12 @@ const MEANINGS = {
   },
 } as const satisfies Record<string, DatabaseErrorMeaning>;
 
+/** Of 53300, by the function of the server that found it. */
+const LIMITS: ReadonlyMap<string, DatabaseErrorMeaning> = new Map<string, DatabaseErrorMeaning>([
+  ['InitializeSessionUserId', MEANINGS.roleLimit],
+  ['CheckMyDatabase', MEANINGS.databaseLimit],
+]);
+
 /** The meaning of a wait that was cut short by the deadline. */
 export const TIMED_OUT: DatabaseErrorMeaning = MEANINGS.timeout;
 
@@ -263,6 +286,10 @@ const BY_STATE: ReadonlyMap<string, DatabaseErrorMeaning> = new Map<string, Data
   ['42501', MEANINGS.permission],
   ['55P03', MEANINGS.busy],
   ['40P01', MEANINGS.busy],
+  ['40001', MEANINGS.collided],
+  ['53000', MEANINGS.overloaded],
+  ['53200', MEANINGS.overloaded],
+  ['53400', MEANINGS.overloaded],
   // Of catalogs alone, which is all that is written: somebody else has just made the role, the membership or the setting.
   ['23505', MEANINGS.busy],
   ['42710', MEANINGS.busy],

@@ -28,6 +28,9 @@ export class TooManyIterations extends Error {
   }
 }
 
+/** The server answered the request for TLS by an error, which nobody has vouched for: its text is not looked at (as in libpq). */
+export class NoProcess extends Error {}
+
 /** Authentication requests by code (PostgreSQL manual, "Message Formats"; 13 and 14 are Amazon Redshift's drivers'). */
 const METHODS: Readonly<Record<number, string>> = {
   2: 'Kerberos V5',
@@ -77,6 +80,11 @@ export class ServerConnection extends Connection {
   constructor(config: ConnectionConfig & { readonly sslNegotiation: 'postgres' }, login?: DigestLogin) {
     super(config);
     this.#login = login;
+    // Before the driver's own listener, for whom it is a fault of TLS.
+    if (config.ssl)
+      this.stream.once('data', (answer: Buffer) => {
+        if (answer[0] === ERROR) this.emit('error', new NoProcess());
+      });
     // These come before the driver's own listeners: what throws here keeps the password from being sent.
     this.on('authenticationCleartextPassword', () => {
       this.passwordRequest = { method: 'clear' };
@@ -133,6 +141,9 @@ export class ServerConnection extends Connection {
     return true;
   }
 }
+
+/** The first byte of an error, in every version of the protocol. */
+const ERROR = 0x45;
 
 /** Zero bytes that a message must have at least, by type: the driver looks for the end of a text beyond the message, for ever. */
 const TEXTS: Readonly<Record<string, number>> = { E: 1, N: 1, S: 2, C: 1 };

@@ -98,6 +98,15 @@ describe('each trouble on the way to the database has its own code and remedy', 
     expect(steps.at(-1)).toMatchObject(failure('ROLE_CONNECTION_LIMIT', /CONNECTION LIMIT -1/));
   });
 
+  test('a database whose connections are all in use', async () => {
+    const prepare = () =>
+      `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 0', current_database()); END $$`;
+    await using here = await arrangeWith({ ownDatabase: true, prepare });
+    expect((await here.secret.rotate()).steps.at(-1)).toMatchObject(
+      failure('DATABASE_FULL', new RegExp(`ALTER DATABASE "${here.role.database}" CONNECTION LIMIT -1`)),
+    );
+  });
+
   test('a password that has expired', async () => {
     await using here = await arrangeWith({ attributes: `VALID UNTIL '2020-01-01'` });
     expect((await here.secret.rotate()).steps.at(-1)).toMatchObject({

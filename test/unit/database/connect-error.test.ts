@@ -1,7 +1,7 @@
 import { DatabaseError } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { databaseError, meaningOf, TIMED_OUT } from '../../../shared/database/connect-error.ts';
-import { AuthenticationUnsupported, TooManyIterations } from '../../../shared/database/connection.ts';
+import { AuthenticationUnsupported, NoProcess, TooManyIterations } from '../../../shared/database/connection.ts';
 
 interface ServerSays {
   readonly message?: string;
@@ -30,6 +30,13 @@ describe('while connecting', () => {
       'too many connections of the role',
       server('53300', { routine: 'InitializeSessionUserId' }),
     ],
+    ['DATABASE_FULL', 'a server that can not fork', new NoProcess()],
+    ['DATABASE_FULL', 'too few resources', server('53000')],
+    ['DATABASE_FULL', 'too little memory', server('53200')],
+    ['DATABASE_FULL', 'a limit of the configuration', server('53400')],
+    ['DATABASE_ERROR', 'a full disk', server('53100')],
+    ['DATABASE_ERROR', 'a disk that fails', server('58030')],
+    ['ROLE_BUSY', 'a conflict with recovery', server('40001')],
     ['DATABASE_UNAVAILABLE', 'a server that is starting up', server('57P03')],
     ['DATABASE_UNAVAILABLE', 'a server that is shutting down', server('57P01')],
     ['DATABASE_UNAVAILABLE', 'a server that crashed', server('57P02')],
@@ -57,6 +64,9 @@ describe('while connecting', () => {
     ['SCRAM_ITERATIONS_TOO_HIGH', 'too many rounds', new TooManyIterations('600000000')],
     ['DATABASE_HOST_NOT_FOUND', 'an unknown name', system('ENOTFOUND')],
     ['DATABASE_HOST_NOT_FOUND', 'a DNS server that is down', system('EAI_AGAIN')],
+    ['DATABASE_HOST_NOT_FOUND', 'a DNS server that refuses', system('EAI_FAIL')],
+    ['DATABASE_HOST_NOT_FOUND', 'a resolver without memory', system('EAI_MEMORY')],
+    ['DATABASE_HOST_NOT_FOUND', 'a name without an address', system('EAI_NODATA')],
     ['DATABASE_UNREACHABLE', 'a closed port', system('ECONNREFUSED')],
     ['DATABASE_UNREACHABLE', 'no route', system('EHOSTUNREACH')],
     ['DATABASE_UNREACHABLE', 'no network', system('ENETUNREACH')],
@@ -97,12 +107,31 @@ it('the remedy for a user of IAM is not to be found in pg_hba.conf', () => {
   expect(remedy).not.toContain('pg_hba');
 });
 
+it.each<[string, ServerSays, RegExp, RegExp]>([
+  ['53300', { routine: 'InitProcess' }, /the server has no connection left/, /max_connections/],
+  [
+    '53300',
+    { routine: 'CheckMyDatabase' },
+    /the database's CONNECTION LIMIT/,
+    /ALTER DATABASE \{database\} CONNECTION LIMIT/,
+  ],
+  ['53200', {}, /memory/, /^Nothing needs repair/],
+  ['40001', {}, /collided/, /^Nothing needs repair/],
+])('what is told of %s with %o names what is wrong', (state, says, found, remedy) => {
+  const meaning = meaningOf(server(state, says), 'connecting', true);
+  expect(meaning.what).toMatch(found);
+  expect(meaning.remedy).toMatch(remedy);
+  if (says.routine !== 'InitProcess') expect(meaning.remedy).not.toContain('max_connections');
+});
+
 describe('while working', () => {
   it.each<[string, string, unknown]>([
     ['DATABASE_READ_ONLY', 'a read-only transaction', server('25006')],
     ['PERMISSION_DENIED', 'a missing privilege', server('42501')],
     ['ROLE_BUSY', 'a lock that was not given', server('55P03')],
     ['ROLE_BUSY', 'a deadlock', server('40P01')],
+    ['ROLE_BUSY', 'a serialization failure', server('40001')],
+    ['DATABASE_FULL', 'too little memory', server('53200')],
     ['DATABASE_CONNECTION_LOST', "a time-out of the role's own", server('57P05')],
     ['DATABASE_CONNECTION_LOST', "a time-out of transactions of the role's own", server('25P04')],
     ['ROLE_BUSY', 'a concurrent ALTER ROLE', server('XX000', { message: 'tuple concurrently updated' })],
