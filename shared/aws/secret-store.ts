@@ -39,6 +39,19 @@ export function secretsManagerClient({ secretsManagerEndpoint, maxAttempts }: Se
   });
   // It would go through every answer for a logger that there is not.
   client.middlewareStack.remove('loggerMiddleware');
+  // The SDK goes by the HTTP status, of which the service's own fault may come with any.
+  client.middlewareStack.add(
+    (next) => async (request) => {
+      try {
+        return await next(request);
+      } catch (error) {
+        if (error instanceof Error && error.name === 'InternalServiceError') Object.assign(error, { $retryable: {} });
+        throw error;
+      }
+    },
+    // Behind the SDK's own retries.
+    { step: 'finalizeRequest', priority: 'low' },
+  );
   return client;
 }
 
@@ -166,13 +179,15 @@ export function secretStore(
     },
 
     async promotePending(from) {
-      const command = new UpdateSecretVersionStageCommand({
+      const input = {
         SecretId: secretArn,
         VersionStage: 'AWSCURRENT',
         MoveToVersionId: versionId,
         RemoveFromVersionId: from,
-      });
-      const send = insisting(deadline, (options) => client.send(command, options));
+      };
+      const send = insisting(deadline, (options) =>
+        client.send(new UpdateSecretVersionStageCommand(input), options),
+      );
       return await call('UpdateSecretVersionStage', async (options) => {
         try {
           await send(options);

@@ -6,11 +6,11 @@ import {
   type SecretsManagerClient,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startClock } from '../../../scripts/lab/clock.ts';
 import type { RequestRecord } from '../../../scripts/lab/requests.ts';
 import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
-import { secretStore } from '../../../shared/aws/secret-store.ts';
+import { secretStore, secretsManagerClient } from '../../../shared/aws/secret-store.ts';
 import { Deadline } from '../../../shared/deadline.ts';
 import type { WhichVersion } from '../../../shared/rotation/ports.ts';
 import { ManualDeadline } from '../../support/fake-rotation.ts';
@@ -23,7 +23,10 @@ beforeAll(async () => {
   lab = await startSecretsManager({ clock: startClock({ timeScale: 1_000 }) });
   client = clientOf(lab);
 });
-afterEach(() => lab.faults.clear());
+afterEach(() => {
+  lab.faults.clear();
+  vi.unstubAllEnvs();
+});
 afterAll(async () => {
   client.destroy();
   await lab.close();
@@ -133,6 +136,21 @@ describe('what has to be there, and is not found for a moment,', () => {
     const hurried = secretStore(client, gone, new ManualDeadline(49));
     await expect(hurried.describe()).rejects.toMatchObject({ code: 'SECRET_NOT_FOUND' });
   });
+});
+
+it("the service's own fault is tried again, whatever its HTTP status", async () => {
+  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) vi.stubEnv(name, 'test');
+  vi.stubEnv('AWS_REGION', 'us-east-1');
+  const patient = secretsManagerClient({ secretsManagerEndpoint: lab.endpoint, maxAttempts: 3 });
+  const { store, secretId, asked } = await arrange(patient);
+  const fault = { operation: 'DescribeSecret', secret: secretId, message: 'ours' } as const;
+  lab.faults.fail({ ...fault, type: 'InternalServiceError', status: 400, times: 2 });
+  expect(await store.describe()).toMatchObject({ rotationEnabled: undefined });
+  expect(asked('DescribeSecret')).toHaveLength(3);
+  lab.faults.fail({ ...fault, type: 'InvalidParameterException', status: 400 });
+  await expect(store.describe()).rejects.toMatchObject({ code: 'SECRETS_MANAGER_FAILED' });
+  expect(asked('DescribeSecret')).toHaveLength(4);
+  patient.destroy();
 });
 
 describe('versions without a label', () => {
