@@ -1,12 +1,11 @@
 import { RotationError } from '../errors.ts';
 import { isSameServer } from '../secret/database-secret.ts';
-import { logsIn } from './change-own.ts';
-import { changeTwin, verifyTwin, WHEN_REFUSED } from './change-twin.ts';
+import { asAdministrator, changeTwin, verifyTwin, WHEN_REFUSED } from './change-twin.ts';
 import { passwordNotAccepted, pendingMismatch, superuserSecretMissing, twinNotLinked } from './credential-errors.ts';
 import { healCurrent } from './heal-twin.ts';
-import type { Administrator, Credential, UserFacts } from './ports.ts';
-import type { RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
-import { isSuperuser, needRoles, superuserIsApplicationUser, TWIN_SUFFIX } from './twin-errors.ts';
+import type { Credential, UserFacts } from './ports.ts';
+import type { RotationStrategy, StrategyContext } from './strategy.ts';
+import { isSuperuser, needRoles, TWIN_SUFFIX } from './twin-errors.ts';
 import { isLinked, logsInAsOther, nameOfOther } from './twin-link.ts';
 
 /**
@@ -44,7 +43,7 @@ export const alternatingUsers: RotationStrategy = {
     const reading = context.superusers.read(current);
     reading.catch(() => {});
     const { scram } = recentLogins.get(current) ?? (await proveCurrent(current, context));
-    let administrator = await reading;
+    const administrator = await reading;
     const { username, password, dbname: database } = pending.secret;
 
     const change = {
@@ -56,23 +55,13 @@ export const alternatingUsers: RotationStrategy = {
       scram,
       proven: () => logsInAsOther(current, username, context),
     };
-    for (;;) {
-      const now = administrator;
-      if ([base, twin].includes(now.secret.username)) throw superuserIsApplicationUser(now);
-      // A change whose answer was lost is planned and made anew: what is in place already needs no statement.
-      const outcome = await context.patiently(() =>
-        context.withLogin(now, (roles) => changeTwin(context, roles, now, change)),
-      );
-      if (outcome.accepted) return outcome.value;
-      administrator = await nextAdministrator(context, now);
-    }
+    return await asAdministrator(context, administrator, change, (roles, now) =>
+      changeTwin(context, roles, now, change),
+    );
   },
 
   /** No rotation touches its password, but where the label came to be on the login whose turn it is. */
-  async keepCurrentWorking(context) {
-    const works = await logsIn(context, context.current);
-    return works === 'refused' ? await healCurrent(context) : works === 'accepted';
-  },
+  keepCurrentWorking: healCurrent,
 
   whenPendingIsRefused: WHEN_REFUSED,
 
@@ -87,26 +76,6 @@ export const alternatingUsers: RotationStrategy = {
     return !isSameServer(administrator.secret, pending.secret);
   },
 };
-
-/**
- * The superuser secret's new version, where the refused one is being replaced: between its own setSecret and finishSecret
- * the server has the new password, and AWSCURRENT the old one. No version is tried twice.
- */
-async function nextAdministrator(context: SetSecretContext, refused: Administrator): Promise<Administrator> {
-  const { current, superusers } = context;
-  const isNew = ({ versionId }: Administrator) => versionId !== refused.versionId;
-  return await context.patiently(
-    async () => {
-      const read = await superusers.read(current);
-      if (isNew(read)) return read;
-      throw passwordNotAccepted(refused, 'Rotate or correct the superuser secret that "masterarn" names.');
-    },
-    // A rotation that is not under way any more may have ended since the version was read.
-    async ({ code }) =>
-      code === 'PASSWORD_NOT_ACCEPTED' &&
-      ((await superusers.isRotating(current)) || isNew(await superusers.read(current))),
-  );
-}
 
 async function proveCurrent(current: Credential, context: StrategyContext): Promise<UserFacts> {
   const outcome = await context.patiently(() => context.withLogin(current, (roles) => roles.twins.describeUser()));

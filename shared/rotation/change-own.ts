@@ -217,7 +217,7 @@ async function byRefusal(refused: Refused | undefined, { change }: Back): Promis
 }
 
 /** @returns 'unknown' where nobody can tell now whether applications could log in so. */
-export async function logsIn(
+async function logsIn(
   { tryPassword }: Pick<SetSecretContext, 'tryPassword'>,
   credential: Credential,
   within = 2 * PROOF_WITHIN,

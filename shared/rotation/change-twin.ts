@@ -1,14 +1,57 @@
 /** What an administrator's session does for one of two twin logins. */
 import { isSameServer } from '../secret/database-secret.ts';
-import { credentialFacts, twinNotLinked } from './credential-errors.ts';
+import { isReleased } from './change-own.ts';
+import { credentialFacts, passwordNotAccepted, twinNotLinked } from './credential-errors.ts';
 import type { Administrator, Credential, RoleSession, TwinChange, UserFacts } from './ports.ts';
 import { PROOF_WITHIN, prove } from './proof.ts';
 import type { Applied, SetSecretContext } from './strategy.ts';
-import { actsOtherwise, ownsObjects, twinDiffers } from './twin-errors.ts';
+import { actsOtherwise, ownsObjects, superuserIsApplicationUser, twinDiffers } from './twin-errors.ts';
 
 /** What to do where a password that was set this way is refused. */
 export const WHEN_REFUSED =
   "AWSCURRENT's password was not touched: let the service try again; if it comes back, check the role's VALID UNTIL (\\du in psql), and that pg_hba.conf lets in what password_encryption makes.";
+
+/**
+ * Logs in with the superuser secret, and with its new version where the one that is read is refused. What passes by itself is
+ * waited for: a change whose answer was lost is planned and made anew, and what is in place already needs no statement.
+ *
+ * @param first what was read.
+ */
+export async function asAdministrator<T>(
+  context: SetSecretContext,
+  first: Administrator,
+  { base, twin }: TwinChange,
+  work: (roles: RoleSession, administrator: Administrator) => Promise<T>,
+): Promise<T> {
+  let administrator = first;
+  for (;;) {
+    const now = administrator;
+    if ([base, twin].includes(now.secret.username)) throw superuserIsApplicationUser(now);
+    const outcome = await context.patiently(() => context.withLogin(now, (roles) => work(roles, now)));
+    if (outcome.accepted) return outcome.value;
+    administrator = await nextAdministrator(context, now);
+  }
+}
+
+/**
+ * The superuser secret's new version, where the refused one is being replaced: between its own setSecret and finishSecret
+ * the server has the new password, and AWSCURRENT the old one. No version is tried twice.
+ */
+async function nextAdministrator(context: SetSecretContext, refused: Administrator): Promise<Administrator> {
+  const { current, superusers } = context;
+  const isNew = ({ versionId }: Administrator) => versionId !== refused.versionId;
+  return await context.patiently(
+    async () => {
+      const read = await superusers.read(current);
+      if (isNew(read)) return read;
+      throw passwordNotAccepted(refused, 'Rotate or correct the superuser secret that "masterarn" names.');
+    },
+    // A rotation that is not under way any more may have ended since the version was read.
+    async ({ code }) =>
+      code === 'PASSWORD_NOT_ACCEPTED' &&
+      ((await superusers.isRotating(current)) || isNew(await superusers.read(current))),
+  );
+}
 
 /** As the administrator: makes or mends the twin, sets the pending password and proves it, under the base role's lock. */
 export async function changeTwin(
@@ -22,11 +65,11 @@ export async function changeTwin(
   if (changed.verdict === 'already-current')
     return { outcome: changed.verdict, credential: 'superuser', proven: false };
   const isProven = await provePending(context, roles, administrator, 2 * changed.computing);
-  const isReleased = await role.release().catch(() => false);
+  const isHeld = await isReleased(role);
   return {
     outcome: 'done',
     credential: 'superuser',
-    proven: isProven && isReleased,
+    proven: isProven && isHeld,
     notice: changed.actsAsItself ? ownsObjects(change.twin, change.base) : undefined,
   };
 }

@@ -1,9 +1,12 @@
 /** Whether the two versions of a rotation belong together, and what is done for AWSCURRENT where they don't. */
+import { RotationError } from '../errors.ts';
 import { differences } from '../secret/copies.ts';
 import { labelMoved, pendingMismatch } from './credential-errors.ts';
-import type { Credential } from './ports.ts';
+import { passesByItself } from './patience.ts';
+import type { Credential, Guard } from './ports.ts';
 import { isSamePassword } from './recovery.ts';
 import { contextOfChange, type StepWork } from './step-context.ts';
+import { stillLogsIn } from './still-logs-in.ts';
 import type { SetSecretContext } from './strategy.ts';
 import { tryRead } from './version-read.ts';
 import { versionWith } from './version-stage.ts';
@@ -27,7 +30,7 @@ export async function needMadeOf(
   const { stages } = await input.store.describe();
   if (versionWith(stages, 'AWSCURRENT') !== current.versionId) throw labelMoved();
   const needed = user ?? `what createSecret makes of the current one, which differs from it in ${keys.join(', ')}`;
-  throw pendingMismatch(pending, needed, await input.strategy.keepCurrentWorking(context));
+  throw pendingMismatch(pending, needed, await currentWorks(input, context));
 }
 
 /** createSecret may find a value of its own, from an earlier attempt, and must not use it where AWSCURRENT was edited since. */
@@ -45,6 +48,34 @@ export async function needUnedited(
   if (comparedWith === undefined || comparedWith === current.versionId) return;
   const compared = await tryRead(input.store, 'previous', { versionId: comparedWith });
   if (compared !== undefined && isSamePassword(compared, current)) return;
-  const works = await input.strategy.keepCurrentWorking(contextOfChange(input, current, pending));
+  const works = await currentWorks(input, contextOfChange(input, current, pending));
   throw pendingMismatch(pending, 'made of the version that is AWSCURRENT now, whose password was edited', works);
+}
+
+/**
+ * Whether AWSCURRENT logs in; where it is refused, it is set right first, as far as that is this rotation's to do. What was
+ * refused is not tried again unless something may have been changed since.
+ *
+ * @returns undefined where nobody can tell now.
+ */
+async function currentWorks({ strategy }: StepWork, context: SetSecretContext): Promise<boolean | undefined> {
+  const look = () => context.patiently(() => stillLogsIn(context, context.current));
+  let mayBeSet = false;
+  const guard: Guard = () => {
+    mayBeSet = true;
+    return context.guard();
+  };
+  try {
+    if (await look()) return true;
+    await strategy.keepCurrentWorking({ ...context, guard }).catch(unlessFault);
+    return mayBeSet && (await look());
+  } catch (error) {
+    return passesByItself(unlessFault(error)) ? undefined : false;
+  }
+}
+
+/** Faults of ours are not hidden. */
+function unlessFault(error: unknown): RotationError {
+  if (error instanceof RotationError && error.code !== 'UNEXPECTED') return error;
+  throw error;
 }

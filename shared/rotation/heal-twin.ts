@@ -1,10 +1,10 @@
 /** AWSCURRENT of alternating users came to be on the login whose password a rotation under way has replaced. */
-import { RotationError } from '../errors.ts';
 import { isSameServer } from '../secret/database-secret.ts';
-import { logsIn } from './change-own.ts';
-import { changeTwin } from './change-twin.ts';
+import { isReleased } from './change-own.ts';
+import { asAdministrator } from './change-twin.ts';
 import type { Credential, Guard, TwinChange } from './ports.ts';
 import { onServerOf } from './recovery.ts';
+import { stillLogsIn } from './still-logs-in.ts';
 import type { SetSecretContext } from './strategy.ts';
 import { isLinked, logsInAsOther, nameOfOther } from './twin-link.ts';
 
@@ -14,47 +14,39 @@ import { isLinked, logsInAsOther, nameOfOther } from './twin-link.ts';
  *
  * The administrator is used only once AWSPENDING has logged in, so that nobody gets done by it what that login could not
  * do itself; and on the server of AWSCURRENT, for one of two proven twins, as in setSecret.
- *
- * @returns whether AWSCURRENT logs in now.
  */
-export async function healCurrent(context: SetSecretContext): Promise<boolean> {
-  try {
-    return await heal(context);
-  } catch (error) {
-    if (error instanceof RotationError && error.code !== 'UNEXPECTED') return false;
-    throw error;
-  }
-}
-
-async function heal(context: SetSecretContext): Promise<boolean> {
+export async function healCurrent(context: SetSecretContext): Promise<void> {
   const { current, superusers } = context;
-  const { password } = current.secret;
   const pending = onServerOf(current, context.pending);
   const isOfCurrent = context.pending.secret.username === current.secret.username;
   // What is not ASCII would have to be sent in clear.
-  if (!isOfCurrent || !isSameServer(context.pending.secret, current.secret) || !isAscii(password.reveal()))
-    return false;
+  if (
+    !isOfCurrent ||
+    !isSameServer(context.pending.secret, current.secret) ||
+    !isAscii(current.secret.password.reveal())
+  )
+    return;
   const change = await changeFor(context, pending);
-  if (change === undefined) return false;
+  if (change === undefined) return;
   const administrator = await superusers.read(current);
-  const isApplication = [change.base, change.twin].includes(administrator.secret.username);
-  if (isApplication || !isSameServer(administrator.secret, current.secret)) return false;
+  if (!isSameServer(administrator.secret, current.secret)) return;
   // Asked with the role's row held: nobody has set another password since.
   const guard: Guard = async () => {
     const verdict = await context.guard();
-    return verdict === 'proceed' && (await logsIn(context, pending)) !== 'accepted' ? 'already-current' : verdict;
+    return verdict === 'proceed' && !(await stillLogsIn(context, pending)) ? 'already-current' : verdict;
   };
-  const outcome = await context.withLogin(administrator, (roles) =>
-    changeTwin({ ...context, pending: current, guard }, roles, administrator, change),
-  );
-  return outcome.accepted && outcome.value.outcome === 'done';
+  await asAdministrator(context, administrator, change, async (roles) => {
+    const role = await roles.twins.lock(change.base, change.password);
+    await role.applyTwin(change, guard);
+    await isReleased(role);
+  });
 }
 
 /** @returns undefined where AWSPENDING does not log in, or is no proven twin's. */
 async function changeFor(context: SetSecretContext, pending: Credential): Promise<TwinChange | undefined> {
   const { current } = context;
   const { username, password, dbname: database } = current.secret;
-  const outcome = await context.withLogin(pending, (roles) => roles.twins.describeUser());
+  const outcome = await context.patiently(() => context.withLogin(pending, (roles) => roles.twins.describeUser()));
   if (!outcome.accepted || outcome.value.superuser) return undefined;
   const user = outcome.value;
   const other = nameOfOther(current, user);

@@ -1,13 +1,13 @@
-import { RotationError } from '../errors.ts';
 import { isSameServer } from '../secret/database-secret.ts';
-import { changeVerified, isReleased, logsIn } from './change-own.ts';
+import { changeVerified, isReleased } from './change-own.ts';
 import { noWorkingPassword } from './credential-errors.ts';
 import { passesByItself } from './patience.ts';
-import type { Credential, LoginOutcome, Origin, RoleDatabase, RoleSession } from './ports.ts';
+import type { Credential, Guard, LoginOutcome, Origin, RoleSession } from './ports.ts';
 import { LOOK_WITHIN, moveLabel } from './promote-early.ts';
-import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
+import { isNoRoom, PROOF_WITHIN } from './proof.ts';
 import { storedForScram } from './recent-logins.ts';
 import { candidates, isSamePassword, mayBeUsed, onServerOf } from './recovery.ts';
+import { stillLogsIn } from './still-logs-in.ts';
 import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
 
 const WHEN_REFUSED =
@@ -67,16 +67,8 @@ export const singleUser: RotationStrategy = {
   /** By AWSPENDING's own way to the server, which is the one that the password was set by. */
   async keepCurrentWorking(context) {
     const { current, pending } = context;
-    const works = await logsIn(context, current);
-    const isOfCurrent = isSameLogin(pending, current);
-    if (works !== 'refused' || !isOfCurrent) return works === 'accepted';
-    try {
-      const outcome = await context.withLogin(pending, (roles) => setBack(context, roles));
-      return outcome.accepted && outcome.value;
-    } catch (error) {
-      if (error instanceof RotationError && error.code !== 'UNEXPECTED') return false;
-      throw error;
-    }
+    if (!isSameLogin(pending, current)) return;
+    await context.patiently(() => context.withLogin(pending, (roles) => setBack(context, roles)));
   },
 
   whenPendingIsRefused:
@@ -85,6 +77,7 @@ export const singleUser: RotationStrategy = {
   /** Under the lock: who has it may be about to put another password back. */
   async verify(roles, pending, database) {
     const role = await roles.awaitOwn();
+    // What could not be seen counts for nothing: the other one may have put its own back, and that is not promoted.
     const holds = role.fresh || (await stillLogsIn(database, pending));
     await isReleased(role);
     return holds;
@@ -197,27 +190,17 @@ async function loginAnew(context: SetSecretContext, likeProof: boolean): Promise
   throw noWorkingPassword(context.current, tried, context.earlier.denied);
 }
 
-/** @throws RotationError where that could not be seen: the other one may have put its own back, and that is not promoted. */
-async function stillLogsIn({ tryPassword }: RoleDatabase, pending: Credential): Promise<boolean> {
-  const outcome = await tryPassword(pending, (roles) => roles.confirmUser(), 2 * PROOF_WITHIN);
-  if (outcome.accepted === 'without-session' && !isNoRoom(outcome.error)) throw outcome.error;
-  return outcome.accepted !== false;
-}
-
-/** As AWSPENDING, which logs in: sets the password that AWSCURRENT holds, and proves it. */
-async function setBack(context: SetSecretContext, roles: RoleSession): Promise<boolean> {
+/** As AWSPENDING, which logs in: sets the password that AWSCURRENT holds. */
+async function setBack(context: SetSecretContext, roles: RoleSession): Promise<void> {
   const { current, pending } = context;
   const role = await roles.lockOwn(current.secret.password);
-  if (!role.fresh && (await logsIn(context, pending)) !== 'accepted') return false;
   const change = await role.prepare(current.secret.password, { credential: pending, request: roles.request });
-  if ((await change.apply(context.guard)) === 'already-current') return false;
-  await prove(context, current, (session) => session.confirmUser(), {
-    within: PROOF_WITHIN + roles.loginTook + 2 * change.computing,
-    address: roles.address,
-    whenRefused: WHEN_REFUSED,
-  });
+  const guard: Guard = async () => {
+    const verdict = await context.guard();
+    return role.fresh || (await stillLogsIn(context, pending)) ? verdict : 'already-current';
+  };
+  await change.apply(guard);
   await isReleased(role);
-  return true;
 }
 
 /** AWSCURRENT, then whatever else the database may have. */

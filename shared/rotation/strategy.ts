@@ -117,11 +117,10 @@ export interface RotationStrategy {
   /** setSecret: makes the database accept the pending credential, and proves it. */
   applyPending(context: SetSecretContext): Promise<Applied>;
   /**
-   * The pending version is not what createSecret makes of the current one: sees to it that AWSCURRENT logs in, as far as
-   * this rotation is why it does not.
-   * @returns whether it logs in now.
+   * The pending version is not what createSecret makes of the current one, and AWSCURRENT is refused: sets the password that
+   * it holds, as far as this rotation is why it is refused. Whether it logs in then is for the caller to see.
    */
-  keepCurrentWorking(context: SetSecretContext): Promise<boolean>;
+  keepCurrentWorking(context: SetSecretContext): Promise<void>;
   /** What to do where testSecret finds that the server refuses the pending password. */
   readonly whenPendingIsRefused: string;
   /**

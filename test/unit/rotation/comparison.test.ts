@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { RotationErrorCode } from '../../../shared/errors.ts';
 import { FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 
@@ -23,6 +24,18 @@ describe('a pending version that createSecret would not make of the current one'
     expect(message).toMatch(/and it is another for app at db:5432; AWSCURRENT logs in\.$/);
     expect(message).not.toMatch(/theirs|mine/);
     expect(remedy).toMatch(/^aws .* --version-stage AWSPENDING .*; then rotate again/);
+  });
+
+  it.each<[RotationErrorCode, string]>([
+    ['DATABASE_UNREACHABLE', ''],
+    ['LOGIN_FORBIDDEN', '; AWSCURRENT does not log in now'],
+  ])('is refused without a word on AWSCURRENT that nobody could see: %s', async (code, told) => {
+    const rotation = new FakeRotation();
+    rotation.secrets.put(TOKEN, secretText({ password: 'new', note: 'mine' }));
+    rotation.server.refuseAll(failure(code));
+    const { message } = await refusal(rotation.step('setSecret'));
+    const waiting = told === '' ? ', after .* of waiting \\(DATABASE_UNREACHABLE\\)' : '';
+    expect(message).toMatch(new RegExp(`and it is another for app at db:5432${told}${waiting}\\.$`));
   });
 
   it('is refused for its user before its other keys', async () => {

@@ -81,6 +81,71 @@ it('and so it is where only an earlier login proves that the two are twins', asy
   expect(rotation.currentIsAccepted).toBe(true);
 });
 
+describe('what passes by itself is waited for', () => {
+  const LOGS_IN = /AWSCURRENT logs in, after .* of waiting \(DATABASE_UNAVAILABLE\)\.$/;
+
+  it.each(['current', 'pending', 'superuser'])('in the %s login, and no refused one is repeated', async (source) => {
+    const rotation = await lockedOut();
+    const { server } = rotation;
+    // Only a login proves that the two are twins.
+    server.role('app_clone', 'new-1', { asTwin: { ...LINKED, setToBase: false } });
+    rotation.secrets.label('AWSPREVIOUS', TOKEN);
+    let trouble = 2;
+    server.meets = ({ credential }) =>
+      credential.source === source && trouble-- > 0 ? { fails: failure('DATABASE_UNAVAILABLE') } : undefined;
+    server.events.length = 0;
+    expect(await finished(rotation)).toMatchObject({ message: expect.stringMatching(LOGS_IN) });
+    expect(trouble).toBeLessThan(1);
+    expect(only(server.events, 'refused')).toEqual(['refused current']);
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it('in the look under the lock', async () => {
+    const rotation = await lockedOut();
+    const { server } = rotation;
+    let isHeld = false;
+    server.before = (event) => {
+      if (event === 'hold') isHeld = true;
+    };
+    server.meets = ({ credential: { source } }) => {
+      if (!isHeld || source !== 'pending') return undefined;
+      isHeld = false;
+      return only(server.events, 'hold').length > 2 ? undefined : { fails: failure('DATABASE_UNAVAILABLE') };
+    };
+    server.events.length = 0;
+    expect(await finished(rotation)).toMatchObject({ message: expect.stringMatching(LOGS_IN) });
+    expect(only(server.events, 'change')).toHaveLength(1);
+  });
+
+  it('and a change whose answer was lost is looked for', async () => {
+    const rotation = await lockedOut();
+    let lost = 1;
+    rotation.between = (database) => ({
+      ...database,
+      withLogin: async (...args) => {
+        const outcome = await database.withLogin(...args);
+        if (args[0].source === 'superuser' && lost-- > 0) throw failure('DATABASE_UNAVAILABLE');
+        return outcome;
+      },
+    });
+    rotation.server.events.length = 0;
+    expect(await finished(rotation)).toMatchObject({ message: expect.stringMatching(LOGS_IN) });
+    expect(only(rotation.server.events, 'change')).toHaveLength(1);
+  });
+
+  it("and the superuser secret's new version, where that one is being rotated", async () => {
+    const rotation = await lockedOut();
+    rotation.server.role('admin', 'newer');
+    rotation.superuserIsRotating = true;
+    rotation.meanwhile = () => {
+      rotation.superuser = secretText({ username: 'admin', password: 'newer' });
+      rotation.superuserVersion = 2;
+    };
+    await finished(rotation);
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+});
+
 it.each([new TypeError('unexpected'), failure('UNEXPECTED')])('a fault of ours is not hidden: %s', async (thrown) => {
   const rotation = await lockedOut();
   rotation.server.before = (event) => {

@@ -69,19 +69,55 @@ describe('an AWSCURRENT that was edited after its password was replaced', () => 
     return { rotation, step, error: async (): Promise<RotationError> => await refusal(step()) };
   }
   const LOGS_IN = expect.stringMatching(/; AWSCURRENT logs in\.$/);
-  const DOES_NOT = expect.stringMatching(/; AWSCURRENT does not log in now\.$/);
+  const DOES_NOT = expect.stringMatching(/; AWSCURRENT does not log in now(, after .* of waiting \(ROLE_BUSY\))?\.$/);
 
-  it('has its password set again by the pending login, and proven', async () => {
+  it('has its password set again by the pending login, and is looked at once more', async () => {
     const { rotation, error } = await edited();
     const times = timesOf(rotation, 'current');
-    rotation.server.computing = 400;
     expect(await error()).toMatchObject({ code: 'PENDING_MISMATCH', message: LOGS_IN });
     expect(rotation.server.events).toEqual([
       ...['login current', 'refused current', 'login pending', 'lock app', 'hold', 'change'],
-      ...['login current', 'confirm', 'release'],
+      ...['release', 'login current', 'confirm'],
     ]);
-    expect(times).toEqual([6_000, 3_800]);
+    expect(times).toEqual([6_000, 6_000]);
     expect(rotation.server.passwordOf('app')).toBe('old');
+  });
+
+  it.each([
+    'current',
+    'pending',
+  ])('is waited for where trouble meets the %s login, and no refused one is repeated', async (source) => {
+    let trouble = 2;
+    const { rotation, error } = await edited(({ server }) => {
+      server.meets = ({ credential }) =>
+        credential.source === source && trouble-- > 0 ? { fails: failure('DATABASE_CONNECTION_LOST') } : undefined;
+    });
+    expect(await error()).toMatchObject({
+      message: expect.stringMatching(/; AWSCURRENT logs in, after .* of waiting \(DATABASE_CONNECTION_LOST\)\.$/),
+      facts: { waitedFor: 'DATABASE_CONNECTION_LOST' },
+    });
+    expect(only(rotation.server.events, 'refused')).toEqual(['refused current']);
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it('logs in where the answer to the change was lost', async () => {
+    const { rotation, error } = await edited();
+    let isLost = false;
+    rotation.server.before = (event) => {
+      if (event !== 'release' || isLost) return;
+      isLost = true;
+      throw failure('DATABASE_CONNECTION_LOST');
+    };
+    rotation.between = (database) => ({
+      ...database,
+      withLogin: async (...args) => {
+        const outcome = await database.withLogin(...args);
+        if (isLost && args[0].source === 'pending' && outcome.accepted) throw failure('DATABASE_CONNECTION_LOST');
+        return outcome;
+      },
+    });
+    expect(await error()).toMatchObject({ message: expect.stringMatching(/; AWSCURRENT logs in, after/) });
+    expect(rotation.server.events.filter((event) => event === 'change')).toHaveLength(1);
   });
 
   it('has so too after a login under the lock, where the first one was not', async () => {
