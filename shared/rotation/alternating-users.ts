@@ -6,7 +6,7 @@ import { healCurrent } from './heal-twin.ts';
 import type { Credential, UserFacts } from './ports.ts';
 import type { RotationStrategy, StrategyContext } from './strategy.ts';
 import { isSuperuser, needRoles, TWIN_SUFFIX } from './twin-errors.ts';
-import { isLinked, logsInAsOther, nameOfOther } from './twin-link.ts';
+import { isLinked, nameOfOther, provenByLogin } from './twin-link.ts';
 
 /**
  * Alternating users: two twin logins of one identity take turns, so that the credential that applications hold keeps
@@ -53,7 +53,7 @@ export const alternatingUsers: RotationStrategy = {
       database,
       password,
       scram,
-      proven: () => logsInAsOther(current, username, context),
+      proven: provenByLogin(current, username, context),
     };
     return await asAdministrator(context, administrator, change, (roles, now) =>
       changeTwin(context, roles, now, change),

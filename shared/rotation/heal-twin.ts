@@ -6,7 +6,7 @@ import type { Credential, Guard, TwinChange } from './ports.ts';
 import { onServerOf } from './recovery.ts';
 import { stillLogsIn } from './still-logs-in.ts';
 import type { SetSecretContext } from './strategy.ts';
-import { isLinked, logsInAsOther, nameOfOther } from './twin-link.ts';
+import { isLinked, nameOfOther, provenByLogin } from './twin-link.ts';
 
 /**
  * The label was moved late by a finishSecret whose rotation had been given up, or by hand: the server has AWSPENDING's
@@ -54,8 +54,15 @@ async function changeFor(context: SetSecretContext, pending: Credential): Promis
   const link = isTwin ? user.asTwin : user.twin;
   if (link === null || !(await isLinked(link, current, other, context))) return undefined;
   const [base, twin] = isTwin ? [other, username] : [username, other];
-  const proven = () => logsInAsOther(current, other, context);
-  return { base, twin, username, database, password, scram: user.scram, proven };
+  return {
+    base,
+    twin,
+    username,
+    database,
+    password,
+    scram: user.scram,
+    proven: provenByLogin(current, other, context),
+  };
 }
 
 function isAscii(text: string): boolean {

@@ -30,12 +30,16 @@ export async function isLinked(
   );
 }
 
+/** The same proof for a session that holds the roles' lock: it fails by what passes by itself, and waits when the lock is free. */
+export const provenByLogin = (current: Credential, username: string, context: StrategyContext) => () =>
+  logsInAsOther(current, username, { ...context, patiently: (work) => work() });
+
 /** That the server takes the password is enough: a twin with NOLOGIN is mended. */
-export async function logsInAsOther(current: Credential, username: string, context: StrategyContext): Promise<boolean> {
+async function logsInAsOther(current: Credential, username: string, context: StrategyContext): Promise<boolean> {
   const others = candidates(context, current, { username, from: ['previous', 'own', 'unlabelled'], seen: [] });
   for await (const candidate of others) {
     if (context.recentLogins.get(candidate) !== undefined) return true;
-    const outcome = await context.tryPassword(candidate, (roles) => Promise.resolve(roles.request));
+    const outcome = await context.patiently(() => context.tryPassword(candidate, async (roles) => roles.request));
     if (outcome.accepted === false) continue;
     const request = outcome.accepted === true ? outcome.value : outcome.request;
     // Who let everybody in has proven nothing.

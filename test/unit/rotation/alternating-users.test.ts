@@ -146,6 +146,35 @@ describe('two roles are twins only by proof', () => {
     expect(rotation.server.events.filter((event) => /^login (previous|unlabelled)/.test(event))).toHaveLength(1);
   }
 
+  it('of which a login is waited for where trouble meets it, and no refused one is repeated', async () => {
+    const rotation = rotating({}, { twin: MEMBER });
+    rotation.server.role('app_clone', 'theirs', asTwinOf('app', MEMBER));
+    const other = (password: string) => secretText({ username: 'app_clone', password });
+    rotation.secrets.put(V0, other('wrong'), 'AWSPREVIOUS').put('v-1'.padEnd(36, '-'), other('theirs'));
+    let trouble = 2;
+    rotation.server.meets = ({ credential: { source } }) =>
+      source === 'unlabelled' && trouble-- > 0 ? { fails: failure('DATABASE_FULL') } : undefined;
+    expect(await rotation.step('createSecret')).toMatchObject({ outcome: 'done', waited: { for: ['DATABASE_FULL'] } });
+    expect(only(rotation.server.events, 'refused')).toEqual(['refused previous']);
+  });
+
+  it('of which a login that trouble meets under the lock is waited for without the lock', async () => {
+    const rotation = rotating({}, { twin: MEMBER });
+    rotation.server.role('app_clone', 'theirs', asTwinOf('app', MEMBER));
+    rotation.secrets.put(V0, secretText({ username: 'app_clone', password: 'theirs' }), 'AWSPREVIOUS');
+    await rotation.step('createSecret');
+    const pausesUnderLock: boolean[] = [];
+    rotation.meanwhile = () => void pausesUnderLock.push(rotation.server.isLocked('app'));
+    let trouble = 2;
+    rotation.server.meets = ({ credential: { source } }) =>
+      source === 'previous' && trouble-- > 0 ? { fails: failure('DATABASE_CONNECTION_LOST') } : undefined;
+    expect(await rotation.anew().step('setSecret')).toMatchObject({
+      outcome: 'done',
+      waited: { for: ['DATABASE_CONNECTION_LOST'] },
+    });
+    expect(pausesUnderLock).toEqual([false, false]);
+  });
+
   it('of which a login is one though it gets no session, since a twin with NOLOGIN is mended', async () => {
     const rotation = rotating({}, { twin: MEMBER });
     rotation.server.role('app_clone', 'theirs');

@@ -84,7 +84,12 @@ it('and so it is where only an earlier login proves that the two are twins', asy
 describe('what passes by itself is waited for', () => {
   const LOGS_IN = /AWSCURRENT logs in, after .* of waiting \(DATABASE_UNAVAILABLE\)\.$/;
 
-  it.each(['current', 'pending', 'superuser'])('in the %s login, and no refused one is repeated', async (source) => {
+  it.each([
+    'current',
+    'pending',
+    'previous',
+    'superuser',
+  ])('in the %s login, and no refused one is repeated', async (source) => {
     const rotation = await lockedOut();
     const { server } = rotation;
     // Only a login proves that the two are twins.
