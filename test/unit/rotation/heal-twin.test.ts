@@ -203,7 +203,9 @@ describe('nothing is changed', () => {
     rotation.server.events.length = 0;
     expect(await finished(rotation)).toMatchObject({
       code: 'PENDING_MISMATCH',
-      message: expect.stringMatching(/AWSCURRENT does not log in now\.$/),
+      message: expect.stringMatching(
+        /AWSCURRENT does not log in now(, after .* of waiting \(PASSWORD_NOT_ACCEPTED\))?\.$/,
+      ),
     });
     expect(rotation.server.passwordOf('app')).toBe(before);
     expect(only(rotation.server.events, 'change')).toEqual([]);
