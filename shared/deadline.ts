@@ -3,6 +3,8 @@
  * error, what was still being waited for.
  */
 export class Deadline {
+  /** Hears since when, by performance.now(), a session has waited for somebody else's change of a role, and does no more. */
+  onBusy?: (since: number) => void;
   readonly #at: number;
 
   /** @param milliseconds from now. */

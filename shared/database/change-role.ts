@@ -39,9 +39,11 @@ export async function changeRole(session: SqlSession, server: ServerTraits, chan
   const forms = change.stored.values();
   let stored = forms.next().value ?? change.stored[0];
   for (;;) {
+    const began = performance.now();
     try {
       return await attempt(session, server, change, stored);
     } catch (error) {
+      if (isBusy(error)) session.deadline.onBusy?.(began);
       await session.rollback().catch(() => undefined);
       const other = isRefusedByPolicy(error) ? forms.next().value : undefined;
       const again = change.persists === true && isBusy(error) && session.deadline.remaining() > LOCK_TIMEOUT;

@@ -113,11 +113,14 @@ function lockKey(role: string): string {
 
 async function waitForLock(session: SqlSession, role: string): Promise<void> {
   const patience = Math.max(1, session.deadline.remaining() - TIME_AFTER_LOCK);
+  const began = performance.now();
   try {
     await session.query(`SET LOCAL lock_timeout = ${patience}; SELECT pg_advisory_lock(${lockKey(role)})`);
   } catch (error) {
     if (!(error instanceof RotationError && error.code === 'ROLE_BUSY')) throw error;
     throw await withHolder(session, role, error);
+  } finally {
+    session.deadline.onBusy?.(began);
   }
 }
 

@@ -80,7 +80,7 @@ export type Sleep = (ms: number) => Promise<unknown>;
 export type Worth = boolean | 'in-doubt';
 export type IsWorthwhile = (error: RotationError) => Worth | Promise<Worth>;
 
-/** Of one step: tries again what passes by itself, until the deadline less what has to come after it. */
+/** Of one step: tries again what passes by itself, until the deadline less what has to come after it; and counts all waits. */
 export class Patience {
   readonly #deadline: Deadline;
   readonly #reserve: number;
@@ -93,6 +93,12 @@ export class Patience {
     this.#deadline = deadline;
     this.#reserve = reserve;
     this.#sleep = sleep;
+    deadline.onBusy = (since) => {
+      const ms = performance.now() - since;
+      if (ms < FIRST_PAUSE) return;
+      this.#ms += ms;
+      this.#codes.add('ROLE_BUSY');
+    };
   }
 
   get waited(): Waited | undefined {

@@ -283,6 +283,36 @@ describe('a server', () => {
   });
 });
 
+test('a role that another instance is at work on is waited for, whatever comes of it, and the step says how long', async () => {
+  const server = await sharedServer();
+  await using here = await arrange(account, server, { ...SINGLE_USER, timeoutMs: 12_000 });
+  const { role, secret } = here;
+  const another = await server.connect({ database: role.database });
+  const lock = (act: string) =>
+    another.query(`SELECT pg_advisory_${act}(hashtextextended('postgres-secret-rotation:${role.name}', 0))`);
+  const token = await until('setSecret', here);
+  await lock('lock');
+  // 12 s less 2 to say what came of it, and 8 for a change.
+  const busy = await secret.step('setSecret', token);
+  expect(busy).toMatchObject({
+    error_code: 'ROLE_BUSY',
+    error_message: expect.stringMatching(/ holds it, after \d\.\d s of waiting \(ROLE_BUSY\)\.$/),
+    ...waited('ROLE_BUSY'),
+  });
+  expect(busy.waited_ms).toBeGreaterThan(1_000);
+  const running = secret.step('setSecret', token);
+  await waitFor('the function to wait for a while', async () => {
+    const waiting = `SELECT FROM pg_stat_activity WHERE usename = $1 AND wait_event = 'advisory'
+                        AND clock_timestamp() - query_start > '300 ms'`;
+    return (await server.query(waiting, [role.name])).length > 0 || undefined;
+  });
+  await lock('unlock');
+  await another.end();
+  const end = await running;
+  expect(end).toMatchObject({ outcome: 'done', ...waited('ROLE_BUSY') });
+  expect(end.waited_ms).toBeGreaterThan(300);
+});
+
 describe('a superuser secret between its own setSecret and finishSecret', () => {
   test('is read anew until its new version is current', async () => {
     await using scope = roleScope(await sharedServer());

@@ -18,6 +18,8 @@ interface Given {
 async function changed({ change, server, refuses = () => undefined }: Given = {}) {
   const session = new FakeSession();
   const order: string[] = [];
+  const waited: number[] = [];
+  session.deadline.onBusy = (since) => void waited.push(since);
   session.rows = (sent) => {
     const holds = sent.text.includes('PASSWORD NULL') ? ', holds the row' : '';
     order.push(`${sent.how}${holds}`);
@@ -45,7 +47,7 @@ async function changed({ change, server, refuses = () => undefined }: Given = {}
       ...change,
     },
   ).catch((error: unknown) => error);
-  return { order, outcome, sent: session.sent };
+  return { order, outcome, waited, sent: session.sent };
 }
 
 describe("a twin's password", () => {
@@ -112,5 +114,17 @@ describe("a twin's password", () => {
     const plan = () => Promise.reject(failure('TWIN_NOT_LINKED'));
     const refused = await changed({ change: { isWanted, plan } });
     expect([refused.outcome, refused.order.at(-1)]).toEqual([false, 'rollback']);
+  });
+});
+
+describe('somebody else who has the row', () => {
+  it.each([
+    ['ROLE_BUSY', 1],
+    ['PERMISSION_DENIED', 0],
+  ])('is told as a wait, and nothing else that fails is: %s', async (code, waits) => {
+    const refuses = ({ how }: Sent) => (how === 'commit' ? code : undefined);
+    const { outcome, waited } = await changed({ refuses });
+    expect(outcome).toMatchObject({ code });
+    expect(waited).toHaveLength(waits);
   });
 });

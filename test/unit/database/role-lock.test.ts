@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { openRole } from '../../../shared/database/role-lock.ts';
 import { refusal } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
@@ -51,6 +51,8 @@ async function open({
   return { role, session };
 }
 
+afterEach(() => void vi.restoreAllMocks());
+
 describe('a role that is opened', () => {
   it('takes one message where nothing is in the way', async () => {
     const { role, session } = await open();
@@ -89,6 +91,26 @@ describe('a role that is opened', () => {
     const unseen = await refusal(open({ opening: { locked: false }, busy: [{ pid: 99, user: null, database: null }] }));
     expect(unseen.message).toBe('The role is busy: process 99 holds it.');
     expect((await refusal(open({ opening: { locked: false }, busy: [] }))).message).toBe('The role is busy.');
+  });
+
+  it.each([
+    {},
+    { busy: [] },
+  ])('tells how long it was waited for, whether or not it was to be had: %o', async (given) => {
+    const session = new FakeSession();
+    const waits: number[] = [];
+    session.deadline.onBusy = (since) => void waits.push(performance.now() - since);
+    let now = 1_000;
+    vi.spyOn(performance, 'now').mockImplementation(() => now);
+    const { query } = session;
+    session.query = async <Row extends object>(text: string) => {
+      if (text.includes('pg_advisory_lock(')) now += 4_000;
+      return await query<Row>(text);
+    };
+    await open({ session, opening: { locked: false }, ...given }).catch(() => {});
+    expect(waits).toEqual([4_000]);
+    await open({ session });
+    expect(waits).toHaveLength(1);
   });
 
   it('asks who has it, in a transaction of its own', async () => {

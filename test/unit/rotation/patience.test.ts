@@ -168,6 +168,31 @@ describe('patience', () => {
     expect(patient.waited?.ms).toBeLessThanOrEqual(Math.ceil(pauses.reduce((sum, pause) => sum + pause, 0)) + 50);
   });
 
+  it('tells what sessions have waited themselves for the role, but not what is shorter than a pause', async () => {
+    const { patience: patient, deadline } = patience(20_000, 8_000);
+    vi.spyOn(performance, 'now').mockReturnValue(10_000);
+    try {
+      deadline.onBusy?.(9_901);
+      expect(patient.waited).toBeUndefined();
+      deadline.onBusy?.(9_900);
+      deadline.onBusy?.(6_100);
+      expect(patient.waited).toEqual({ ms: 4_000, for: ['ROLE_BUSY'] });
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+
+  it('counts no moment twice where a session that had waited is begun anew', async () => {
+    const { patience: patient, deadline, pauses } = patience(20_000, 8_000);
+    let busy = 2;
+    await patient.patiently(async () => {
+      deadline.onBusy?.(performance.now() - 900);
+      if (busy-- > 0) throw failure('ROLE_BUSY');
+    });
+    expect(patient.waited?.for).toEqual(['ROLE_BUSY']);
+    expect(patient.waited?.ms).toBeLessThanOrEqual(900 + Math.ceil(pauses.reduce((sum, pause) => sum + pause, 0)) + 50);
+  });
+
   it('tells of a password that could not be put back, not of what a later look failed by', async () => {
     const { patience: patient } = patience(20_000, 8_000);
     const lost = errorOf('PASSWORD_NOT_PUT_BACK', { cause: 'DATABASE_CONNECTION_LOST' });
@@ -193,6 +218,28 @@ describe('a step', () => {
     expect(report).toMatchObject({ outcome: 'done', waited: { for: ['DATABASE_UNREACHABLE'] } });
     await rotation.run('finishSecret');
     expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it.each(['done', 'failed'])('that has waited for the role in its session tells so where it is %s', async (end) => {
+    const rotation = new FakeRotation();
+    await rotation.step('createSecret');
+    const { deadline, server } = rotation;
+    server.before = (event) => {
+      if (event !== 'lock app') return;
+      deadline.onBusy?.(performance.now() - 4_000);
+      if (end === 'failed') deadline.left = 8_000;
+      if (end === 'failed') throw failure('ROLE_BUSY');
+    };
+    if (end === 'done')
+      expect(await rotation.step('setSecret')).toMatchObject({
+        waited: { ms: expect.closeTo(4_000, -2), for: ['ROLE_BUSY'] },
+      });
+    else
+      expect(await refusal(rotation.step('setSecret'))).toMatchObject({
+        code: 'ROLE_BUSY',
+        message: expect.stringMatching(/, after 4\.0 s of waiting \(ROLE_BUSY\)\.$/),
+        facts: { waitedMs: expect.closeTo(4_000, -2), waitedFor: 'ROLE_BUSY' },
+      });
   });
 
   it('makes a login again before it tries another one: a wrong password is not repeated', async () => {
