@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { canLogin, roleScope, sharedServer } from '../../support/postgres.ts';
 import { TestAccount } from '../../support/test-account.ts';
+import { TroubledWay } from '../../support/troubled-way.ts';
 import type { AdminKind } from '../../support/twin-options.ts';
 import { outermostVersions, twins } from '../../support/twins.ts';
 
@@ -57,6 +58,22 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     expect(await app.identity()).toEqual({ session: app.base.name, current: app.base.name });
     expect(await canLogin(app.server, await app.login({ label: 'AWSPENDING' }))).toBe('refused');
     await goesOn(app);
+  });
+
+  test.each([0, 1, 2])('and a connection that breaks off meanwhile is made anew, after %i others', async (others) => {
+    await using scope = roleScope(await sharedServer(version));
+    await using way = await TroubledWay.start(scope.server);
+    const members = { host: way.host, port: way.port };
+    const app = await twins(account, scope, { members, superuserMembers: members });
+    const token = await rolledBack(app);
+    way.meets('pass', others);
+    way.meets('reset', 2);
+
+    expect(await app.secret.step('finishSecret', token)).toMatchObject(
+      mismatch('AWSCURRENT logs in, after .* of waiting \\(DATABASE_CONNECTION_LOST\\)'),
+    );
+
+    expect(await works(app)).toBe('accepted');
   });
 
   test('by the next attempt from the first step on, where a finishSecret moved it late', async () => {

@@ -96,6 +96,23 @@ describe('what meets a connection and is over in a moment is waited for', () => 
     await expectFinished(here, 'setSecret', token);
   });
 
+  test.concurrent("in the login that proves whose twin it is, of alternating users without the twin's setting", async () => {
+    await using scope = roleScope(await sharedServer());
+    await using way = await TroubledWay.start(scope.server);
+    const members = { host: way.host, port: way.port };
+    const environment = { ALTERNATING_SET_ROLE: 'false' };
+    const app = await twins(account, scope, { environment, members, superuserMembers: members });
+    await app.rotate();
+    const token = await app.secret.begin();
+    way.meets('pass');
+    way.meets('reset', 2);
+    const anew = { environment: { ...environment, INSTANCE: 'proof' } };
+    expect(await app.secret.step('createSecret', token, anew)).toMatchObject({
+      outcome: 'done',
+      ...waited('DATABASE_CONNECTION_LOST'),
+    });
+  });
+
   test.concurrent('a database that has to be woken up has all the time that there is, once it is connected', async () => {
     const server = await sharedServer();
     await using way = await TroubledWay.start(server);
