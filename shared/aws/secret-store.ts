@@ -185,9 +185,7 @@ export function secretStore(
         MoveToVersionId: versionId,
         RemoveFromVersionId: from,
       };
-      const send = insisting(deadline, (options) =>
-        client.send(new UpdateSecretVersionStageCommand(input), options),
-      );
+      const send = insisting(deadline, (options) => client.send(new UpdateSecretVersionStageCommand(input), options));
       return await call('UpdateSecretVersionStage', async (options) => {
         try {
           await send(options);

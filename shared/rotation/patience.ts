@@ -19,8 +19,8 @@ const PASSES: ReadonlySet<RotationErrorCode> = new Set([
 ]);
 /** Reasons that have to be one of these, where only some of a code's pass. */
 const ONLY_BY_REASON: ReadonlyMap<RotationErrorCode, readonly string[]> = new Map([
-  // The resolver did not answer.
-  ['DATABASE_HOST_NOT_FOUND', ['EAI_AGAIN']],
+  // The resolver did not answer, or could not ask.
+  ['DATABASE_HOST_NOT_FOUND', ['EAI_AGAIN', 'EAI_FAIL', 'EAI_MEMORY', 'EAI_SYSTEM']],
   // A login was refused for it. A limit of 0, found by a look at the role, stays.
   ['ROLE_CONNECTION_LIMIT', ['53300']],
 ]);

@@ -16,6 +16,8 @@ describe('what passes by itself', () => {
     ['DATABASE_CONNECTION_LOST', { reason: 'ECONNRESET' }],
     ['DATABASE_CONNECTION_LOST', {}],
     ['DATABASE_HOST_NOT_FOUND', { reason: 'EAI_AGAIN' }],
+    ['DATABASE_HOST_NOT_FOUND', { reason: 'EAI_FAIL' }],
+    ['DATABASE_HOST_NOT_FOUND', { reason: 'EAI_SYSTEM' }],
     ['DATABASE_TIMEOUT', {}],
     ['DATABASE_FULL', { reason: '53300' }],
     ['ROLE_CONNECTION_LIMIT', { reason: '53300' }],
