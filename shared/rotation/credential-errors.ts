@@ -1,6 +1,6 @@
 import { quotedName, quotedText, RotationError } from '../errors.ts';
 import type { Administrator, Credential, TwinLink } from './ports.ts';
-import { editsCurrent, givingUpFirst, SET_FIRST, TAKE_PENDING_OFF } from './remedies.ts';
+import { editsCurrent, givingUpFirst, IF_IN_FORCE, TAKE_PENDING_OFF } from './remedies.ts';
 
 /**
  * The pending version is not one that createSecret makes of the current one: somebody else wrote one of the two.
@@ -16,7 +16,7 @@ export function pendingMismatch(pending: Credential, needed: string, currentWork
     'PENDING_MISMATCH',
     `The pending version must be ${needed}, and it is another for ${username} at ${host}:${port}${current}.`,
     {
-      remedy: `${currentWorks === false ? SET_FIRST : ''}${TAKE_PENDING_OFF}; then rotate again: the next rotation begins with AWSCURRENT as it is now. How to change a password by hand: docs/what-can-go-wrong.md.`,
+      remedy: `${TAKE_PENDING_OFF}${currentWorks === false ? ` (${IF_IN_FORCE})` : ''}; then rotate again: the next rotation begins with AWSCURRENT as it is now. How to change a password by hand: docs/what-can-go-wrong.md.`,
       ...credentialFacts(pending),
     },
   );
@@ -61,7 +61,7 @@ export function noWorkingPassword(current: Credential, tried: readonly Credentia
     'NO_WORKING_PASSWORD',
     `A password of ${username} was needed that the server at ${host}:${port} accepts, and it refused all that the secret has for it: ${names.join(', ')}.`,
     {
-      remedy: `${inWordsOf(current, "Undo any edit of AWSCURRENT's host, port, engine, dbname, ssl or sslhostname, since versions that say otherwise are not tried. Or as an administrator of the database set the password that AWSCURRENT holds (in psql: \\password {role}), check that the role exists and that its VALID UNTIL is not past (\\du; ALTER ROLE {role} VALID UNTIL 'infinity';), then rotate again.")}${list}`,
+      remedy: `${inWordsOf(current, "As an administrator of the database set the password that AWSCURRENT holds (in psql: \\password {role}), check that the role exists and that its VALID UNTIL is not past (\\du; ALTER ROLE {role} VALID UNTIL 'infinity';), or undo an edit of AWSCURRENT's host, port, engine, dbname, ssl or sslhostname (what says otherwise is not tried), then rotate again.")}${list}`,
       ...credentialFacts(current),
     },
   );

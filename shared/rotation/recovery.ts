@@ -32,8 +32,8 @@ export async function* candidates(
     for await (const version of earlier[source]()) {
       const { secret } = version;
       if (secret.username !== username || !isSameServer(secret, current.secret)) continue;
-      if (!mayBeUsed(secret, current.secret) && !(await isWrittenByReader())) continue;
       if (passwords.has(secret.password.reveal())) continue;
+      if (!mayBeUsed(secret, current.secret) && !(await isWrittenByReader())) continue;
       passwords.add(secret.password.reveal());
       yield onServerOf(current, version);
       if (++tried >= UNLABELLED_TO_TRY) break;

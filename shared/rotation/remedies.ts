@@ -4,9 +4,9 @@ import type { RotationError, RotationErrorCode } from '../errors.ts';
 export const TAKE_PENDING_OFF =
   'aws secretsmanager update-secret-version-stage --secret-id {secretArn} --version-stage AWSPENDING --remove-from-version-id {versionId}';
 
-/** Where AWSPENDING's password may be in force: no version for another server is tried by the next rotation. */
-export const SET_FIRST =
-  'The database may have the password of AWSPENDING: undo what was edited or moved, and the same rotation goes on; or, as an administrator, set the password that AWSCURRENT holds (in psql: \\password {role}), and then: ';
+/** Of AWSPENDING's password, which may be in force: no version for another server is tried by the next rotation. */
+export const IF_IN_FORCE =
+  'where the database has its password already, undo what was edited or moved instead, and the same rotation goes on; or, as an administrator, set the password that AWSCURRENT holds first';
 
 /** Codes whose remedy may be an edit of the secret that is rotated. */
 const EDITED_FOR: ReadonlySet<RotationErrorCode> = new Set([
@@ -46,8 +46,8 @@ export function needsNewValue({ code }: RotationError): boolean {
  * @param mayBeInForce whether the database may have its password, and AWSCURRENT's no more.
  */
 export function givingUpFirst(error: RotationError, mayBeInForce = false): RotationError {
-  if (error.template.includes(TAKE_PENDING_OFF)) return error;
+  if (error.template.startsWith(TAKE_PENDING_OFF)) return error;
   return error.withRemedy(
-    `${mayBeInForce ? SET_FIRST : ''}${TAKE_PENDING_OFF} (as the pending version has a value already), then: ${error.template} Then rotate again.`,
+    `${TAKE_PENDING_OFF} (as the pending version has a value already${mayBeInForce ? `; ${IF_IN_FORCE}` : ''}), then: ${error.template} Then rotate again.`,
   );
 }

@@ -61,7 +61,7 @@ test('cold starts of both functions are measured beside a bare Node', async () =
     ),
   );
   const [ours] = cold.results;
-  expect(ours.bytes).toBeLessThan(315_000);
+  expect(ours.bytes).toBeLessThan(300_000);
   expect(ours.peakMemory).toBeGreaterThan(0);
   expect(ours.loaded.median).toBeLessThan(ours.created.median);
   expect(ours.created.median).toBeLessThan(ours.whole.median);
