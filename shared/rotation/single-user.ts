@@ -48,7 +48,7 @@ export const singleUser: RotationStrategy = {
 
   /** Begun anew, it finds out what the database has by now: an earlier try may have set the password without hearing so. */
   async applyPending(context) {
-    const tries: Tries = { wasPutBack: false, hasCommitted: false };
+    const tries: Tries = { wasPutBack: false, hasCommitted: false, refused: new Set() };
     return await context.patiently(
       () => {
         tries.hasCommitted = false;
@@ -100,21 +100,21 @@ interface Tries {
   wasPutBack: boolean;
   /** Whether the last one may have set it. */
   hasCommitted: boolean;
+  /** Ids of versions whose passwords were refused. */
+  readonly refused: Set<string>;
 }
 
 async function setOwn(context: SetSecretContext, tries: Tries): Promise<Applied> {
   const { current, pending } = context;
   const { wasPutBack } = tries;
   const tried: Credential[] = [];
-  for await (const candidate of mayLogInToSet(context, tried)) {
+  for await (const candidate of refusedLast(mayLogInToSet(context, tried), tries)) {
     const outcome = await logIn(context, candidate, async (roles) => {
       const role = await roles.lockOwn(pending.secret.password);
       // What is not AWSCURRENT, or is pending already, has been set by somebody of late, who may be putting it back.
       const isUsual = !wasPutBack && candidate === current && !isSamePassword(current, pending);
       const origin =
-        role.fresh && isUsual
-          ? { credential: candidate, request: roles.request }
-          : await loginAnew(context, wasPutBack);
+        role.fresh && isUsual ? { credential: candidate, request: roles.request } : await loginAnew(context, tries);
       if (!isSamePassword(origin.credential, pending))
         return await changeVerified(context, {
           roles,
@@ -137,8 +137,20 @@ async function setOwn(context: SetSecretContext, tries: Tries): Promise<Applied>
       };
     });
     if (outcome.accepted) return outcome.value;
+    tries.refused.add(candidate.versionId);
   }
   throw noWorkingPassword(current, tried, context.earlier.denied);
+}
+
+/** What was refused in this step is tried once more only where all others are refused too: somebody may have set it since. */
+async function* refusedLast(all: AsyncIterable<Credential>, { refused }: Tries): AsyncIterable<Credential> {
+  const before = new Set(refused);
+  const last: Credential[] = [];
+  for await (const candidate of all) {
+    if (before.has(candidate.versionId)) last.push(candidate);
+    else yield candidate;
+  }
+  yield* last;
 }
 
 /** The new password was in force already, and has logged in under the lock: nothing is put back. */
@@ -170,11 +182,12 @@ async function logIn<T>(
  * Whoever had to wait for the lock logs in anew while holding it: what had logged it in may have been replaced meanwhile,
  * and putting that back would undo what somebody else has proven.
  *
- * @param likeProof no less of a login with the former password will do than what a proof of the new one asks for
+ * @param tries where a password was put back, no less of a login with it will do than what a proof of the new one asks for.
  */
-async function loginAnew(context: SetSecretContext, likeProof: boolean): Promise<Origin> {
+async function loginAnew(context: SetSecretContext, tries: Tries): Promise<Origin> {
+  const { wasPutBack: likeProof } = tries;
   const tried: Credential[] = [];
-  for await (const credential of mayLogInToSet(context, tried)) {
+  for await (const credential of refusedLast(mayLogInToSet(context, tried), tries)) {
     const look = async (roles: RoleSession) => {
       if (likeProof) await roles.confirmUser();
       return roles.request;
@@ -182,6 +195,7 @@ async function loginAnew(context: SetSecretContext, likeProof: boolean): Promise
     const isPending = isSamePassword(credential, context.pending);
     const outcome = await context.tryPassword(credential, look, likeProof && !isPending ? PROOF_WITHIN : undefined);
     if (outcome.accepted === true) return { credential, request: outcome.value };
+    if (outcome.accepted === false) tries.refused.add(credential.versionId);
     if (outcome.accepted !== 'without-session') continue;
     // As the pending login is all that is wanted, it has to be one that applications can make.
     if ((isPending || likeProof) && !isNoRoom(outcome.error)) throw outcome.error;

@@ -197,8 +197,6 @@ describe('setSecret', () => {
       'login pending',
       'lock app',
       // Anew, under the lock: whoever has set it may have been putting it back.
-      'login current',
-      'refused current',
       'login pending',
       'release',
     ]);
