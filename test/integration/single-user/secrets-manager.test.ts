@@ -246,9 +246,14 @@ describe('a step fails', () => {
 
   test('where nothing listens at the endpoint', async () => {
     const endpoint = `http://127.0.0.1:${await closedPort()}`;
-    await using here = await arrangeWith({ SECRETS_MANAGER_ENDPOINT: endpoint });
+    await using here = await arrangeWith({ SECRETS_MANAGER_ENDPOINT: endpoint }, 8_000);
     expect((await here.secret.rotate()).steps).toMatchObject([
-      { step: 'createSecret', error_code: 'SECRETS_MANAGER_UNREACHABLE', remedy: expect.stringContaining('route') },
+      {
+        step: 'createSecret',
+        error_code: 'SECRETS_MANAGER_UNREACHABLE',
+        remedy: expect.stringContaining('route'),
+        waited_for: 'SECRETS_MANAGER_UNREACHABLE',
+      },
     ]);
   });
 
