@@ -84,7 +84,9 @@ async function buildFunction(name: string, folder: string, without: readonly Lev
   const met = new Map<string, Beside>();
   const common = optionsFor(without);
   const beside = without.includes('RDS client beside') ? [] : [buildBeside(met)];
-  const leftOut = without.includes('unused parts left out') ? [] : [simplerForSecretsManager(), withoutUnusedMembers()];
+  // What is left out file by file are files of ES modules.
+  const isWhole = without.some((lever) => lever === 'unused parts left out' || lever === 'ES modules');
+  const leftOut = isWhole ? [] : [simplerForSecretsManager(), withoutUnusedMembers()];
   const index = await build({
     ...common,
     ...formatFor('handler', without),
