@@ -1,5 +1,8 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -8,6 +11,7 @@ import { Arena } from '../../../scripts/bench/arena.ts';
 import type { ClientResult } from '../../../scripts/bench/clients.ts';
 import type { RotationResult } from '../../../scripts/bench/rotation.ts';
 import { benchScale, DIMENSIONS } from '../../../scripts/bench/scale.ts';
+import { buildFunctions, LEVERS } from '../../../scripts/build.ts';
 import { STEPS } from '../../../shared/rotation/event.ts';
 
 const BENCH = fileURLToPath(new URL('../../../scripts/bench.ts', import.meta.url));
@@ -97,6 +101,19 @@ test("rotations of a secret that has 100 versions already stay within the servic
   const [result] = await benchScale({ bundles, blocks: 3, dimensions: [{ ...versions, sizes: [100] }] });
   expect(result?.points).toMatchObject([{ size: 100, wall: expect.any(Number) }]);
   expect(result?.points[0]?.wall).toBeGreaterThan(0);
+}, 120_000);
+
+test('the functions can be built without each lever', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'levers-'));
+  try {
+    // Minifying again takes most of a build's time.
+    for (const lever of LEVERS) {
+      const built = await buildFunctions({ folder: join(folder, 'built'), without: [lever, 'minified again'] });
+      expect(built.map(({ path }) => path)).toContain(join('single-user', 'index.mjs'));
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }, 120_000);
 
 describe('stdio', () => {
