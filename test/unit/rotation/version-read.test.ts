@@ -304,6 +304,7 @@ describe('the passwords that a database may still have', () => {
     ['another name in the certificate', {}, { sslhostname: 'evil.test' }],
     ['plain text', {}, { ssl: false }],
     ['plain text, maybe', {}, { ssl: undefined }],
+    ['plain text, where nothing was said', { ssl: undefined }, { ssl: false }],
     ['another kind of server', { port: 5432 }, { engine: 'redshift', port: 5432 }],
     ['a connection string to another host', { url: url('p') }, { url: url('x', 'evil.test') }],
   ])('do not go to %s, unless who wrote AWSCURRENT knew the password of before', async (_, then, now) => {
@@ -312,6 +313,7 @@ describe('the passwords that a database may still have', () => {
       await all(candidates({ earlier: earlierOf(from) }, written, { username: 'app', from: ALL, seen: [written] }));
     const guessed = secrets().put('v0', text({ ...then, password: 'p' }), 'AWSPREVIOUS');
     expect(await found(guessed)).toEqual([]);
+    expect(await found(secrets().put('u1', text({ ...then, password: 'p' })))).toEqual([]);
     const known = secrets()
       .put('v0', text({ password: 'x' }), 'AWSPREVIOUS')
       .put('u1', text({ ...then, password: 'p' }));
