@@ -43,6 +43,16 @@ describe("where AWSCURRENT is on the login whose password this rotation has repl
     expect(rotation.currentIsAccepted).toBe(true);
   });
 
+  it('but not one of another server, such as the primary of a replica, who does not log in', async () => {
+    const rotation = await lockedOut();
+    const primary = new FakeServer('primary').role('admin', 'admin').role('app', 'new-2');
+    rotation.servers.push(primary);
+    rotation.superuser = secretText({ host: 'primary', username: 'admin', password: 'admin' });
+    expect(await finished(rotation)).toMatchObject({ code: 'PENDING_MISMATCH' });
+    expect(primary.events).toEqual([]);
+    expect(rotation.currentIsAccepted).toBe(false);
+  });
+
   it('under the lock of the base role, and only after AWSPENDING has logged in', async () => {
     const rotation = await lockedOut();
     const { server } = rotation;
