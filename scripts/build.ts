@@ -24,7 +24,7 @@ import {
   withoutIndentation,
 } from './build/plugins.ts';
 import { withoutUnusedMembers } from './build/unused-members.ts';
-import { readArguments, tell } from './lab/command/command-line.ts';
+import { readArguments, understood } from './lab/command/command-line.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -145,19 +145,12 @@ function optionsFor(without: readonly Lever[]) {
   };
 }
 
-function readAnalyze(): boolean {
+if (import.meta.main) {
   const program = new Command('npm run build --')
     .description('Builds both functions and the client to dist/.')
     .option('--analyze', 'print what is in each file of the functions, by package');
-  try {
-    return readArguments(program, process.argv.slice(2)).opts<{ analyze?: true }>().analyze === true;
-  } catch (error) {
-    process.exit(tell(error, 'npm run build'));
-  }
-}
-
-if (import.meta.main) {
-  const analyze = readAnalyze();
+  const read = () => readArguments(program, process.argv.slice(2)).opts<{ analyze?: true }>();
+  const { analyze } = understood('npm run build', read);
   for (const { path, bytes, packages } of await buildFunctions()) {
     console.log(`dist/${path}  ${Math.round(bytes / 1000)} KB`);
     if (!analyze) continue;

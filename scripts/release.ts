@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { makeRelease } from './build/release.ts';
 import { unreleased } from './build/released-version.ts';
-import { readArguments, tell } from './lab/command/command-line.ts';
+import { readArguments, understood } from './lab/command/command-line.ts';
 
 const folder = new URL('../release/', import.meta.url).pathname;
 
@@ -16,15 +16,8 @@ const program = new Command('npm run release --')
   )
   .option('--tag <tag>', 'insist on being that version, such as v0.2.0, dated in the change log');
 
-function readTag(): string | undefined {
-  try {
-    return readArguments(program, process.argv.slice(2)).opts<{ tag?: string }>().tag;
-  } catch (error) {
-    process.exit(tell(error, 'npm run release'));
-  }
-}
-
-const tag = readTag();
+const read = () => readArguments(program, process.argv.slice(2)).opts<{ tag?: string }>();
+const { tag } = understood('npm run release', read);
 const textOf = (name: string) => readFile(new URL(`../${name}`, import.meta.url), 'utf8');
 const { version } = JSON.parse(await textOf('package.json'));
 const fault = tag === undefined ? undefined : unreleased(tag, version, await textOf('CHANGELOG.md'));

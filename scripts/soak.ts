@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { readArguments, tell, UsageError } from './lab/command/command-line.ts';
+import { readArguments, UsageError, understood } from './lab/command/command-line.ts';
 import { forgetShell } from './lab/shell.ts';
 
 const SUITES = [
@@ -32,12 +32,7 @@ function readMinutes(): number {
   throw new UsageError('The minutes of the model check were needed, such as: npm run test:soak -- 30.');
 }
 
-let minutes: number;
-try {
-  minutes = readMinutes();
-} catch (error) {
-  process.exit(tell(error, 'npm run test:soak'));
-}
+const minutes = understood('npm run test:soak', readMinutes);
 forgetShell();
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
 const run = spawn(process.execPath, [vitest, 'run', ...SUITES], {

@@ -11,14 +11,14 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import type { Deadline } from '../deadline.ts';
 import type { RotationEvent } from '../rotation/event.ts';
+import { askAgain } from '../rotation/patience.ts';
 import type { SecretReader, SecretStore } from '../rotation/ports.ts';
 import { NO_ANSWER_AFTER } from '../rotation/promote-early.ts';
+import { NOT_VISIBLE_YET } from '../rotation/version-read.ts';
 import { isNamed, isRepetition, serviceError } from './service-error.ts';
 
 /** Labels that lead to a version by themselves. Any other is somebody's own, and says nothing of what the version is worth. */
 const OF_ROTATIONS = ['AWSCURRENT', 'AWSPENDING', 'AWSPREVIOUS'];
-/** Pauses, in ms, before what was not found is asked for again: the service may show it a moment late. */
-const NOT_FOUND_YET = [50, 100, 200, 400, 800];
 
 export interface ServiceOptions {
   /** Undefined leaves the choice to the AWS SDK. */
@@ -80,17 +80,9 @@ export function callsWithin(deadline: Deadline, failure = serviceError): Call {
 
 /** Of what has to be there: what is not found is asked for again for a moment. */
 function insisting<Result>(deadline: Deadline, send: Send<Result>): Send<Result> {
-  return async (options) => {
-    for (const pause of NOT_FOUND_YET) {
-      try {
-        return await send(options);
-      } catch (error) {
-        if (!isNamed(error, ['ResourceNotFoundException']) || deadline.remaining() < pause) throw error;
-      }
-      await sleep(pause);
-    }
-    return await send(options);
-  };
+  const mayPass = (error: unknown, pause: number) =>
+    isNamed(error, ['ResourceNotFoundException']) && deadline.remaining() >= pause;
+  return (options) => askAgain(NOT_VISIBLE_YET, () => send(options), mayPass, sleep);
 }
 
 /** What Secrets Manager has of one secret. */

@@ -76,6 +76,27 @@ export interface Waited {
 /** Resolves after so many ms. */
 export type Sleep = (ms: number) => Promise<unknown>;
 
+/**
+ * Asks what an answer may be a moment behind for: once more after each pause, in ms, while the error is one of those that
+ * this explains.
+ */
+export async function askAgain<T>(
+  pauses: readonly number[],
+  ask: () => Promise<T>,
+  mayPass: (error: unknown, pause: number) => boolean,
+  sleep: Sleep,
+): Promise<T> {
+  for (const pause of pauses) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!mayPass(error, pause)) throw error;
+    }
+    await sleep(pause);
+  }
+  return await ask();
+}
+
 /** Whether a failure is worth another try; 'in-doubt': it is, and may have changed something. */
 export type Worth = boolean | 'in-doubt';
 export type IsWorthwhile = (error: RotationError) => Worth | Promise<Worth>;

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asRotationError, RotationError, type RotationErrorCode } from '../errors.ts';
 import { labelMoved } from './credential-errors.ts';
+import { askAgain } from './patience.ts';
 import type { SetSecretContext } from './strategy.ts';
 import { DISAGREEING, mayBeBehind } from './version-read.ts';
 
@@ -35,23 +36,12 @@ export async function promoteNow(
   within: number,
 ): Promise<Promotion> {
   const end = performance.now() + within;
-  const verdict = await timely(() => lastVerdict(context.guard), Math.min(within, GUARD_WITHIN));
+  // What a DescribeSecret says that is a moment behind is asked again before it counts.
+  const asking = () => askAgain(DISAGREEING, context.guard, mayBeBehind, sleep);
+  const verdict = await timely(asking, Math.min(within, GUARD_WITHIN));
   if (verdict instanceof RotationError) return { failed: verdict, sent: 'no' };
   if (verdict === 'already-current') return { moved: verdict };
   return await moveLabel(context, promote, Math.max(1, end - performance.now()));
-}
-
-/** What a DescribeSecret says that is a moment behind is asked again before it counts. */
-async function lastVerdict(guard: SetSecretContext['guard']): ReturnType<SetSecretContext['guard']> {
-  for (const pause of DISAGREEING) {
-    try {
-      return await guard();
-    } catch (error) {
-      if (!(error instanceof RotationError && mayBeBehind(error))) throw error;
-    }
-    await sleep(pause);
-  }
-  return await guard();
 }
 
 /**

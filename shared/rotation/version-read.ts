@@ -2,7 +2,7 @@
 import type { Deadline } from '../deadline.ts';
 import { type CredentialSource, RotationError, type RotationErrorCode } from '../errors.ts';
 import { parseDatabaseSecret } from '../secret/database-secret.ts';
-import type { Sleep } from './patience.ts';
+import { askAgain, type Sleep } from './patience.ts';
 import type { Credential, SecretDescription, SecretReader, StoredVersion, WhichVersion } from './ports.ts';
 import { type EarlierCredentials, UNLABELLED_TO_READ } from './strategy.ts';
 import { decide, versionWith } from './version-stage.ts';
@@ -20,7 +20,7 @@ export const DISAGREEING = [50, 100, 200, 400];
  * How long to wait before each new look at a version that is not there yet, in ms. Right after createSecret a read of
  * AWSPENDING has been seen to find nothing (aws/aws-sdk-js-v3 issue 7701).
  */
-const NOT_VISIBLE_YET = [50, 100, 200, 400, 800];
+export const NOT_VISIBLE_YET = [50, 100, 200, 400, 800];
 
 /** What it takes to read a rotation's versions, a moment later if need be. */
 export interface Reading {
@@ -37,8 +37,8 @@ export async function readCurrent(store: SecretReader): Promise<Credential> {
 /** What a DescribeSecret says that is a moment behind; and for good, where the rotation is not wanted any more. */
 const MAY_BE_BEHIND: readonly RotationErrorCode[] = ['ROTATION_NOT_ENABLED', 'VERSION_UNKNOWN', 'VERSION_NOT_PENDING'];
 
-export function mayBeBehind({ code }: RotationError): boolean {
-  return MAY_BE_BEHIND.includes(code);
+export function mayBeBehind(error: unknown): boolean {
+  return error instanceof RotationError && MAY_BE_BEHIND.includes(error.code);
 }
 
 /**
@@ -49,17 +49,13 @@ export async function verdictOn(
   { store, event: { versionId }, sleep }: Reading,
   first: SecretDescription,
 ): Promise<SecretDescription | 'already-current'> {
-  let state = first;
-  for (const pause of DISAGREEING) {
-    try {
-      return decide(state, versionId) === 'proceed' ? state : 'already-current';
-    } catch (error) {
-      if (!(error instanceof RotationError && mayBeBehind(error))) throw error;
-    }
-    await sleep(pause);
-    state = await store.describe();
-  }
-  return decide(state, versionId) === 'proceed' ? state : 'already-current';
+  let next: SecretDescription | undefined = first;
+  const ask = async () => {
+    const state = next ?? (await store.describe());
+    next = undefined;
+    return decide(state, versionId) === 'proceed' ? state : 'already-current';
+  };
+  return await askAgain(DISAGREEING, ask, mayBeBehind, sleep);
 }
 
 /**

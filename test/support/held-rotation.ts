@@ -19,15 +19,25 @@ export interface Hold extends Gate {
   release(how?: 'pass' | 'cut'): void;
 }
 
-/** @param point named as the crash points are: 'setSecret: session 1 > Password'. */
-export function holdAt(point: string, step: () => string): Hold {
+/** The wait of a hold: `come` is A's, at the moment. */
+function wait(): Omit<Hold, 'reach'> & { come(): Promise<'pass' | 'cut'> } {
   const reached = Promise.withResolvers<void>();
   const end = Promise.withResolvers<'pass' | 'cut'>();
-  const trap = new Trap(point, step, () => {
-    reached.resolve();
-    return end.promise;
-  });
-  return { reach: (label) => trap.reach(label), reached: reached.promise, release: (how = 'pass') => end.resolve(how) };
+  return {
+    come: () => {
+      reached.resolve();
+      return end.promise;
+    },
+    reached: reached.promise,
+    release: (how = 'pass') => end.resolve(how),
+  };
+}
+
+/** @param point named as the crash points are: 'setSecret: session 1 > Password'. */
+export function holdAt(point: string, step: () => string): Hold {
+  const { come, ...hold } = wait();
+  const trap = new Trap(point, step, come);
+  return { ...hold, reach: (label) => trap.reach(label) };
 }
 
 /**
@@ -37,18 +47,15 @@ export function holdAt(point: string, step: () => string): Hold {
  * @param later what becomes of those that begin after it.
  */
 export function holdAtProof(later: 'pass' | 'cut' = 'pass'): Hold {
-  const reached = Promise.withResolvers<void>();
-  const end = Promise.withResolvers<'pass' | 'cut'>();
+  const { come, ...hold } = wait();
   let isSent = false;
   let logins = 0;
   const reach = async (label: string) => {
     isSent ||= label.endsWith('> CopyDone');
     if (!isSent || !label.endsWith(', connect')) return 'pass';
-    if (++logins > 1) return later;
-    reached.resolve();
-    return await end.promise;
+    return ++logins > 1 ? later : await come();
   };
-  return { reach, reached: reached.promise, release: (how = 'pass') => end.resolve(how) };
+  return { ...hold, reach };
 }
 
 type Instance = Pick<FunctionChoice, 'environment' | 'timeoutMs'>;

@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { planTwin, type TwinPlan, type TwinPlanOptions } from '../../shared/database/twin-plan.ts';
 import type { AdminState, Membership, RoleState, ThirdRole, TwinState } from '../../shared/database/twin-state.ts';
 import type { TwinLink } from '../../shared/rotation/ports.ts';
+import { LINKED } from './fake-server.ts';
 
 const ROLE: RoleState = {
   superuser: false,
@@ -19,14 +20,6 @@ const ROLE: RoleState = {
 };
 const TWIN: RoleState = { ...ROLE, settings: { '': ['role=app'] } };
 const MEMBER: Membership = { inherit: true, set: true };
-const LINKED: TwinLink = {
-  membership: 'granted',
-  maySet: true,
-  setToBase: true,
-  ownsObjects: false,
-  superuser: false,
-  members: [],
-};
 const ADMIN: AdminState = {
   name: 'admin',
   superuser: false,

@@ -45,6 +45,15 @@ export function tell(error: unknown, command: string): number {
   return 2;
 }
 
+/** What `read` makes of a command line; the process ends where that can't be understood, or help was all that was asked for. */
+export function understood<T>(command: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    process.exit(tell(error, command));
+  }
+}
+
 /** Commander's own, without values: one may hold a password. */
 function sentence({ code, message }: CommanderError): string {
   const [, expected, found] = /Expected (\d+) arguments? but got (\d+)/.exec(message) ?? [];

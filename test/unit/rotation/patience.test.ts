@@ -358,20 +358,29 @@ describe('a superuser secret', () => {
     return rotation;
   }
 
+  /** The new version of the superuser secret is AWSCURRENT. */
+  function isCurrent(rotation: FakeRotation): void {
+    rotation.superuser = secretText({ username: 'admin', password: 'newer' });
+    rotation.superuserVersion = 2;
+  }
+
+  async function expectReadAnew(rotation: FakeRotation): Promise<void> {
+    expect(await rotation.step('setSecret')).toMatchObject({
+      outcome: 'done',
+      waited: { for: ['PASSWORD_NOT_ACCEPTED'] },
+    });
+    expect(only(rotation.server.events, 'login superuser')).toHaveLength(2);
+  }
+
   it('that is being replaced is read anew until its new version is current, and no version logs in twice', async () => {
     const rotation = await replaced();
     rotation.superuserIsRotating = true;
     let pauses = 0;
     rotation.meanwhile = () => {
       if (++pauses < 3) return;
-      rotation.superuser = secretText({ username: 'admin', password: 'newer' });
-      rotation.superuserVersion = 2;
+      isCurrent(rotation);
     };
-    expect(await rotation.step('setSecret')).toMatchObject({
-      outcome: 'done',
-      waited: { for: ['PASSWORD_NOT_ACCEPTED'] },
-    });
-    expect(only(rotation.server.events, 'login superuser')).toHaveLength(2);
+    await expectReadAnew(rotation);
   });
 
   it('whose rotation has ended is read again for a moment, as a read may be behind', async () => {
@@ -379,14 +388,9 @@ describe('a superuser secret', () => {
     const { left } = rotation.deadline;
     rotation.meanwhile = () => {
       if (left - rotation.deadline.left < 700) return;
-      rotation.superuser = secretText({ username: 'admin', password: 'newer' });
-      rotation.superuserVersion = 2;
+      isCurrent(rotation);
     };
-    expect(await rotation.step('setSecret')).toMatchObject({
-      outcome: 'done',
-      waited: { for: ['PASSWORD_NOT_ACCEPTED'] },
-    });
-    expect(only(rotation.server.events, 'login superuser')).toHaveLength(2);
+    await expectReadAnew(rotation);
   });
 
   it('that nobody is replacing fails after a moment, and one whose rotation does not end at the end', async () => {
