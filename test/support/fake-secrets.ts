@@ -131,13 +131,13 @@ export class FakeSecrets {
     const current = stage === 'AWSCURRENT' && this.stale !== undefined && this.stale.times-- > 0;
     const id = current ? this.stale?.versionId : (versionId ?? this.with(stage ?? ''));
     const version = id === undefined ? undefined : this.#find(id);
-    if (version === undefined || version.text === undefined) return undefined;
+    if (version === undefined) return undefined;
     if (stage === 'AWSPENDING' && this.hidden-- > 0) return undefined;
     if (versionId !== undefined && stage !== undefined && !version.labels.has(stage)) {
       throw new RotationError('VERSION_NOT_PENDING', 'The version was needed with its label, and it has lost it.', {
         remedy: 'Start another rotation.',
       });
     }
-    return { versionId: version.id, text: version.text };
+    return version.text === undefined ? undefined : { versionId: version.id, text: version.text };
   }
 }
