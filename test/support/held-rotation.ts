@@ -206,11 +206,23 @@ export class HeldRotation implements AsyncDisposable {
     waits.catch(() => undefined);
   }
 
-  /** What the network does to a session that breaks unseen: the server ends it, and the function hears of it later. */
+  /**
+   * What the network does to a session that breaks unseen: the server ends it, and the function hears of it later. Not amid
+   * a statement, which would be logged with what it sets: A sets the password while it is held at what it asks meanwhile.
+   */
   async endSessions(): Promise<void> {
-    await this.#ways.admin.query('SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = $1', [
-      this.here.role.name,
-    ]);
+    await waitFor('the sessions to have no statement under way', async () => {
+      const { rows } = await this.#ways.admin.query<{ busy: boolean }>(
+        `WITH sessions AS (
+           SELECT pid, state = 'active' AND coalesce(wait_event_type, '') NOT IN ('Lock', 'Client') AS busy
+           FROM pg_stat_activity WHERE usename = $1
+         )
+         SELECT busy, CASE WHEN NOT (SELECT bool_or(busy) FROM sessions) THEN pg_terminate_backend(pid, 5000) END
+         FROM sessions`,
+        [this.here.role.name],
+      );
+      return rows.some(({ busy }) => busy) ? undefined : true;
+    });
   }
 
   /** Whether the server takes this password of the role. */
