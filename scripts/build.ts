@@ -57,8 +57,8 @@ const OPTIONS = {
   sourcemap: true,
   sourcesContent: false,
   legalComments: 'none',
-  // Node reads UTF-8: escapes would only be longer.
-  charset: 'utf8',
+  // V8 keeps a text of Latin-1 in half the memory, and reads it sooner.
+  charset: 'ascii',
   metafile: true,
   logLevel: 'warning',
 } as const satisfies BuildOptions;

@@ -10,6 +10,7 @@ const OPTIONS = {
   ecma: 2020,
   compress: { ecma: 2020, passes: 2 },
   mangle: true,
+  format: { ascii_only: true },
 } as const satisfies MinifyOptions;
 
 /**

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs';
 import tls, { createSecureContext, type SecureContext } from 'node:tls';
+import { promisify } from 'node:util';
 import { RotationError } from '../errors.ts';
 
 /**
@@ -49,10 +50,13 @@ function ownRoots(): readonly string[] {
   return getCACertificates?.('default') ?? tls.rootCertificates;
 }
 
+/** Not of node:fs/promises, which takes a command line's reader and a millisecond to load. */
+const readText = promisify(readFile);
+
 async function readPem(path: string, optional: boolean): Promise<string[]> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readText(path, 'utf8');
   } catch (error) {
     if (optional) return [];
     throw unusable('it could not be read', error);
