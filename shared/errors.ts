@@ -156,9 +156,10 @@ export class RotationError extends Error {
   }
 }
 
-/** Puts facts where a remedy names them: `{secretArn}`, `{versionId}`, and names as SQL. No place is left open. */
-function fillIn({ remedy, secretArn, versionId, username, database }: RotationErrorFacts): string {
+/** Puts facts where a remedy names them: `{secretArn}`, `{versionId}`, names as SQL, and which secret. No place is left open. */
+function fillIn({ remedy, secretArn, versionId, credential, username, database }: RotationErrorFacts): string {
   const known = {
+    secret: credential === 'superuser' && 'the superuser secret',
     secretArn,
     versionId,
     role: username && quotedName(username),
@@ -167,7 +168,7 @@ function fillIn({ remedy, secretArn, versionId, username, database }: RotationEr
   // In one go: what is filled in may look like a place to fill.
   return visible(
     remedy.replace(
-      /\{(secretArn|versionId|role|database)\}/g,
+      /\{(secret|secretArn|versionId|role|database)\}/g,
       (_, key: keyof typeof known) => known[key] || UNKNOWN[key],
     ),
   );
@@ -175,6 +176,7 @@ function fillIn({ remedy, secretArn, versionId, username, database }: RotationEr
 
 /** How a manual names what nobody here knows: whoever reads it knows. */
 const UNKNOWN = {
+  secret: 'the secret',
   secretArn: 'SECRET_ARN',
   versionId: 'VERSION_ID',
   role: 'ROLE_NAME',

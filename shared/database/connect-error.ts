@@ -109,19 +109,19 @@ const MEANINGS = {
   behindProxy: {
     code: 'DATABASE_BEHIND_PROXY',
     what: 'a proxy answered, which knows the passwords of its own secrets only',
-    remedy: 'Put the address of the database itself into "host" of the secret.',
+    remedy: 'Put the address of the database itself into "host" of {secret}.',
   },
   wrongPassword: { code: 'WRONG_PASSWORD', what: 'the password was wrong', remedy: '' },
   hostNotFound: {
     code: 'DATABASE_HOST_NOT_FOUND',
     what: "the host's name could not be resolved",
-    remedy: 'Correct "host" in the secret, or give the function\'s VPC the DNS zone that knows the name.',
+    remedy: 'Correct "host" in {secret}, or give the function\'s VPC the DNS zone that knows the name.',
   },
   unreachable: {
     code: 'DATABASE_UNREACHABLE',
     what: 'nothing accepted a connection there',
     remedy:
-      'Check "host" and "port" in the secret, that the server runs, and that its security group admits the function\'s.',
+      'Check "host" and "port" in {secret}, that the server runs, and that its security group admits the function\'s.',
   },
   timeout: {
     code: 'DATABASE_TIMEOUT',
@@ -175,7 +175,7 @@ const MEANINGS = {
   databaseNotFound: {
     code: 'DATABASE_NOT_FOUND',
     what: 'the server has no database of that name',
-    remedy: 'Correct "dbname" in the secret.',
+    remedy: 'Correct "dbname" in {secret}.',
   },
   loginForbidden: {
     code: 'LOGIN_FORBIDDEN',
@@ -191,18 +191,18 @@ const MEANINGS = {
   noConnectPrivilege: {
     code: 'LOGIN_FORBIDDEN',
     what: 'the user may not connect to that database',
-    remedy: 'GRANT CONNECT ON DATABASE {database} TO {role}; or correct "dbname" in the secret.',
+    remedy: 'GRANT CONNECT ON DATABASE {database} TO {role}; or correct "dbname" in {secret}.',
   },
   tlsRequired: {
     code: 'TLS_REQUIRED',
     what: 'the server admits no unencrypted connection for it',
     remedy:
-      'Remove "ssl": false from the secret; if the server has no TLS at all, have its pg_hba.conf admit this user, database and the function\'s address without.',
+      'Remove "ssl": false from {secret}; if the server has no TLS at all, have its pg_hba.conf admit this user, database and the function\'s address without.',
   },
   noTls: {
     code: 'TLS_NOT_SUPPORTED',
     what: 'the server has no TLS',
-    remedy: 'Turn TLS on in the server (ssl = on), or accept plain text by "ssl": false in the secret.',
+    remedy: 'Turn TLS on in the server (ssl = on), or accept plain text by "ssl": false in {secret}.',
   },
   untrusted: {
     code: 'TLS_UNTRUSTED_CERTIFICATE',
@@ -214,7 +214,7 @@ const MEANINGS = {
     code: 'TLS_WRONG_HOST',
     what: 'its certificate is for another host name',
     remedy:
-      'Put the name that the certificate is for into "host" in the secret, or, where the host must be another name, into "sslhostname".',
+      'Put the name that the certificate is for into "host" in {secret}, or, where the host must be another name, into "sslhostname".',
   },
   tlsFailed: {
     code: 'TLS_FAILED',

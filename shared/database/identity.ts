@@ -34,7 +34,7 @@ export function needDirectSession(
       `The database itself was needed at ${host}:${port}, and a connection pooler or proxy stands there.`,
       {
         remedy:
-          'Put the address of the database itself into "host" and "port" of the secret; only for a pooler that asks the server for each password (PgBouncer\'s auth_query), set ALLOW_POOLER=true in the function\'s environment.',
+          'Put the address of the database itself into "host" and "port" of {secret}; only for a pooler that asks the server for each password (PgBouncer\'s auth_query), set ALLOW_POOLER=true in the function\'s environment.',
         host,
         port,
         username,

@@ -74,6 +74,18 @@ describe('facts that an outer layer adds', () => {
   });
 });
 
+describe('a remedy that has a secret edited', () => {
+  it.each([
+    ['the superuser secret', 'superuser'],
+    ['the secret', 'current'],
+    ['the secret', undefined],
+  ] as const)('says that it is %s where the credential is %s', (secret, credential) => {
+    const error = new RotationError('DATABASE_NOT_FOUND', 'x', { remedy: 'Correct "dbname" in {secret}.' });
+    const { remedy } = credential === undefined ? error : error.with({ credential });
+    expect(remedy).toBe(`Correct "dbname" in ${secret}.`);
+  });
+});
+
 describe('a remedy that names what is not known yet', () => {
   const remedy =
     'GRANT CONNECT ON DATABASE {database} TO {role}; aws … --secret-id {secretArn} --version-id {versionId}';

@@ -309,7 +309,12 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
 
     const result = await app.secret.rotate();
 
-    expect(failureOf(result)).toMatchObject({ step: 'setSecret', error_code: code, credential: 'superuser' });
+    expect(failureOf(result)).toMatchObject({
+      step: 'setSecret',
+      error_code: code,
+      credential: 'superuser',
+      remedy: expect.stringContaining('the superuser secret'),
+    });
     expect(await app.roles()).toEqual(before);
     await app.superuserSecret.putText(JSON.stringify(good));
     expect((await app.secret.rotate({ token: result.token })).outcome).toBe('succeeded');
