@@ -44,7 +44,7 @@ function heldError(name: string, { kind, reason, by }: Hold): CommandError {
   const who = by === undefined ? '' : ` by ${by}`;
   return refused(
     kind === 'paused' ? 'PAUSED' : 'DETACHED',
-    `${name} must not be held to be rotated, and it was ${kind}${who}: ${reason.replace(/\.$/, '')}.`,
+    `${name} must be neither paused nor detached to be rotated, and it was ${kind}${who}: ${reason.replace(/\.$/, '')}.`,
     kind === 'paused' ? `When the reason is gone: rotation resume ${name}` : `Attach it: rotation attach ${name}`,
   );
 }

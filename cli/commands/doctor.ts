@@ -82,7 +82,8 @@ async function doctor(context: Context, id: string | undefined, options: DoctorO
 
 async function all(context: Context, id: string | undefined, options: DoctorOptions): Promise<ExitCode> {
   const { filter = [], login, caFile, regions, profiles } = options;
-  if (!options.all || id !== undefined) throw usage('One secret or --all was needed, found both or neither.');
+  if (!options.all) throw usage('One secret or --all was needed, found neither.');
+  if (id !== undefined) throw usage('One secret or --all was needed, found both.');
   if (options.fix) throw usage('--fix goes with one secret.');
   const places = { ...(regions && { regions }), ...(profiles && { profiles }) };
   return await doctorMany(context, { login, caFile, ...places, filters: filter.map(parseFilter) });

@@ -68,7 +68,7 @@ export function addNow(program: Command, run: Runner): void {
 
 async function now(context: Context, secret: string | undefined, options: NowOptions): Promise<ExitCode> {
   const { all = false, filter = [], login, timeout, throughRetries = false } = options;
-  if (all === (secret !== undefined)) throw usage('One secret or --all was needed, found both or neither.');
+  if (all === (secret !== undefined)) throw usage(`One secret or --all was needed, found ${all ? 'both' : 'neither'}.`);
   const misplaced = FOR_MANY.find((name) => !all && options[name] !== undefined);
   if (misplaced !== undefined) throw usage(`${optionOf(misplaced)} goes with --all.`);
   if (all && options.turnOn) throw usage('--turn-on goes with one secret.');

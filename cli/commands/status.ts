@@ -80,7 +80,7 @@ async function status(context: Context, secrets: readonly string[], options: Sta
 
 function check({ output }: Context, secrets: readonly string[], options: StatusOptions): void {
   const { all = false, filter = [], regions, profiles, csv, watch } = options;
-  if (all === secrets.length > 0) throw usage('Secrets or --all were needed, found both or neither.');
+  if (all === secrets.length > 0) throw usage(`Secrets or --all were needed, found ${all ? 'both' : 'neither'}.`);
   if (!all && filter.length > 0) throw usage('--filter goes with --all.');
   if (!all && (regions !== undefined || profiles !== undefined)) throw usage('--regions and --profiles go with --all.');
   if (csv && (output.json || watch !== undefined)) throw usage('--csv goes neither with --json nor with --watch.');
