@@ -42,13 +42,11 @@ export function roleDatabase({ settings, trust, deadline, twins, redshift }: Dat
   ): Promise<PasswordOutcome<T>> {
     const { host, port, username, dbname: database, sslHostname } = secret;
     const until = within === undefined ? deadline : new Deadline(Math.min(within, deadline.remaining()));
-    // Some errors are about another role than the one that is logged in.
+    // Some errors are about another role than the one that is logged in; of an encoding it is this login's database that counts.
+    const isOfLogin = ({ code, facts }: RotationError) =>
+      code === 'ROLE_NAME_ENCODING' || [undefined, username].includes(facts.username);
     const about = (error: RotationError) =>
-      error.with({
-        host,
-        port,
-        ...([undefined, username].includes(error.facts.username) ? { credential: source } : {}),
-      });
+      error.with({ host, port, ...(isOfLogin(error) ? { credential: source } : {}) });
     try {
       if (isRdsProxyHost(host)) throw behindProxy({ host, port, username, database });
       const { wire, roles } = dialectOf(secret, redshift);

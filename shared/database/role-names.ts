@@ -25,7 +25,7 @@ export function needSpellable({ login, encoding }: NamedDatabase, names: readonl
     `A database in UTF8 was needed to name the role ${name} in, and ${database} is in ${encoding}.`,
     {
       remedy:
-        'Put the name of a database in UTF8 into "dbname" (SELECT datname, pg_encoding_to_char(encoding) FROM pg_database;), or rename the role in ASCII.',
+        'Put the name of a database in UTF8 into "dbname" of {secret} (SELECT datname, pg_encoding_to_char(encoding) FROM pg_database;), or rename the role in ASCII.',
       host,
       port,
       database,
