@@ -1,7 +1,4 @@
-import { type DatabaseSecret, isSameServer } from '../shared/secret/database-secret.ts';
-
-/** AWS's suffix of the second of two users that take turns. */
-const TWIN = '_clone';
+import { areTwinsByName, type DatabaseSecret, isSameServer } from '../shared/secret/database-secret.ts';
 
 /**
  * Whether the user and password of another version may be sent to where AWSCURRENT says; pure.
@@ -13,15 +10,11 @@ const TWIN = '_clone';
  */
 export function mayStandIn(other: DatabaseSecret, current: DatabaseSecret): boolean {
   return (
-    isSameIdentity(other.username, current.username) &&
+    (other.username === current.username || areTwinsByName(other, current)) &&
     isSameServer(other, current) &&
     other.dbname === current.dbname &&
     isAsProtected(current, other)
   );
-}
-
-function isSameIdentity(a: string, b: string): boolean {
-  return a === b || a === b + TWIN || b === a + TWIN;
 }
 
 /** Whether the way that `now` takes is as safe as the one that `then` wanted. */

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type Client, escapeIdentifier } from 'pg';
 import { ExplicitClient } from '../../shared/database/client-options.ts';
+import { TWIN_SUFFIX } from '../../shared/secret/database-secret.ts';
 import { connectionFrom } from '../adopt-clone/connection.ts';
 import { type Handover, handOver, planHandovers } from '../adopt-clone/handovers.ts';
 import type { Context } from '../context.ts';
@@ -44,7 +45,7 @@ async function adoptClone(
   { output }: Context,
   { base, apply = false, ...named }: AdoptCloneOptions,
 ): Promise<ExitCode> {
-  const clone = named.clone ?? `${base}_clone`;
+  const clone = named.clone ?? base + TWIN_SUFFIX;
   const handovers = await planHandovers(connect, { base, clone, named: named.clone !== undefined });
   if (handovers.length === 0) output.line(comment(`${escapeIdentifier(clone)} owns nothing: there is nothing to do.`));
   for (const handover of handovers) {

@@ -1,5 +1,5 @@
 /** All checks of one secret, in the order in which a rotation would meet what they look at. */
-import { type DatabaseSecret, isSameServer } from '../../shared/secret/database-secret.ts';
+import { areTwinsByName, type DatabaseSecret, isSameServer } from '../../shared/secret/database-secret.ts';
 import type { Context } from '../context.ts';
 import { strategyOf } from '../functions.ts';
 import { type DescribedSecret, describeSecret, primaryOf } from '../secrets.ts';
@@ -92,7 +92,6 @@ function repairFor(labels: LabelFacts, logins: readonly LoginFacts[], now: Date)
 
 /** Whether an application could take the one for the other: the same user, or its twin, on the same server. */
 function isSameUse(a: DatabaseSecret, b: DatabaseSecret): boolean {
-  const base = ({ username }: DatabaseSecret) => username.replace(/_clone$/, '');
-  const twins = a.superuserSecretArn !== undefined && base(a) === base(b);
-  return isSameServer(a, b) && (a.username === b.username || twins);
+  const areTwins = a.superuserSecretArn !== undefined && areTwinsByName(a, b);
+  return isSameServer(a, b) && (a.username === b.username || areTwins);
 }

@@ -1,6 +1,6 @@
 /** Whether and how a secret can go back to AWSPREVIOUS: pure. */
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
-import { type DatabaseSecret, isSameServer } from '../../shared/secret/database-secret.ts';
+import { areTwinsByName, type DatabaseSecret, isSameServer } from '../../shared/secret/database-secret.ts';
 import { type CommandError, refused } from '../failures.ts';
 import { type LoginProof, loginName } from '../login.ts';
 import type { PendingJudgement } from '../pending-version.ts';
@@ -43,7 +43,8 @@ export function planRollback(facts: RollbackFacts): RollbackPlan {
     );
   }
   const sameUser = current.username === previous.username;
-  if (!isSameServer(current, previous) || !(sameUser || isTwin(current, previous, strategy))) {
+  const isTwin = strategy === 'alternating-users' && areTwinsByName(current, previous);
+  if (!isSameServer(current, previous) || !(sameUser || isTwin)) {
     return no(
       'OTHER_LOGIN',
       `AWSPREVIOUS must hold a login of the same user or its twin on the same server, and it is ${loginName(previous)}`,
@@ -81,9 +82,4 @@ function planSetting({ name, currentProof: proof }: RollbackFacts, no: Refusal):
     "The server must accept AWSCURRENT's login or AWSPREVIOUS's, and it refuses both",
     `See what it does accept: rotation doctor ${name}`,
   );
-}
-
-function isTwin(a: DatabaseSecret, b: DatabaseSecret, strategy: StrategyName): boolean {
-  const base = ({ username }: DatabaseSecret) => username.replace(/_clone$/, '');
-  return strategy === 'alternating-users' && base(a) === base(b);
 }

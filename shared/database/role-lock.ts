@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { escapeIdentifier, escapeLiteral } from 'pg';
 import { quotedName, RotationError } from '../errors.ts';
 import type { RoleLock } from '../rotation/ports.ts';
-import { TWIN_SUFFIX } from '../rotation/twin-errors.ts';
+import { TWIN_SUFFIX } from '../secret/database-secret.ts';
 import { databaseFull, readOnlyError, standbyGone } from './connect-error.ts';
 import { needDirectSession, type PoolerRules } from './identity.ts';
 import { type Actor, actAsOneself, type ServerTraits, traitsColumn } from './server-traits.ts';

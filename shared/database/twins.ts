@@ -1,6 +1,8 @@
 import { escapeLiteral } from 'pg';
 import type { TwinLink, UserFacts } from '../rotation/ports.ts';
 import { storedForScram } from '../rotation/recent-logins.ts';
+import { MAX_NAME_BYTES } from '../rotation/twin-errors.ts';
+import { TWIN_SUFFIX } from '../secret/database-secret.ts';
 import { applyTwin, previewTwin } from './apply-twin.ts';
 import { foreseeNew } from './foreseen-verifier.ts';
 import { type Identity, needUser } from './identity.ts';
@@ -50,9 +52,10 @@ async function describeUser(session: SqlSession, settings: DatabaseSettings, use
                           AS pair (kind, base_oid, base_name, twin_oid, twin_superuser)
                     WHERE base_oid IS NOT NULL AND twin_oid IS NOT NULL))
          FROM pg_roles me
-         LEFT JOIN pg_roles base ON "right"(me.rolname::text, 6) = '_clone'
-               AND base.rolname = "left"(me.rolname::text, -6)::name
-         LEFT JOIN pg_roles twin ON twin.rolname = (me.rolname || '_clone')::name AND octet_length(me.rolname::text) <= 57
+         LEFT JOIN pg_roles base ON "right"(me.rolname::text, ${TWIN_SUFFIX.length}) = '${TWIN_SUFFIX}'
+               AND base.rolname = "left"(me.rolname::text, -${TWIN_SUFFIX.length})::name
+         LEFT JOIN pg_roles twin ON twin.rolname = (me.rolname || '${TWIN_SUFFIX}')::name
+               AND octet_length(me.rolname::text) <= ${MAX_NAME_BYTES - TWIN_SUFFIX.length}
         WHERE me.rolname = ${username === undefined ? 'session_user' : escapeLiteral(username)}) AS facts`);
   const { facts } = needUser(session, row, settings.allowPooler);
   if (facts === null) throw roleMissing(username ?? session.login.username);

@@ -1,11 +1,11 @@
 import { RotationError } from '../errors.ts';
-import { isSameServer } from '../secret/database-secret.ts';
+import { isSameServer, TWIN_SUFFIX } from '../secret/database-secret.ts';
 import { asAdministrator, changeTwin, verifyTwin, WHEN_REFUSED } from './change-twin.ts';
 import { passwordNotAccepted, pendingMismatch, superuserSecretMissing, twinNotLinked } from './credential-errors.ts';
 import { healCurrent } from './heal-twin.ts';
 import type { Credential, UserFacts } from './ports.ts';
 import type { RotationStrategy, StrategyContext } from './strategy.ts';
-import { isSuperuser, needRoles, TWIN_SUFFIX } from './twin-errors.ts';
+import { isSuperuser, needRoles } from './twin-errors.ts';
 import { isLinked, nameOfOther, provenByLogin } from './twin-link.ts';
 
 /**

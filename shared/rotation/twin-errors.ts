@@ -1,13 +1,11 @@
 /** What alternating users are refused for besides what all rotations are. */
 import { quotedName, RotationError } from '../errors.ts';
-import type { DatabaseSecret } from '../secret/database-secret.ts';
+import { type DatabaseSecret, ENGINE_RULES, TWIN_SUFFIX } from '../secret/database-secret.ts';
 import { credentialFacts } from './credential-errors.ts';
 import type { Administrator, Credential, UserFacts } from './ports.ts';
 
-/** AWS's rule for the name of the second login. */
-export const TWIN_SUFFIX = '_clone';
 /** PostgreSQL cuts longer names (NAMEDATALEN − 1), which would make the twin the user itself. */
-export const MAX_NAME_BYTES = 63;
+export const MAX_NAME_BYTES = ENGINE_RULES.postgres.nameBytes;
 
 /** For the log: what an operator should do, though nothing fails. */
 export function ownsObjects(twin: string, base: string): string {

@@ -1,9 +1,10 @@
 /** Which role a user's twin is, and whether that is proven. */
+import { TWIN_SUFFIX } from '../secret/database-secret.ts';
 import type { Credential, TwinLink, UserFacts } from './ports.ts';
 import { storedForScram } from './recent-logins.ts';
 import { candidates } from './recovery.ts';
 import type { StrategyContext } from './strategy.ts';
-import { MAX_NAME_BYTES, nameTooLong, TWIN_SUFFIX } from './twin-errors.ts';
+import { MAX_NAME_BYTES, nameTooLong } from './twin-errors.ts';
 
 /** The other of the two names: without the suffix where the user is a member of that role, which makes it no user of its own. */
 export function nameOfOther(current: Credential, { namesake, asTwin }: UserFacts): string {

@@ -101,6 +101,14 @@ export function parseServer(members: Members): Omit<ServerLogin, 'password'> {
   };
 }
 
+/** AWS's rule for the name of the second of two users that take turns. */
+export const TWIN_SUFFIX = '_clone';
+
+/** Whether two users are called what twins are called; that they are twins only a server can tell. */
+export function areTwinsByName({ username: a }: ServerLogin, { username: b }: ServerLogin): boolean {
+  return a === b + TWIN_SUFFIX || b === a + TWIN_SUFFIX;
+}
+
 /** Whether two secrets are for one server: same host, however its name is written, and port. */
 export function isSameServer(a: ServerLogin, b: ServerLogin): boolean {
   return isSameHost(a.host, b.host) && a.port === b.port;

@@ -23,6 +23,16 @@ describe('a rollback', () => {
     ['moves the label to what the server accepts', { proof: { outcome: 'accepted' } }, 'move-label'],
     ['moves it to the other twin', { ...twin, proof: { outcome: 'accepted' } }, 'move-label'],
     [
+      "and to that of a user whose own name ends as a twin's",
+      {
+        strategy: 'alternating-users',
+        current: login({ username: 'app_clone_clone' }),
+        previous: login({ username: 'app_clone' }),
+        proof: { outcome: 'accepted' },
+      },
+      'move-label',
+    ],
+    [
       'takes a left-behind AWSPENDING for no hindrance',
       { pending: { condition: 'stuck', mayBeCleared: true } },
       'set-password',
