@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { PasswordRequest } from '../rotation/ports.ts';
-import type { Password } from '../secret/password.ts';
-import { DEFAULT_SCRAM_ITERATIONS, isAscii, saslPrep, scramVerifier } from './password-hash.ts';
+import { isAscii, type Password } from '../secret/password.ts';
+import { DEFAULT_SCRAM_ITERATIONS, saslPrep, scramVerifier } from './password-hash.ts';
 
 /** What is to be stored as a password. */
 export interface Computed<Form extends string | undefined = string> {

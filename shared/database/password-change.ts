@@ -1,9 +1,9 @@
 import { escapeLiteral } from 'pg';
-import type { Password } from '../secret/password.ts';
+import { isAscii, type Password } from '../secret/password.ts';
 import { foundError, tooManyIterations } from './connect-error.ts';
 import { MAX_SCRAM_ITERATIONS } from './connection.ts';
 import { type Computed, type ForeseenVerifier, timed } from './foreseen-verifier.ts';
-import { isAscii, passwordVerifier } from './password-hash.ts';
+import { passwordVerifier } from './password-hash.ts';
 import { encryptionOf, isSilent, majorVersion, needSilence, type ServerTraits } from './server-traits.ts';
 import type { SqlSession } from './session.ts';
 import type { PasswordHashing } from './settings.ts';

@@ -50,10 +50,6 @@ export async function scramVerifier(password: string, salt: Buffer, iterations: 
   return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey}:${serverKey}`;
 }
 
-export function isAscii(text: string): boolean {
-  return /^[\x20-\x7e]*$/.test(text);
-}
-
 /** In base64; undefined of everything but a SCRAM verifier. */
 export function saltOf(verifier: string): string | undefined {
   return /^SCRAM-SHA-256\$\d+:([^$]+)\$/.exec(verifier)?.[1];

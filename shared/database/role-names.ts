@@ -1,5 +1,5 @@
 import { RotationError } from '../errors.ts';
-import { isAscii } from './password-hash.ts';
+import { isAscii } from '../secret/password.ts';
 
 /** A session, or as much as is known of one that begins. */
 interface NamedDatabase {

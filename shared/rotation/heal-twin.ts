@@ -1,5 +1,6 @@
 /** AWSCURRENT of alternating users came to be on the login whose password a rotation under way has replaced. */
 import { isSameServer } from '../secret/database-secret.ts';
+import { isAscii } from '../secret/password.ts';
 import { isReleased } from './change-own.ts';
 import { asAdministrator } from './change-twin.ts';
 import type { Credential, Guard, TwinChange } from './ports.ts';
@@ -63,8 +64,4 @@ async function changeFor(context: SetSecretContext, pending: Credential): Promis
     scram: user.scram,
     proven: provenByLogin(current, other, context),
   };
-}
-
-function isAscii(text: string): boolean {
-  return /^[ -~]+$/.test(text);
 }

@@ -8,6 +8,11 @@ export interface LoginTokens {
   token(): Promise<Password>;
 }
 
+/** Whether it is printable ASCII, of which clients and servers make the same bytes, whatever the database's encoding. */
+export function isAscii(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
+}
+
 /** A password that redacts itself in JSON, in `util.inspect` and in string templates. */
 export class Password {
   readonly #value: string;

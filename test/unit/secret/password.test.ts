@@ -1,6 +1,6 @@
 import { format, inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { Password } from '../../../shared/secret/password.ts';
+import { isAscii, Password } from '../../../shared/secret/password.ts';
 
 const CLEAR = 'correct horse battery staple';
 const password = new Password(CLEAR);
@@ -29,5 +29,19 @@ describe('a password', () => {
   it('has no field that a copy would take along', () => {
     expect(Reflect.ownKeys(password)).toEqual([]);
     expect(JSON.stringify({ ...password, ...structuredClone({ password: { ...password } }) })).not.toContain(CLEAR);
+  });
+});
+
+describe('whether a text is printable ASCII, which is hashed here', () => {
+  it.each([
+    ['every printable ASCII character', ' !"#$%&\'()*+,-./0123456789:;<=>?@AZ[\\]^_`az{|}~', true],
+    ['nothing', '', true],
+    ['an umlaut, which the server may normalise', 'grün', false],
+    ['a control character', 'a\u0001b', false],
+    ['a line feed', 'a\nb', false],
+    ['a line feed at its end', 'ab\n', false],
+    ['DEL', 'a\u007fb', false],
+  ])('%s', (_, text, expected) => {
+    expect(isAscii(text)).toBe(expected);
   });
 });
