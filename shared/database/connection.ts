@@ -132,18 +132,21 @@ export class ServerConnection extends Connection {
   }
 
   #answersDigest(message: Buffer): boolean {
-    if (this.#login === undefined || message[0] !== 0x52 || message.length < 9 || message.readInt32BE(5) !== 13)
-      return false;
+    const isRequest = message[0] === AUTHENTICATION && message.length >= 9 && message.readInt32BE(5) === DIGEST;
+    if (this.#login === undefined || !isRequest) return false;
     const answer = this.#login.digest(message.subarray(9), this.#login.password);
-    if (answer === undefined) throw new AuthenticationUnsupported(METHODS[13] ?? '');
+    if (answer === undefined) throw new AuthenticationUnsupported(METHODS[DIGEST] ?? '');
     this.passwordRequest = { method: 'sha256-digest' };
     this.stream.write(answer);
     return true;
   }
 }
 
-/** The first byte of an error, in every version of the protocol. */
+/** The first byte of an error, in every version of the protocol, and of an authentication request: E and R. */
 const ERROR = 0x45;
+const AUTHENTICATION = 0x52;
+/** The code of Redshift's digest request. */
+const DIGEST = 13;
 
 /** Zero bytes that a message must have at least, by type: the driver looks for the end of a text beyond the message, for ever. */
 const TEXTS: Readonly<Record<string, number>> = { E: 1, N: 1, S: 2, C: 1 };
