@@ -59,7 +59,7 @@ export function judgeConnection({ secret, proof }: LoginFacts, trust: TrustFacts
 }
 
 function judgeProtection({ ssl, host }: DatabaseSecret, { fallenBack }: TrustFacts): Finding {
-  const clear = "so everything but the password's proof goes in clear";
+  const clear = 'so all goes in clear, the password too where the server asks for it that way';
   if (ssl === false) {
     const remedy = 'Turn TLS on in the server and remove "ssl": false from the secret.';
     return warning('TLS', `the secret says "ssl": false, ${clear}`, remedy);
