@@ -53,8 +53,8 @@ function sha256(...parts: readonly Buffer[]): Buffer {
 }
 
 /** What Redshift says in its own way, and what an operator does about it there; pure. */
-function redshiftMeaning(error: unknown, phase: Phase, encrypted: boolean): DatabaseErrorMeaning {
-  const meaning = { ...meaningOf(error, phase, encrypted), ...ownMeaning(error, phase) };
+function redshiftMeaning(error: unknown, phase: Phase, forTls: boolean): DatabaseErrorMeaning {
+  const meaning = { ...meaningOf(error, phase, forTls), ...ownMeaning(error, phase) };
   return { ...meaning, remedy: REMEDIES[meaning.code] ?? meaning.remedy };
 }
 

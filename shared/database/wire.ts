@@ -10,7 +10,8 @@ export interface Wire {
   readonly okProves: boolean;
   /** Answers its authentication request 13. */
   readonly digest?: DigestAnswer | undefined;
-  meaningOf(error: unknown, phase: Phase, encrypted: boolean): DatabaseErrorMeaning;
+  /** What an error means there; as `meaningOf` of connect-error.ts. */
+  meaningOf(error: unknown, phase: Phase, forTls: boolean): DatabaseErrorMeaning;
 }
 
 export const POSTGRES_WIRE: Wire = { pinned: PINNED, okProves: true, meaningOf };
