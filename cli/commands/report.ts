@@ -33,8 +33,8 @@ interface ReportOptions extends PlaceOptions {
 export function addReport(program: Command, run: Runner): void {
   program
     .command('report')
-    .summary('how all rotations are, as one HTML page')
-    .description('Writes how the rotation of all secrets is, as one HTML page with plots.')
+    .summary('the state of all rotations, as one HTML page')
+    .description('Writes the state of all rotations as one HTML page with plots.')
     .argument('<file>', 'where to write it')
     .addOption(filterOption())
     .option('--regions <regions>', 'several, with commas', names)

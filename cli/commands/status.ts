@@ -41,7 +41,7 @@ const WATCH_SECONDS = 5;
 export function addStatus(program: Command, run: Runner): void {
   program
     .command('status')
-    .summary('how the rotation of secrets is')
+    .summary('state, user, last and next rotation of secrets')
     .description(
       'Shows state, strategy, current user, last and next rotation, what is overdue, failed or stuck, and replicas; the unwell first. Exits with 3 where something is not well.',
     )
