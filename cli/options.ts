@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Context } from './context.ts';
 import { usage } from './failures.ts';
 
@@ -14,8 +14,8 @@ export type Runner = <Argument, Options>(
 /** A number of seconds, from 1 to a day. */
 export function seconds(text: string): number {
   const number = Number(text);
-  if (!(number >= 1 && number <= 86_400)) throw usage('A number of seconds from 1 to 86400 was needed.');
-  return number;
+  if (number >= 1 && number <= 86_400) return number;
+  throw new InvalidArgumentError('A number of seconds from 1 to 86400 was needed.');
 }
 
 /** @returns what parses a whole number from 1 to `most`. */
@@ -23,7 +23,7 @@ export function from1to(most: number): (text: string) => number {
   return (text) => {
     const number = Number(text);
     if (Number.isInteger(number) && number >= 1 && number <= most) return number;
-    throw usage(`A whole number from 1 to ${most} was needed, found "${text}".`);
+    throw new InvalidArgumentError(`A whole number from 1 to ${most} was needed.`);
   };
 }
 

@@ -26,7 +26,8 @@ export interface ManyOptions extends MoveWishes {
 export async function attachMany(context: Context, options: ManyOptions): Promise<ExitCode> {
   const { output, prompts } = context;
   if ((options.stack === undefined) === (options.function === undefined)) {
-    throw usage('--stack or --function was needed with --all, found neither or both.');
+    const found = options.stack === undefined ? 'neither' : 'both';
+    throw usage(`--stack or --function was needed with --all, found ${found}.`);
   }
   output.busy('looking for secrets …');
   const all = await rotatedSecrets(context, options.filter.map(parseFilter));

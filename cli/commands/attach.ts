@@ -104,7 +104,7 @@ async function choose(context: Context, secret: string | undefined, options: Att
   const { all = false, filter = [], undo, atOnce = 3, stopAfter = 3 } = options;
   const limits = { atOnce, stopAfter, dryRun: options.dryRun === true, yes: options.yes === true };
   const given = [all, secret !== undefined, undo !== undefined].filter(Boolean).length;
-  if (given !== 1) throw usage(`A secret, --all or --undo was needed, found ${given === 0 ? 'none of them' : given}.`);
+  if (given !== 1) throw usage(`One of a secret, --all or --undo was needed, found ${given === 0 ? 'none' : given}.`);
   if (secret !== undefined) {
     const misplaced = FOR_MANY.find((name) => options[name] !== undefined);
     if (misplaced !== undefined) throw usage(`${optionOf(misplaced)} goes with --all.`);

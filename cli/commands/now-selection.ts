@@ -1,6 +1,7 @@
 /** Which secrets `now --all` rotates. */
+
+import { InvalidArgumentError } from 'commander';
 import type { Context } from '../context.ts';
-import { usage } from '../failures.ts';
 import { mapLimited } from '../map-limited.ts';
 import { conditionOf } from '../secret-status.ts';
 import { type RotatedSecret, rotatedSecrets, type SecretFilter } from '../secrets.ts';
@@ -49,6 +50,6 @@ const UNITS_MS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000
 export function age(text: string): number {
   const [, number, unit = ''] = /^(\d{1,5})([hd])$/.exec(text) ?? [];
   const ms = UNITS_MS[unit];
-  if (number === undefined || ms === undefined) throw usage(`An age such as 30d or 12h was needed, found "${text}".`);
+  if (number === undefined || ms === undefined) throw new InvalidArgumentError('An age such as 30d or 12h was needed.');
   return Number(number) * ms;
 }
