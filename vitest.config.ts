@@ -4,12 +4,15 @@ import { forgetShell } from './scripts/lab/shell.ts';
 // Before the workers start, which inherit what is left.
 forgetShell();
 
+/** Test files at a time: what they start takes the rest of a small machine. Vitest begins none where projects differ in it. */
+const maxWorkers = 2;
+
 export default defineConfig({
   test: {
     reporters: process.env.CI ? ['default', ['json', { outputFile: 'test-results/vitest.json' }]] : ['default'],
     projects: [
       // Speed is judged by benchmarks: no test fails for a busy machine.
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000, maxWorkers } },
       {
         test: {
           name: 'integration',
@@ -17,7 +20,7 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 180_000,
-          maxWorkers: 2,
+          maxWorkers,
         },
       },
     ],
