@@ -147,7 +147,7 @@ const MEANINGS = {
   },
   standbyGone: {
     code: 'DATABASE_UNAVAILABLE',
-    what: 'what is committed there waits for a synchronous standby, and none is connected',
+    what: 'what is committed there waits for a synchronous standby that is not connected',
     remedy:
       'Bring the standby back, or take it out of synchronous_standby_names: the service tries the rotation again.',
   },

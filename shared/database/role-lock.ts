@@ -17,13 +17,23 @@ const FRESH_FOR = 150;
 /** What of a step's time is kept, in ms, for what comes after the wait for a lock. */
 const TIME_AFTER_LOCK = 8_000;
 
+const STANDBYS = "current_setting('synchronous_standby_names')";
+/** A pattern of what comes before the names, where it does: how many COMMIT waits for (PostgreSQL manual, "Replication"). */
+const HOW_MANY = "'(?i)^[[:space:]]*(?:(?:first|any)[[:space:]]+)?([0-9]+)[[:space:]]*[(]'";
+
 /**
- * SQL: a COMMIT that waits for a standby ends whenever that one comes back, and no time-out ends it before. Who may not see
- * which standbys are synchronous sees those that are there.
+ * SQL: a COMMIT that waits for standbys ends whenever they come back, and no time-out ends it before. Who may not see which
+ * of those that are there are synchronous sees their names.
  */
-const ALONE = `current_setting('synchronous_standby_names') <> ''
+const ALONE = `${STANDBYS} <> ''
              AND current_setting('synchronous_commit') NOT IN ('off', 'local')
-             AND NOT EXISTS (SELECT FROM pg_stat_get_wal_senders() WHERE coalesce(sync_state, 'sync') IN ('sync', 'quorum'))`;
+             AND coalesce(substring(${STANDBYS}, ${HOW_MANY}), '1')::int >
+               (SELECT count(*) FROM pg_stat_get_wal_senders() JOIN pg_stat_get_activity(NULL) USING (pid)
+                 WHERE CASE WHEN sync_state IS NOT NULL THEN sync_state IN ('sync', 'quorum') ELSE EXISTS (
+                   SELECT FROM regexp_matches(regexp_replace(${STANDBYS}, ${HOW_MANY}, ''),
+                                              '"((?:[^"]|"")*)"|([^[:space:],"()]+)', 'g') AS entry,
+                               coalesce(replace(entry[1], '""', '"'), entry[2]) AS listed
+                    WHERE listed = '*' OR lower(listed) = lower(application_name)) END)`;
 
 interface Opening {
   readonly user: string;

@@ -2,10 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from 'pg';
+import { type Client, escapeLiteral } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
-import type { PostgresServer } from '../../../scripts/lab/database/server.ts';
+import { startReplica } from '../../../scripts/lab/database/replica.ts';
+import { type PostgresServer, startPostgres } from '../../../scripts/lab/database/server.ts';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
 import { arrange, quoted } from '../../support/arrangement.ts';
 import { OPEN } from '../../support/crash/gate.ts';
@@ -274,34 +275,47 @@ describe('a server whose certificate is for another name than its host', () => {
   });
 });
 
-test('a synchronous standby that is gone, for which COMMIT would wait: nothing is changed until it is back, or let go', async () => {
-  await using server = await startTestServer({ settings: { synchronous_commit: 'on' } });
-  const wait = async (names: string, sql: string) => {
-    // Of the server's files, and so no COMMIT of ours waits.
-    await server.query(sql);
-    await server.query('SELECT pg_reload_conf()');
-    await waitFor('the setting to count', async () => {
-      const [row] = await server.query<{ names: string }>(
-        `SELECT current_setting('synchronous_standby_names') AS names`,
-      );
-      return row?.names === names || undefined;
+describe('a synchronous standby that is gone, for which COMMIT would wait: nothing is changed until it is back, or let go', () => {
+  // The role itself may not see which of those that are there are synchronous.
+  test.each([
+    ['the only one', 'gone', false],
+    ['beside a replica that is none', 'gone, "also gone"', true],
+    ['one of two that are waited for', 'FIRST 2 ("walReceiver", gone)', true],
+    ['one of a quorum', 'ANY 2 (walreceiver, gone, "also gone")', true],
+  ])('%s', async (_, names, hasReplica) => {
+    const settings = { synchronous_commit: 'on' };
+    await using servers = new AsyncDisposableStack();
+    const server = servers.use(
+      await (hasReplica ? startPostgres({ source: 'embedded', settings }) : startTestServer({ settings })),
+    );
+    if (hasReplica) servers.use(await startReplica(server));
+    const set = async (value: string) => {
+      // Of the server's files, and so no COMMIT of ours waits.
+      await server.query(`ALTER SYSTEM SET synchronous_standby_names = ${escapeLiteral(value)}`);
+      await server.query('SELECT pg_reload_conf()');
+      await waitFor('the setting to count', async () => {
+        const [row] = await server.query<{ names: string }>(
+          `SELECT current_setting('synchronous_standby_names') AS names`,
+        );
+        return row?.names === value || undefined;
+      });
+    };
+    await using here = await arrange(account, server, { strategy: 'single-user', timeoutMs: 14_000 });
+    const token = await here.secret.begin();
+    expect(await here.secret.step('createSecret', token)).toMatchObject({ outcome: 'done' });
+    await set(names);
+
+    const waited = await here.secret.step('setSecret', token);
+    const inForce = await accepted(server, here.role, [here.role.password]);
+    await set(hasReplica ? 'FIRST 1 (gone, walreceiver)' : '');
+
+    expect(waited).toMatchObject({
+      error_code: 'DATABASE_UNAVAILABLE',
+      error_message: expect.stringContaining('synchronous standby'),
+      waited_for: 'DATABASE_UNAVAILABLE',
     });
-  };
-  await using here = await arrange(account, server, { strategy: 'single-user', timeoutMs: 14_000 });
-  const token = await here.secret.begin();
-  expect(await here.secret.step('createSecret', token)).toMatchObject({ outcome: 'done' });
-  await wait('gone', `ALTER SYSTEM SET synchronous_standby_names = 'gone'`);
-
-  const waited = await here.secret.step('setSecret', token);
-  const inForce = await accepted(server, here.role, [here.role.password]);
-  await wait('', 'ALTER SYSTEM RESET synchronous_standby_names');
-
-  expect(waited).toMatchObject({
-    error_code: 'DATABASE_UNAVAILABLE',
-    error_message: expect.stringContaining('synchronous standby'),
-    waited_for: 'DATABASE_UNAVAILABLE',
+    expect(inForce).toEqual([true]);
+    for (const step of ['setSecret', 'testSecret', 'finishSecret'] as const)
+      expect(await here.secret.step(step, token)).toMatchObject({ outcome: 'done' });
   });
-  expect(inForce).toEqual([true]);
-  for (const step of ['setSecret', 'testSecret', 'finishSecret'] as const)
-    expect(await here.secret.step(step, token)).toMatchObject({ outcome: 'done' });
 });
