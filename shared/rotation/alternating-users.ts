@@ -80,6 +80,7 @@ export const alternatingUsers: RotationStrategy = {
 async function proveCurrent(current: Credential, context: StrategyContext): Promise<UserFacts> {
   const outcome = await context.patiently(() => context.withLogin(current, (roles) => roles.twins.describeUser()));
   if (!outcome.accepted) {
+    context.refused.add(current.versionId);
     // Where this rotation's own password is why, whoever judges that one mends it and says so.
     await context.earlier.own()[Symbol.asyncIterator]().next();
     throw passwordNotAccepted(

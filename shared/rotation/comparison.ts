@@ -66,7 +66,7 @@ async function currentWorks({ strategy }: StepWork, context: SetSecretContext): 
     return context.guard();
   };
   try {
-    if (await look()) return true;
+    if (!context.refused.has(context.current.versionId) && (await look())) return true;
     await strategy.keepCurrentWorking({ ...context, guard }).catch(unlessFault);
     return mayBeSet && (await look());
   } catch (error) {

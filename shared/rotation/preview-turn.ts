@@ -52,6 +52,7 @@ export async function previewTurn(
     recentLogins: nothingProven,
     earlier: earlierCredentials(versions, undefined, () => Promise.resolve()),
     patiently: (work) => work(),
+    refused: new Set(),
   };
   const username = await alternatingUsers.nextUsername(current, context);
   const now = current.secret.username;

@@ -41,6 +41,20 @@ export async function* candidates(
   }
 }
 
+/** What was refused in this step is tried once more only where all others are refused too: somebody may have set it since. */
+export async function* refusedLast(
+  all: AsyncIterable<Credential>,
+  { refused }: Pick<StrategyContext, 'refused'>,
+): AsyncIterable<Credential> {
+  const before = new Set(refused);
+  const last: Credential[] = [];
+  for await (const candidate of all) {
+    if (before.has(candidate.versionId)) last.push(candidate);
+    else yield candidate;
+  }
+  yield* last;
+}
+
 /**
  * Whether another version's password may go where the current one says, whoever wrote that: who can write a secret, but not
  * read it, could have it sent elsewhere, or with less protection, or have a database of their own named to all

@@ -6,7 +6,7 @@ import type { Credential, Guard, LoginOutcome, Origin, RoleSession } from './por
 import { LOOK_WITHIN, moveLabel } from './promote-early.ts';
 import { isNoRoom, PROOF_WITHIN } from './proof.ts';
 import { storedForScram } from './recent-logins.ts';
-import { candidates, isSamePassword, mayBeUsed, onServerOf } from './recovery.ts';
+import { candidates, isSamePassword, mayBeUsed, onServerOf, refusedLast } from './recovery.ts';
 import { stillLogsIn } from './still-logs-in.ts';
 import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
 
@@ -25,7 +25,7 @@ export const singleUser: RotationStrategy = {
 
   async nextUsername(current, context) {
     const tried: Credential[] = [];
-    for await (const candidate of mayLogIn(current, context, tried)) {
+    for await (const candidate of refusedLast(mayLogIn(current, context, tried), context)) {
       const examine = async (roles: RoleSession) => {
         await roles.examineOwn();
         return storedForScram(roles.request);
@@ -33,6 +33,7 @@ export const singleUser: RotationStrategy = {
       const outcome = await context.patiently(() => context.withLogin(candidate, examine));
       if (!outcome.accepted) {
         context.recentLogins.remove(candidate);
+        context.refused.add(candidate.versionId);
         continue;
       }
       context.recentLogins.add(candidate, { scram: outcome.value });
@@ -48,7 +49,7 @@ export const singleUser: RotationStrategy = {
 
   /** Begun anew, it finds out what the database has by now: an earlier try may have set the password without hearing so. */
   async applyPending(context) {
-    const tries: Tries = { wasPutBack: false, hasCommitted: false, refused: new Set() };
+    const tries: Tries = { wasPutBack: false, hasCommitted: false };
     return await context.patiently(
       () => {
         tries.hasCommitted = false;
@@ -100,15 +101,13 @@ interface Tries {
   wasPutBack: boolean;
   /** Whether the last one may have set it. */
   hasCommitted: boolean;
-  /** Ids of versions whose passwords were refused. */
-  readonly refused: Set<string>;
 }
 
 async function setOwn(context: SetSecretContext, tries: Tries): Promise<Applied> {
   const { current, pending } = context;
   const { wasPutBack } = tries;
   const tried: Credential[] = [];
-  for await (const candidate of refusedLast(mayLogInToSet(context, tried), tries)) {
+  for await (const candidate of refusedLast(mayLogInToSet(context, tried), context)) {
     const outcome = await logIn(context, candidate, async (roles) => {
       const role = await roles.lockOwn(pending.secret.password);
       // What is not AWSCURRENT, or is pending already, has been set by somebody of late, who may be putting it back.
@@ -137,20 +136,9 @@ async function setOwn(context: SetSecretContext, tries: Tries): Promise<Applied>
       };
     });
     if (outcome.accepted) return outcome.value;
-    tries.refused.add(candidate.versionId);
+    context.refused.add(candidate.versionId);
   }
   throw noWorkingPassword(current, tried, context.earlier.denied);
-}
-
-/** What was refused in this step is tried once more only where all others are refused too: somebody may have set it since. */
-async function* refusedLast(all: AsyncIterable<Credential>, { refused }: Tries): AsyncIterable<Credential> {
-  const before = new Set(refused);
-  const last: Credential[] = [];
-  for await (const candidate of all) {
-    if (before.has(candidate.versionId)) last.push(candidate);
-    else yield candidate;
-  }
-  yield* last;
 }
 
 /** The new password was in force already, and has logged in under the lock: nothing is put back. */
@@ -187,7 +175,7 @@ async function logIn<T>(
 async function loginAnew(context: SetSecretContext, tries: Tries): Promise<Origin> {
   const { wasPutBack: likeProof } = tries;
   const tried: Credential[] = [];
-  for await (const credential of refusedLast(mayLogInToSet(context, tried), tries)) {
+  for await (const credential of refusedLast(mayLogInToSet(context, tried), context)) {
     const look = async (roles: RoleSession) => {
       if (likeProof) await roles.confirmUser();
       return roles.request;
@@ -195,7 +183,7 @@ async function loginAnew(context: SetSecretContext, tries: Tries): Promise<Origi
     const isPending = isSamePassword(credential, context.pending);
     const outcome = await context.tryPassword(credential, look, likeProof && !isPending ? PROOF_WITHIN : undefined);
     if (outcome.accepted === true) return { credential, request: outcome.value };
-    if (outcome.accepted === false) tries.refused.add(credential.versionId);
+    if (outcome.accepted === false) context.refused.add(credential.versionId);
     if (outcome.accepted !== 'without-session') continue;
     // As the pending login is all that is wanted, it has to be one that applications can make.
     if ((isPending || likeProof) && !isNoRoom(outcome.error)) throw outcome.error;

@@ -35,6 +35,8 @@ export interface StepInput {
 export interface StepWork extends StepInput {
   readonly patience: Patience;
   readonly sleep: Sleep;
+  /** Ids of versions whose passwords were refused, however often the step has begun anew. */
+  readonly refused: Set<string>;
 }
 
 /** @param judgeOwn sees this rotation's own value before it is used as an earlier one. */
@@ -42,12 +44,13 @@ export function contextOf(
   input: StepWork,
   judgeOwn: (own: Credential) => Promise<void> = () => Promise.resolve(),
 ): StrategyContext {
-  const { event, store, database, superusers, recentLogins, deadline, patience } = input;
+  const { event, store, database, superusers, recentLogins, deadline, patience, refused } = input;
   return {
     patiently: patience.patiently,
     withLogin: database.withLogin,
     tryPassword: database.tryPassword,
     deadline,
+    refused,
     superusers,
     recentLogins: {
       get: ({ versionId }) => recentLogins.get(event.secretArn, versionId),

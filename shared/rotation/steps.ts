@@ -75,7 +75,8 @@ export async function runStep(input: StepInput): Promise<StepReport> {
   const { event, deadline, sleep = sleepFor } = input;
   const patience = new Patience(deadline, RESERVES[event.step], sleep);
   try {
-    const work = () => WORK[event.step]({ ...input, sleep, patience });
+    const refused = new Set<string>();
+    const work = () => WORK[event.step]({ ...input, sleep, patience, refused });
     const report = await patience.patiently(work, isServiceAway);
     return patience.waited === undefined ? report : { ...report, waited: patience.waited };
   } catch (error) {

@@ -48,6 +48,8 @@ export interface StrategyContext extends RoleDatabase {
     ): void;
     remove(credential: Credential): void;
   };
+  /** Ids of versions whose passwords were refused in this step, however often it has begun anew. */
+  readonly refused: Set<string>;
   /** The superuser secret that a secret names by `masterarn`. */
   readonly superusers: SuperuserSecrets;
   /** What the database may still have from before, besides AWSCURRENT. */

@@ -2,7 +2,7 @@
 import { TWIN_SUFFIX } from '../secret/database-secret.ts';
 import type { Credential, TwinLink, UserFacts } from './ports.ts';
 import { storedForScram } from './recent-logins.ts';
-import { candidates } from './recovery.ts';
+import { candidates, refusedLast } from './recovery.ts';
 import type { StrategyContext } from './strategy.ts';
 import { MAX_NAME_BYTES, nameTooLong } from './twin-errors.ts';
 
@@ -38,10 +38,13 @@ export const provenByLogin = (current: Credential, username: string, context: St
 /** That the server takes the password is enough: a twin with NOLOGIN is mended. */
 async function logsInAsOther(current: Credential, username: string, context: StrategyContext): Promise<boolean> {
   const others = candidates(context, current, { username, from: ['previous', 'own', 'unlabelled'], seen: [] });
-  for await (const candidate of others) {
+  for await (const candidate of refusedLast(others, context)) {
     if (context.recentLogins.get(candidate) !== undefined) return true;
     const outcome = await context.patiently(() => context.tryPassword(candidate, async (roles) => roles.request));
-    if (outcome.accepted === false) continue;
+    if (outcome.accepted === false) {
+      context.refused.add(candidate.versionId);
+      continue;
+    }
     const request = outcome.accepted === true ? outcome.value : outcome.request;
     // Who let everybody in has proven nothing.
     if (request === undefined) continue;

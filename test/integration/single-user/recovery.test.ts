@@ -99,6 +99,26 @@ describe.each(postgresVersions())('PostgreSQL %i', (version) => {
 describe('whatever the version', () => {
   const newest = newestVersion();
 
+  test('what was refused is not tried again where the step begins anew, as Secrets Manager was away', async () => {
+    const server = await sharedServer(newest);
+    await using here = await arrange(account, server, {
+      strategy: 'single-user',
+      environment: { AWS_MAX_ATTEMPTS: '1' },
+    });
+    const { role, secret } = here;
+    await secret.put({ password: 'never-set-in-the-database' });
+    const token = await secret.begin();
+    const logins = await countLogins(server);
+    const away = account.lab.faults.fail({ operation: 'PutSecretValue', secret: secret.arn, times: 3 });
+
+    expect(await secret.step('createSecret', token)).toMatchObject({
+      outcome: 'done',
+      waited_for: 'SECRETS_MANAGER_FAILED',
+    });
+    expect(away.hits).toBe(3);
+    expect(await logins(role.name)).toMatchObject({ failed: 1 });
+  });
+
   test.each([
     [
       'AWSPENDING is off and somebody rotates again',

@@ -7,6 +7,7 @@ import { FakeServer, failure, LINKED } from '../../support/fake-server.ts';
 type Members = Readonly<Record<string, unknown>>;
 
 const V0 = 'v0'.padEnd(36, '-');
+const V2 = 'v2'.padEnd(36, '-');
 const MEMBER: TwinLink = { ...LINKED, setToBase: false };
 
 /** A rotation of a user of whom the catalog says this. */
@@ -71,6 +72,14 @@ describe('the next user', () => {
     refused.secrets.put(V0, secretText({ password: 'previous' }), 'AWSPREVIOUS');
     expect(await refusal(refused.step('createSecret'))).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
     expect(only(refused.server.events, 'login')).toEqual(['login current']);
+  });
+
+  it('is none for a refused password, which is not tried again to tell of a pending version that was edited', async () => {
+    const rotation = rotating();
+    await rotation.step('createSecret');
+    rotation.edit(V2, { dbname: 'edited', password: 'refused' });
+    expect(await refusal(rotation.anew().step('createSecret'))).toMatchObject({ code: 'PENDING_MISMATCH' });
+    expect(only(rotation.server.events, 'refused current')).toHaveLength(1);
   });
 
   it('is none on Amazon Redshift, which has no roles', async () => {
@@ -156,6 +165,20 @@ describe('two roles are twins only by proof', () => {
       source === 'unlabelled' && trouble-- > 0 ? { fails: failure('DATABASE_FULL') } : undefined;
     expect(await rotation.step('createSecret')).toMatchObject({ outcome: 'done', waited: { for: ['DATABASE_FULL'] } });
     expect(only(rotation.server.events, 'refused')).toEqual(['refused previous']);
+  });
+
+  it('of which no refused login is repeated where the change is planned anew', async () => {
+    const rotation = rotating({}, { twin: MEMBER });
+    rotation.server.role('app_clone', 'theirs', asTwinOf('app', MEMBER));
+    const other = (password: string) => secretText({ username: 'app_clone', password });
+    rotation.secrets.put(V0, other('wrong'), 'AWSPREVIOUS').put('v-1'.padEnd(36, '-'), other('theirs'));
+    await rotation.step('createSecret');
+    rotation.anew().server.events.length = 0;
+    let trouble = 2;
+    rotation.server.meets = ({ credential: { source } }) =>
+      source === 'unlabelled' && trouble-- > 0 ? { fails: failure('DATABASE_CONNECTION_LOST') } : undefined;
+    expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done' });
+    expect(only(rotation.server.events, 'refused')).toEqual(['refused previous', 'refused pending']);
   });
 
   it('of which a login that trouble meets under the lock is waited for without the lock', async () => {
@@ -332,6 +355,27 @@ describe('setSecret', () => {
     const { left } = rotation.deadline;
     expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'SECRET_MALFORMED' });
     expect(rotation.deadline.left).toBe(left);
+  });
+
+  it('logs in with no version of the superuser secret twice, though it begins anew', async () => {
+    const rotation = rotating();
+    await rotation.step('createSecret');
+    const [refused, next] = ['refused', 'admin'].map((password) => secretText({ username: 'admin', password }));
+    Object.assign(rotation, { superuser: refused, superuserIsRotating: true });
+    let away = 3;
+    rotation.secrets.before = (call) => {
+      if (call === 'DescribeSecret' && away-- > 0) throw failure('SECRETS_MANAGER_UNREACHABLE');
+    };
+    rotation.meanwhile = () => {
+      // A read may be a moment behind.
+      const isNew = rotation.superuserVersion === 1 || away < 1;
+      Object.assign(
+        rotation,
+        isNew ? { superuser: next, superuserVersion: 2 } : { superuser: refused, superuserVersion: 1 },
+      );
+    };
+    expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done' });
+    expect(only(rotation.server.events, 'refused')).toEqual(['refused superuser']);
   });
 
   it.each(['app', 'app_clone'])('never logs in with a superuser secret that is for %s', async (username) => {

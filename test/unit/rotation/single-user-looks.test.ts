@@ -120,6 +120,13 @@ describe('an AWSCURRENT that was edited after its password was replaced', () => 
     expect(rotation.server.events.filter((event) => event === 'change')).toHaveLength(1);
   });
 
+  it('is not tried again by a createSecret that the server has just refused it', async () => {
+    const { rotation } = await edited();
+    expect(await refusal(rotation.step('createSecret'))).toMatchObject({ code: 'PENDING_MISMATCH', message: LOGS_IN });
+    expect(only(loginsOf(rotation), 'refused')).toEqual(['refused current']);
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
   it('has so too after a login under the lock, where the first one was not', async () => {
     const { rotation, error } = await edited(({ server }) => {
       server.fresh = false;
@@ -191,6 +198,20 @@ describe('setSecret', () => {
     await rotation.step('setSecret');
     const once = ['login current', 'refused current', 'login pending'];
     expect(loginsOf(rotation)).toEqual([...once, 'login pending', 'login pending']);
+  });
+
+  it.each([
+    ['Secrets Manager was away', 'SECRETS_MANAGER_UNREACHABLE'],
+    ['AWSCURRENT was elsewhere for a moment', 'LABEL_MOVED'],
+  ] as const)('begins anew with what was not refused where %s', async (_, code) => {
+    const rotation = await at('setSecret', true);
+    let away = 2;
+    rotation.secrets.before = (call) => {
+      if (call === 'DescribeSecret' && away-- > 0) throw failure(code);
+    };
+    await rotation.step('setSecret');
+    expect(away).toBeLessThan(0);
+    expect(only(loginsOf(rotation), 'refused')).toEqual(['refused current']);
   });
 
   it('tries what was refused once more where nothing else is accepted any more: somebody may have set it since', async () => {
