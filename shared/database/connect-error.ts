@@ -49,6 +49,8 @@ function serverMeaning(error: DatabaseError, phase: Phase, forTls: boolean): Dat
     // PgBouncer's code for nearly everything, a wrong password included (1.18).
     if (state === '08P01' && /^((SASL|password) )?(auth|authentication) failed$/.test(error.message))
       return MEANINGS.wrongPassword;
+    // Whatever the password is, and no broken connection, as its SQLSTATE (08000) would have it.
+    if (error.routine === 'clientauth_hook') return MEANINGS.refusedByFunction;
     if (/^PAM authentication failed/.test(error.message)) return MEANINGS.iamUser;
     if (state === '28000') {
       const hba = error.routine === 'ClientAuthentication' || /pg_hba/.test(error.message);
@@ -187,6 +189,12 @@ const MEANINGS = {
     code: 'LOGIN_FORBIDDEN',
     what: 'it asks an IAM token of this user, for whom passwords do not count (the role rds_iam)',
     remedy: 'REVOKE rds_iam FROM {role}; or rotate nothing: a user logs in by IAM or by a password.',
+  },
+  refusedByFunction: {
+    code: 'LOGIN_FORBIDDEN',
+    what: 'a function of the server refuses this login (pg_tle, clientauth)',
+    remedy:
+      'Do what the message asks for (after too many wrong passwords, unlock the user), or name the user in pgtle.clientauth_users_to_skip.',
   },
   noConnectPrivilege: {
     code: 'LOGIN_FORBIDDEN',

@@ -99,9 +99,11 @@ export interface ScramTerms {
   readonly salt: string;
 }
 
+const WRONG_PASSWORD: Refusal = { state: '28P01', message: 'password authentication failed', routine: 'auth_failed' };
+
 /** Begins SCRAM-SHA-256 with any server-first-message (RFC 5802: `r=NONCE,s=SALT,i=COUNT`), and takes no proof. */
 export const beginsScram =
-  (serverFirst: (terms: ScramTerms) => string): Script =>
+  (serverFirst: (terms: ScramTerms) => string, refusal = WRONG_PASSWORD): Script =>
   async ({ send, next }) => {
     send(saslMechanisms('SCRAM-SHA-256'));
     const first = await next();
@@ -111,7 +113,7 @@ export const beginsScram =
     const terms = { nonce: `${nonce}${random()}`, salt: random() };
     send(authenticationRequest(AUTHENTICATION.saslContinue, serverFirst(terms)));
     if ((await next()) === undefined) return;
-    send(fatal({ state: '28P01', message: 'password authentication failed', routine: 'auth_failed' }));
+    send(fatal(refusal));
   };
 
 export const asksForIterations = (iterations: number): Script =>

@@ -79,6 +79,23 @@ describe('an authentication that is not by password is named, and ends no proces
   });
 });
 
+test("who is refused by a function of pg_tle's, as after too many wrong passwords, is told so, and tries no second time", async () => {
+  const message = 'app is locked until noon';
+  const lockedOut = beginsScram(({ nonce, salt }) => `r=${nonce},s=${salt},i=4096`, {
+    state: '08000',
+    message,
+    routine: 'clientauth_hook',
+  });
+  const { failure, passwordMessages } = await meet(lockedOut);
+  expect(failure).toMatchObject({
+    error_code: 'LOGIN_FORBIDDEN',
+    error_message: expect.stringContaining(message),
+    remedy: expect.stringContaining('pgtle.clientauth_users_to_skip'),
+  });
+  // SCRAM's two.
+  expect(passwordMessages).toBe(2);
+});
+
 describe('a server that does not keep to the protocol ends no process, and no step late', () => {
   const bytes = (type: string, ...rest: readonly number[]) => Buffer.from([type.charCodeAt(0), ...rest]);
 

@@ -107,6 +107,15 @@ it('the remedy for a user of IAM is not to be found in pg_hba.conf', () => {
   expect(remedy).not.toContain('pg_hba');
 });
 
+it("a refusal by a function of pg_tle's is no broken connection, which would be tried again", () => {
+  const refused = server('08000', { message: 'app is locked', routine: 'clientauth_hook' });
+  expect(meaningOf(refused, 'connecting', true)).toMatchObject({
+    code: 'LOGIN_FORBIDDEN',
+    remedy: expect.stringContaining('pgtle.clientauth_users_to_skip'),
+  });
+  expect(meaningOf(server('08000'), 'connecting', true).code).toBe('DATABASE_CONNECTION_LOST');
+});
+
 it.each<[string, ServerSays, RegExp, RegExp]>([
   ['53300', { routine: 'InitProcess' }, /the server has no connection left/, /max_connections/],
   [
