@@ -122,7 +122,9 @@ export function secretReader(client: SecretsManagerClient, secretArn: string, de
         stage === 'AWSCURRENT' ? insisting(deadline, send) : send,
         { errors: ['ResourceNotFoundException'], value: undefined },
       );
-      return answer === undefined ? undefined : { versionId: answer.VersionId ?? '', text: answer.SecretString };
+      if (answer === undefined) return undefined;
+      const { VersionId = '', SecretString, CreatedDate } = answer;
+      return { versionId: VersionId, text: SecretString, createdAt: CreatedDate?.getTime() };
     },
 
     async unlabelledVersions() {

@@ -61,7 +61,7 @@ export function noWorkingPassword(current: Credential, tried: readonly Credentia
     'NO_WORKING_PASSWORD',
     `A password of ${username} was needed that the server at ${host}:${port} accepts, and it refused all that the secret has for it: ${names.join(', ')}.`,
     {
-      remedy: `${inWordsOf(current, "As an administrator of the database set the password that AWSCURRENT holds (in psql: \\password {role}), check that the role exists and that its VALID UNTIL is not past (\\du; ALTER ROLE {role} VALID UNTIL 'infinity';), or undo an edit of AWSCURRENT's host, port, engine, dbname, ssl or sslhostname (what says otherwise is not tried), then rotate again.")}${list}`,
+      remedy: `${inWordsOf(current, "As an administrator of the database set the password that AWSCURRENT holds (in psql: \\password {role}), check that the role exists and that its VALID UNTIL is not past (\\du; ALTER ROLE {role} VALID UNTIL 'infinity';), or undo an edit of AWSCURRENT's host, port, engine, dbname, ssl, sslhostname or connection strings (what says otherwise is not tried), then rotate again.")}${list}`,
       ...credentialFacts(current),
     },
   );

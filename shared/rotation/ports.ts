@@ -8,6 +8,8 @@ import type { RotationState } from './version-stage.ts';
 export interface Credential<Login extends ServerLogin = DatabaseSecret> {
   readonly source: CredentialSource;
   readonly versionId: string;
+  /** When the version was made, in ms since 1970; undefined where nobody knows. */
+  readonly createdAt?: number | undefined;
   readonly secret: Login;
 }
 
@@ -247,6 +249,8 @@ export interface SuperuserSecrets {
 export interface StoredVersion {
   readonly versionId: string;
   readonly text: string | undefined;
+  /** ms since 1970; undefined where the service does not say. */
+  readonly createdAt?: number | undefined;
 }
 
 /** By label, by id, or the pending version by both, which then must agree. */

@@ -1,4 +1,4 @@
-import { copiesIn, differences } from '../secret/copies.ts';
+import { differences, placesNamedIn } from '../secret/copies.ts';
 import { type DatabaseSecret, isSameServer } from '../secret/database-secret.ts';
 import type { Credential } from './ports.ts';
 import { type EarlierCredentials, type StrategyContext, UNLABELLED_TO_TRY } from './strategy.ts';
@@ -21,9 +21,13 @@ export async function* candidates(
     seen,
   }: { readonly username: string; readonly from: readonly Source[]; readonly seen: readonly Credential[] },
 ): AsyncIterable<Credential> {
-  /** An edit keeps the password; who can't read the secret does not know it. */
-  const isWrittenByReader = async () => {
-    for await (const previous of earlier.previous()) return isSamePassword(previous, current);
+  /**
+   * An edit keeps the password, and who can't read the secret does not know it. Such a one can write another twice, but not
+   * into a version that is older than what is to be used.
+   */
+  const isWrittenByReader = async ({ createdAt }: Credential) => {
+    for await (const previous of earlier.previous())
+      return isSamePassword(previous, current) && isOlder(previous.createdAt, createdAt);
     return false;
   };
   const passwords = new Set(seen.map(({ secret }) => secret.password.reveal()));
@@ -33,7 +37,7 @@ export async function* candidates(
       const { secret } = version;
       if (secret.username !== username || !isSameServer(secret, current.secret)) continue;
       if (passwords.has(secret.password.reveal())) continue;
-      if (!mayBeUsed(secret, current.secret) && !(await isWrittenByReader())) continue;
+      if (!mayBeUsed(secret, current.secret) && !(await isWrittenByReader(version))) continue;
       passwords.add(secret.password.reveal());
       yield onServerOf(current, version);
       if (++tried >= UNLABELLED_TO_TRY) break;
@@ -58,16 +62,16 @@ export async function* refusedLast(
 /**
  * Whether another version's password may go where the current one says, whoever wrote that: who can write a secret, but not
  * read it, could have it sent elsewhere, or with less protection, or have a database of their own named to all
- * applications; or have the new one stored in a connection string that leads elsewhere.
+ * applications; or have the new one stored in a connection string, or beside one, that leads elsewhere.
  */
 export function mayBeUsed(then: DatabaseSecret, now: DatabaseSecret): boolean {
-  const copies = copiesIn(now);
+  const places = placesNamedIn(now);
   return (
     isRedshift(then) === isRedshift(now) &&
     then.dbname === now.dbname &&
     then.sslHostname === now.sslHostname &&
     protection(now) >= protection(then) &&
-    !differences(then, now).some((key) => copies.includes(key))
+    !differences(then, now).some((key) => places.includes(key))
   );
 }
 
@@ -79,6 +83,11 @@ const protection = ({ ssl }: DatabaseSecret) => (ssl === undefined ? 1 : ssl ? 2
 /** Another version's login, used where and as securely as the current version says. */
 export function onServerOf(current: Credential, { secret: { username, password }, ...other }: Credential): Credential {
   return { ...other, secret: { ...current.secret, username, password } };
+}
+
+/** Whether that is known. */
+function isOlder(a: number | undefined, b: number | undefined): boolean {
+  return a !== undefined && b !== undefined && a < b;
 }
 
 export function isSamePassword(a: Credential, b: Credential): boolean {

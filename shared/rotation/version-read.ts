@@ -191,7 +191,8 @@ export function earlierCredentials(
 function credential(source: CredentialSource, version: StoredVersion | undefined): Credential {
   if (version === undefined) throw noValue(source);
   try {
-    return { source, versionId: version.versionId, secret: parseDatabaseSecret(version.text) };
+    const { versionId, createdAt, text } = version;
+    return { source, versionId, createdAt, secret: parseDatabaseSecret(text) };
   } catch (error) {
     throw error instanceof RotationError ? error.with({ credential: source }) : error;
   }

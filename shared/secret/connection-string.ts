@@ -39,6 +39,11 @@ export function rewriteLogin(text: string, from: ClearLogin, to: ClearLogin): st
   return result + text.slice(copied);
 }
 
+/** Whether a text says where a database is, with a login in it or without: a URL, JDBC's, or `host=…` among keywords. */
+export function isConnectionString(text: string): boolean {
+  return /^[\w+.:-]*postgres[\w+.-]*:/i.test(text) || /(?:^|\s)host(?:addr)?\s*=/.test(text);
+}
+
 /** In their order. */
 function placesIn(text: string): readonly Place[] {
   const url = /^postgres(?:ql)?(?:\+[a-z0-9]+)?:\/\//i.exec(text);

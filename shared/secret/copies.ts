@@ -1,6 +1,6 @@
 /** Members of a secret that hold a copy of its login: found, and rewritten with it. Pure. */
 import type { RotationError } from '../errors.ts';
-import { type ClearLogin, rewriteLogin } from './connection-string.ts';
+import { type ClearLogin, isConnectionString, rewriteLogin } from './connection-string.ts';
 import type { DatabaseSecret } from './database-secret.ts';
 import type { Password } from './password.ts';
 import { isSameJson } from './same-json.ts';
@@ -12,6 +12,14 @@ export function copiesIn(secret: DatabaseSecret, listed: readonly string[] = [])
   return Object.entries(secret.rest())
     .filter(([key, value]) => !listed.includes(key) && typeof value === 'string' && holds(value, login))
     .map(([key]) => key);
+}
+
+/** The keys whose members lead an application to a database: copies of the login, and connection strings without one. */
+export function placesNamedIn(secret: DatabaseSecret): readonly string[] {
+  const strings = Object.entries(secret.rest())
+    .filter(([, value]) => typeof value === 'string' && isConnectionString(value))
+    .map(([key]) => key);
+  return [...copiesIn(secret), ...strings];
 }
 
 /**

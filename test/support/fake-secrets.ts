@@ -138,6 +138,7 @@ export class FakeSecrets {
         remedy: 'Start another rotation.',
       });
     }
-    return version.text === undefined ? undefined : { versionId: version.id, text: version.text };
+    const { text } = version;
+    return text === undefined ? undefined : { versionId: version.id, text, createdAt: this.#versions.indexOf(version) };
   }
 }

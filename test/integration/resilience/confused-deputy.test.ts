@@ -30,6 +30,8 @@ afterAll(async () => {
 });
 
 const newPassword = () => randomBytes(18).toString('base64url');
+/** As who can't read a secret would edit it twice. */
+const INVENTED = { password: newPassword() };
 
 /** What an attack has to work with. */
 interface Target {
@@ -40,6 +42,8 @@ interface Target {
   readonly superuserSecret: TestSecret;
   /** Another login of the same server. */
   readonly victim: string;
+  /** Another database of the same server. */
+  readonly database: string;
   /** Asks for passwords in clear. */
   readonly greedy: GreedyServer;
   /** Stores a secret of the attacker's own. @returns its ARN. */
@@ -140,6 +144,16 @@ const SINGLE_USER: readonly Row[] = [
     by: editCurrent(({ greedy }) => ({ port: greedy.port })),
     code: 'NO_WORKING_PASSWORD',
   },
+  {
+    attack: 'the secret is edited to a database of the attacker, by one invented password in two versions',
+    by: editCurrent(({ database }) => ({ ...INVENTED, dbname: database })),
+    code: 'NO_WORKING_PASSWORD',
+  },
+  {
+    attack: 'the secret is edited to a URL of the attacker, which applications take user and password to',
+    by: editCurrent(() => ({ jdbcUrl: 'jdbc:postgresql://db.attacker.example.com/shop' })),
+    code: 'NO_WORKING_PASSWORD',
+  },
   ...PENDING,
 ];
 
@@ -229,6 +243,7 @@ async function resist(strategy: StrategyName, { by, code, environment = {} }: Ro
   const target: Target = {
     secret,
     victim,
+    database: await scope.createDatabase(),
     greedy,
     app: app.base.name,
     superuser: app.admin.name,

@@ -59,10 +59,12 @@ async function arrange(by: SecretsManagerClient = client) {
 const pending = (versionId: string): WhichVersion => ({ versionId, stage: 'AWSPENDING' });
 
 describe('a version by id and label', () => {
+  const createdAt = expect.any(Number);
+
   it('is read where both agree', async () => {
     const { store, put, token } = await arrange();
     await put('v1', ['AWSPENDING'], token);
-    expect(await store.read(pending(token))).toEqual({ versionId: token, text: 'v1' });
+    expect(await store.read(pending(token))).toEqual({ versionId: token, text: 'v1', createdAt });
   });
 
   it('is VERSION_NOT_PENDING where it has lost its label, and its value can be read by id all the same', async () => {
@@ -71,7 +73,7 @@ describe('a version by id and label', () => {
     await unlabel(token);
     await expect(store.read(pending(token))).rejects.toMatchObject({ code: 'VERSION_NOT_PENDING' });
     expect(asked('GetSecretValue')).toHaveLength(1);
-    expect(await store.read({ versionId: token })).toEqual({ versionId: token, text: 'v1' });
+    expect(await store.read({ versionId: token })).toEqual({ versionId: token, text: 'v1', createdAt });
   });
 
   it('is VERSION_NOT_PENDING where another version has the label', async () => {
@@ -79,7 +81,7 @@ describe('a version by id and label', () => {
     await put('v1', ['AWSPENDING'], token);
     const other = await put('v2', ['AWSPENDING']);
     await expect(store.read(pending(token))).rejects.toMatchObject({ code: 'VERSION_NOT_PENDING' });
-    expect(await store.read({ stage: 'AWSPENDING' })).toEqual({ versionId: other, text: 'v2' });
+    expect(await store.read({ stage: 'AWSPENDING' })).toEqual({ versionId: other, text: 'v2', createdAt });
   });
 
   it('is undefined where the secret has no such version', async () => {
@@ -99,7 +101,7 @@ describe('a version by id and label', () => {
     lab.faults.hideNewVersions({ reads: 1, secret: secretId });
     await put('v1', ['AWSPENDING'], token);
     expect(await store.read(pending(token))).toBeUndefined();
-    expect(await store.read(pending(token))).toEqual({ versionId: token, text: 'v1' });
+    expect(await store.read(pending(token))).toEqual({ versionId: token, text: 'v1', createdAt });
   });
 });
 

@@ -307,6 +307,9 @@ describe('the passwords that a database may still have', () => {
     ['plain text, where nothing was said', { ssl: undefined }, { ssl: false }],
     ['another kind of server', { port: 5432 }, { engine: 'redshift', port: 5432 }],
     ['a connection string to another host', { url: url('p') }, { url: url('x', 'evil.test') }],
+    ['a URL without a login', { url: 'postgres://db/shop' }, { url: 'postgres://evil.test/shop' }],
+    ['a URL where there was none', {}, { url: 'jdbc:aws-wrapper:postgresql://evil.test/shop' }],
+    ['keywords without a login', { dsn: 'host=db' }, { dsn: 'port=5432 host = evil.test' }],
   ])('do not go to %s, unless who wrote AWSCURRENT knew the password of before', async (_, then, now) => {
     const written = credentialOf('current', V1, { ssl: true, dbname: 'shop', ...now, password: 'x' });
     const found = async (from: FakeSecrets) =>
@@ -318,6 +321,18 @@ describe('the passwords that a database may still have', () => {
       .put('v0', text({ password: 'x' }), 'AWSPREVIOUS')
       .put('u1', text({ ...then, password: 'p' }));
     expect(await found(known)).toMatchObject([{ versionId: 'u1' }]);
+    const invented = secrets()
+      .put('u1', text({ ...then, password: 'p' }))
+      .put('v0', text({ password: 'x' }), 'AWSPREVIOUS');
+    expect(await found(invented)).toEqual([]);
+  });
+
+  it('go where AWSCURRENT says beside a connection string that is as it was, and others that are none', async () => {
+    const same = { url: 'jdbc:postgresql://db/shop' };
+    const written = credentialOf('current', V1, { ssl: true, dbname: 'shop', ...same, note: 'by hand', password: 'x' });
+    const from = secrets().put('v0', text({ ...same, password: 'p' }), 'AWSPREVIOUS');
+    const found = candidates({ earlier: earlierOf(from) }, written, { username: 'app', from: ALL, seen: [written] });
+    expect(await all(found)).toMatchObject([{ versionId: 'v0' }]);
   });
 
   it('go where a copy of the login leads to that was rewritten with it', async () => {
