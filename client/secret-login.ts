@@ -202,7 +202,7 @@ export class SecretLogin extends EventEmitter<SecretLoginEvents> {
     const { host, port, dbname, ssl, sslHostname } = current.secret;
     const { versionId } = version;
     const { username, password } = version.secret;
-    const protection = ssl === false ? ssl : verified(await this.#parts.trust(), sslHostname);
+    const protection = ssl === false ? ssl : verified(await this.#parts.trust(), sslHostname ?? host);
     // Somebody has begun anew since: an instance was frozen while it read.
     if (this.#reading !== reading) return;
     const before = this.#known;

@@ -26,18 +26,17 @@ export function trustedBy(caFile: string | undefined): Promise<SecureContext> {
 }
 
 /**
- * TLS or nothing: chain and name are checked.
+ * TLS or nothing: chain and name are checked. The name is said here, since drivers may leave an IP address out (older versions
+ * of pg do: node-postgres issue 2263), and Node then wants a certificate for "localhost" and for nothing else.
  *
- * @param name that the certificate is to be for, where that is not the host's.
+ * @param name that the certificate is to be for.
  */
-export function verified(secureContext: SecureContext, name: string | undefined): ConnectionOptions {
+export function verified(secureContext: SecureContext, name: string): ConnectionOptions {
   return {
     secureContext,
     rejectUnauthorized: true,
     minVersion: 'TLSv1.2',
-    ...(name === undefined
-      ? {}
-      : { checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(name, certificate) }),
+    checkServerIdentity: (_host, certificate) => tls.checkServerIdentity(name, certificate),
   };
 }
 

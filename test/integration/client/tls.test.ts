@@ -1,6 +1,9 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type ConnectionOptions, connect, createServer } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isRefusedPassword, rotatingPool } from '../../../client/index.ts';
 import { CertificateAuthority } from '../../../scripts/lab/database/certificate-authority.ts';
@@ -16,10 +19,11 @@ const NAME = 'db.shop.internal';
 
 let account: TestAccount;
 let server: PostgresServer;
+let authority: CertificateAuthority;
 let folder: string;
 let caFile: string;
 beforeAll(async () => {
-  const authority = await CertificateAuthority.create();
+  authority = await CertificateAuthority.create();
   folder = await mkdtemp(join(tmpdir(), 'client-tls-'));
   caFile = join(folder, 'authority.pem');
   await writeFile(caFile, authority.certificate);
@@ -73,6 +77,33 @@ test.each([
 test('the name in the certificate is that of sslhostname, where the host has another', async () => {
   await using here = await arranged({ ssl: true, host: 'localhost', sslhostname: NAME });
   expect(await tryLogin(here, { caFile })).toEqual([{ ssl: true }]);
+});
+
+/** As drivers do that pass no name for an IP address on. @returns the code of what keeps TLS from being agreed on */
+async function agreeOnTls(ssl: ConnectionOptions, names: readonly string[]): Promise<unknown> {
+  const { certificate: cert, privateKey: key } = await authority.issue(names);
+  const other = createServer({ cert, key }, (socket) => socket.end()).on('tlsClientError', () => {});
+  await once(other.listen(0, '127.0.0.1'), 'listening');
+  try {
+    const { port } = other.address() as AddressInfo;
+    const socket = createConnection({ host: '127.0.0.1', port });
+    await once(socket, 'connect');
+    const secured = connect({ socket, ...ssl });
+    await once(secured, 'secureConnect').finally(() => secured.destroy());
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  } finally {
+    other.close();
+  }
+}
+
+test('an IP address is what the certificate has to be for, though the driver does not say so', async () => {
+  await using here = await arranged({ ssl: true, host: '127.0.0.1' });
+  const { ssl } = await labLogin(account.lab, here.secret.arn, { caFile }).current();
+  if (ssl === false) throw new Error('TLS was asked for.');
+  expect(await agreeOnTls(ssl, ['localhost'])).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
+  expect(await agreeOnTls(ssl, ['127.0.0.1'])).toBeUndefined();
 });
 
 test('a server without TLS is sent nothing, unless the secret says "ssl": false', async () => {
