@@ -67,6 +67,7 @@ async function answer(
   const requestId = randomUUID();
   try {
     const body = await readText(incoming);
+    if (headers.origin !== undefined) throw fromPage();
     if (scope !== undefined && !REGIONS.has(scope.region)) {
       const message = `Credential should be scoped to a valid region, not '${scope.region}'.`;
       throw new ServiceError('InvalidSignatureException', message);
@@ -83,6 +84,14 @@ async function answer(
   } catch (error) {
     return service.refusal(serviceError(error), { requestId });
   }
+}
+
+/**
+ * Browsers name the page whose script sends a POST, and clients of AWS name none. Any page that somebody looks at could have
+ * its own name lead to the lab, which checks no signature, and read the superuser's secret of a server that `--postgres` names.
+ */
+function fromPage(): ServiceError {
+  return new ServiceError('AccessDeniedException', 'The lab answers no page in a browser.', 403);
 }
 
 /** Its own members only: `constructor` is no service. */

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
-import { authorization, sendRaw } from '../../support/secrets-lab-client.ts';
+import { authorization, freshName, newToken, sendRaw } from '../../support/secrets-lab-client.ts';
 
 const SERVICES = ['secretsmanager', 'logs', 'kms', 'lambda', 'rds', 'sts', 'iam', 'ec2', 'cloudformation', 'nobody'];
 const TARGETS = ['secretsmanager.DescribeSecret', 'Logs_20140328.FilterLogEvents', 'TrentService.DescribeKey'];
@@ -139,4 +139,13 @@ it('refuses a path with a malformed escape', async () => {
     expect({ path, status: response.status }).toEqual({ path, status: 400 });
     await response.text();
   }
+});
+
+it('answers no page that somebody looks at, whose name may lead to the lab', async () => {
+  const secret = { Name: freshName(), SecretString: 'of nobody else', ClientRequestToken: newToken() };
+  expect((await sendRaw(lab, 'CreateSecret', secret)).status).toBe(200);
+  const read = async (headers = {}) => await sendRaw(lab, 'GetSecretValue', { SecretId: secret.Name }, headers);
+  expect((await read()).body).toMatchObject({ SecretString: secret.SecretString });
+  const { status, body } = await read({ origin: 'http://page.example.com' });
+  expect({ status, body }).toEqual({ status: 403, body: expect.objectContaining({ __type: 'AccessDeniedException' }) });
 });
