@@ -55,7 +55,7 @@ export const alternatingUsers: RotationStrategy = {
       scram,
       proven: provenByLogin(current, username, context),
     };
-    return await asAdministrator(context, administrator, change, (roles, now) =>
+    return await asAdministrator(context, administrator, change, current, (roles, now) =>
       changeTwin(context, roles, now, change),
     );
   },

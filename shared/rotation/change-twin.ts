@@ -4,6 +4,7 @@ import { isReleased } from './change-own.ts';
 import { credentialFacts, passwordNotAccepted, twinNotLinked } from './credential-errors.ts';
 import type { Administrator, Credential, RoleSession, TwinChange, UserFacts } from './ports.ts';
 import { PROOF_WITHIN, prove } from './proof.ts';
+import { protection } from './recovery.ts';
 import type { Applied, SetSecretContext } from './strategy.ts';
 import { actsOtherwise, ownsObjects, superuserIsApplicationUser, twinDiffers } from './twin-errors.ts';
 
@@ -17,26 +18,53 @@ export const WHEN_REFUSED =
  */
 const LATE_LOOKS = 4;
 
+const PROTECT = 'Give this secret the "ssl" and "sslhostname" of the superuser secret, and rotate again.';
+
+/**
+ * A login shows that somebody knows a password of the very server that the administrator will be logged in to, if it was made
+ * as well protected. In clear, or by another name in the certificate, somebody in between may have answered it, for any role:
+ * then it is made again by the administrator's way, before that one does anything.
+ *
+ * @param proven what has logged in.
+ */
+async function proveLikewise(
+  context: SetSecretContext,
+  { secret: administrator }: Administrator,
+  proven: Credential,
+): Promise<void> {
+  const { host, port, ssl, sslHostname } = administrator;
+  if (protection(proven.secret) >= protection(administrator) && proven.secret.sslHostname === sslHostname) return;
+  const likewise = { ...proven, secret: { ...proven.secret, host, port, ssl, sslHostname } };
+  const outcome = await context.withLogin(likewise, (roles) => roles.confirmUser());
+  if (!outcome.accepted) throw passwordNotAccepted(likewise, PROTECT);
+}
+
 /**
  * Logs in with the superuser secret, and with its new version where the one that is read is refused. What passes by itself is
  * waited for: a change whose answer was lost is planned and made anew, and what is in place already needs no statement.
  *
  * @param first what was read.
+ * @param proven what has logged in as one of the two.
  */
 export async function asAdministrator<T>(
   context: SetSecretContext,
   first: Administrator,
   { base, twin }: TwinChange,
+  proven: Credential,
   work: (roles: RoleSession, administrator: Administrator) => Promise<T>,
 ): Promise<T> {
   let administrator = first;
   for (;;) {
     const now = administrator;
     if ([base, twin].includes(now.secret.username)) throw superuserIsApplicationUser(now);
+    const act = async (roles: RoleSession) => {
+      await proveLikewise(context, now, proven);
+      return await work(roles, now);
+    };
     // Of another secret, whose ids may be the same.
     const id = `superuser ${now.versionId}`;
     if (!context.refused.has(id)) {
-      const outcome = await context.patiently(() => context.withLogin(now, (roles) => work(roles, now)));
+      const outcome = await context.patiently(() => context.withLogin(now, act));
       if (outcome.accepted) return outcome.value;
       context.refused.add(id);
     }

@@ -36,7 +36,7 @@ export async function healCurrent(context: SetSecretContext): Promise<void> {
     const verdict = await context.guard();
     return verdict === 'proceed' && !(await stillLogsIn(context, pending)) ? 'already-current' : verdict;
   };
-  await asAdministrator(context, administrator, change, async (roles) => {
+  await asAdministrator(context, administrator, change, pending, async (roles) => {
     const role = await roles.twins.lock(change.base, change.password);
     await role.applyTwin(change, guard);
     await isReleased(role);
