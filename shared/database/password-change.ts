@@ -66,13 +66,16 @@ export function needUsualIterations({ login }: SqlSession, { iterations }: Serve
 
 /**
  * Settings of a transaction that changes a password; whatever the role has for its own is as good as not there. An error,
- * such as somebody else's change of the role, must not end the session that has to put a password back (exit_on_error).
+ * such as somebody else's change of the role, must not end the session that has to put a password back (exit_on_error). A
+ * parse tree in the server's log would show what is stored; PostgreSQL 19 can log the raw one too.
  */
 export function changeSettings(session: SqlSession, server: ServerTraits, scram: boolean): string {
   const version = majorVersion(session);
   return `
     SET LOCAL TRANSACTION READ WRITE;
-    SELECT set_config('synchronous_commit', 'local', true) WHERE current_setting('synchronous_commit') = 'off';
+    SELECT set_config(name, safe, true)
+      FROM (VALUES ('synchronous_commit', 'off', 'local'), ('debug_print_raw_parse', 'on', 'off')) AS setting (name, unsafe, safe)
+     WHERE current_setting(name, true) = unsafe;
     SET LOCAL lock_timeout = ${LOCK_TIMEOUT};
     SET LOCAL exit_on_error = off;
     SET LOCAL idle_in_transaction_session_timeout = ${session.deadline.remaining()};
