@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import { singleUser } from '../../../shared/rotation/single-user.ts';
 import { FakeRotation, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
@@ -62,6 +62,38 @@ describe.each([
     expect(rotation.secrets.with('AWSCURRENT')).toBe(V1);
   });
 
+  it('createSecret and finishSecret, meanwhile promoted by somebody else, say so and do nothing', async () => {
+    const rotation = new FakeRotation(strategy);
+    const promoted = () => rotation.secrets.label('AWSCURRENT', TOKEN);
+    waits(rotation, promoted);
+    expect(await rotation.step('createSecret')).toMatchObject({ outcome: 'already-current' });
+    expect(rotation.secrets.calls).not.toContain('PutSecretValue');
+
+    const tested = new FakeRotation(strategy);
+    await tested.run('testSecret');
+    tested.anew();
+    waits(tested, () => tested.secrets.label('AWSCURRENT', TOKEN));
+    expect(await tested.step('finishSecret')).toMatchObject({ outcome: 'already-current' });
+    expect(tested.secrets.calls).not.toContain('UpdateSecretVersionStage');
+  });
+
+  it('nor may five seconds pass by themselves', async () => {
+    const rotation = new FakeRotation(strategy);
+    const now = vi.spyOn(performance, 'now');
+    try {
+      rotation.server.meets = () => {
+        const later = performance.now() + 6_000;
+        now.mockImplementation(() => later);
+        rotation.secrets.disable();
+        return undefined;
+      };
+      expect(await refusal(rotation.step('createSecret'))).toMatchObject({ code: 'ROTATION_NOT_ENABLED' });
+      expect(rotation.secrets.calls).not.toContain('PutSecretValue');
+    } finally {
+      now.mockRestore();
+    }
+  });
+
   it('one that has not waited does not', async () => {
     const rotation = new FakeRotation(strategy);
     await rotation.run('testSecret');
@@ -121,12 +153,15 @@ describe('Secrets Manager that is away', () => {
 
   it.each([
     ['SECRETS_MANAGER_FAILED', 'InvalidRequestException'],
+    ['SECRETS_MANAGER_FAILED', 'NotInternal'],
+    ['SECRETS_MANAGER_FAILED', undefined],
+    ['SECRET_LIMIT_EXCEEDED', 'InternalServiceError'],
     ['SECRETS_MANAGER_THROTTLED', 'ThrottlingException'],
     ['SECRET_ACCESS_DENIED', 'AccessDeniedException'],
   ] as const)('is not %s: %s', async (code, reason) => {
     const rotation = new FakeRotation();
     rotation.secrets.before = () => {
-      throw failure(code).with({ reason });
+      throw reason === undefined ? failure(code) : failure(code).with({ reason });
     };
     expect((await refusal(rotation.step('createSecret'))).facts.waitedFor).toBeUndefined();
     expect(only(rotation.secrets.calls, 'DescribeSecret')).toHaveLength(1);

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { RotationError, type RotationErrorCode } from '../../../shared/errors.ts';
-import { passwordNotPutBack, passwordPutBack } from '../../../shared/rotation/credential-errors.ts';
-import { editsCurrent, givingUpFirst, TAKE_PENDING_OFF } from '../../../shared/rotation/remedies.ts';
+import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
+import { passwordNotPutBack, passwordPutBack, pendingMismatch } from '../../../shared/rotation/credential-errors.ts';
+import { editsCurrent, givingUpFirst, IF_IN_FORCE, TAKE_PENDING_OFF } from '../../../shared/rotation/remedies.ts';
+import { singleUser } from '../../../shared/rotation/single-user.ts';
 import { ARN, credentialOf, FakeRotation, refusal, secretText, TOKEN } from '../../support/fake-rotation.ts';
 
 const FIRST =
@@ -27,6 +29,29 @@ describe('once the pending version has a value', () => {
     expect(after.remedy.split('update-secret-version-stage')).toHaveLength(2);
     expect(after).toMatchObject({ code: before.code, message: before.message, stack: before.stack });
     expect(after.facts).toMatchObject({ host: 'db', reason: '3D000' });
+  });
+
+  it('says where the database may have that value already, and only there', () => {
+    expect(givingUpFirst(error('TLS_NOT_SUPPORTED')).remedy).toMatch(
+      /\(as the pending version has a value already\), then/,
+    );
+    expect(givingUpFirst(error('TLS_NOT_SUPPORTED'), true).remedy).toContain(`has a value already; ${IF_IN_FORCE})`);
+    const mismatch = (works?: boolean) => pendingMismatch(credentialOf('pending', TOKEN), 'another', works).remedy;
+    expect(mismatch(false)).toContain(`(${IF_IN_FORCE}); then rotate again`);
+    for (const works of [undefined, true])
+      expect(mismatch(works)).toMatch(/--remove-from-version-id \S+; then rotate again/);
+  });
+
+  it.each([
+    [singleUser, true],
+    [alternatingUsers, false],
+  ])('of which a single user has one password only: $name', async (strategy, mayBeInForce) => {
+    const rotation = new FakeRotation(strategy);
+    await rotation.run('setSecret');
+    rotation.anew().server.meets = () => ({ fails: error('TLS_NOT_SUPPORTED') });
+    const { remedy } = await refusal(rotation.step('testSecret'));
+    expect(remedy).toMatch(FIRST);
+    expect(remedy.includes(IF_IN_FORCE)).toBe(mayBeInForce);
   });
 
   it('the superuser secret may be edited all the same, but not the key that names it', () => {
