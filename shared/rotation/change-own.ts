@@ -148,7 +148,7 @@ async function goBack(
     });
   } catch (error) {
     // Of a COMMIT whose answer was lost a login tells what came of it.
-    if ((await logsIn(context, credential, LOOK_WITHIN)) !== 'accepted')
+    if ((await logsIn(context, credential)) !== 'accepted')
       throw passwordNotPutBack(cause, credential, asRotationError(error).message, needed);
     throw passwordPutBack(cause, credential, 'accepted', needed);
   }
@@ -163,7 +163,7 @@ async function goBack(
     case 'replaced':
       throw passwordReplaced(context.pending);
     case 'ours':
-      throw passwordPutBack(cause, credential, await logsIn(context, credential, LOOK_WITHIN), needed);
+      throw passwordPutBack(cause, credential, await logsIn(context, credential), needed);
     default: {
       const never: never = found.whose;
       return never;
@@ -204,7 +204,7 @@ async function whose(
   ]);
   if (promoted) return 'promoted';
   if (pending?.accepted === true && sent === undefined) return 'accepted';
-  const outcomes = await Promise.all(others.map((other) => logsIn(context, other, LOOK_WITHIN)));
+  const outcomes = await Promise.all(others.map((other) => logsIn(context, other)));
   if (outcomes.includes('accepted')) return 'overtaken';
   if (over.aborted) return undefined;
   if (pending === undefined) return await byRefusal(back.refused, back);
@@ -220,10 +220,9 @@ async function byRefusal(refused: Refused | undefined, { change }: Back): Promis
 async function logsIn(
   { tryPassword }: Pick<SetSecretContext, 'tryPassword'>,
   credential: Credential,
-  within = 2 * PROOF_WITHIN,
 ): Promise<'accepted' | 'refused' | 'unknown'> {
   try {
-    const outcome = await tryPassword(credential, (roles) => roles.confirmUser(), within);
+    const outcome = await tryPassword(credential, (roles) => roles.confirmUser(), LOOK_WITHIN);
     if (outcome.accepted === 'without-session') return isNoRoom(outcome.error) ? 'accepted' : 'unknown';
     return outcome.accepted ? 'accepted' : 'refused';
   } catch (error) {

@@ -38,6 +38,14 @@ describe('a pending version that createSecret would not make of the current one'
     expect(message).toMatch(new RegExp(`and it is another for app at db:5432${told}${waiting}\\.$`));
   });
 
+  it('costs an AWSCURRENT that is refused one login, where nothing could be set', async () => {
+    const rotation = new FakeRotation();
+    rotation.secrets.put(TOKEN, secretText({ password: 'new', note: 'mine' }));
+    await rotation.server.setByHand('app', 'by hand');
+    expect((await refusal(rotation.step('setSecret'))).message).toMatch(/; AWSCURRENT does not log in now\.$/);
+    expect(only(rotation.server.events, 'login current')).toHaveLength(1);
+  });
+
   it('is refused for its user before its other keys', async () => {
     const rotation = new FakeRotation();
     rotation.secrets.put(TOKEN, secretText({ username: 'other', note: 'mine' }));
