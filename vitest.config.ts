@@ -3,6 +3,8 @@ import { forgetShell } from './scripts/lab/shell.ts';
 
 // Before the workers start, which inherit what is left.
 forgetShell();
+// What the tests look at is not coloured, as what goes into a pipe; Vitest itself has read it by now.
+delete process.env.FORCE_COLOR;
 
 /** Test files at a time: what they start takes the rest of a small machine. Vitest begins none where projects differ in it. */
 const maxWorkers = 2;
