@@ -3,12 +3,13 @@
  * the same bytes. `--tag v0.2.0` insists on being that version, dated in the change log.
  */
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { makeRelease } from './build/release.ts';
 import { unreleased } from './build/released-version.ts';
 import { readArguments, understood } from './lab/command/command-line.ts';
 
-const folder = new URL('../release/', import.meta.url).pathname;
+const folder = fileURLToPath(new URL('../release/', import.meta.url));
 
 const program = new Command('npm run release --')
   .description(

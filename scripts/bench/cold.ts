@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { STEPS } from '../../shared/rotation/event.ts';
 import type { StrategyName } from '../../shared/rotation/strategy.ts';
@@ -220,8 +221,9 @@ async function startOurs(
 ): Promise<Start> {
   const version = await (await arena.newSecret({ strategy, tls })).begin();
   const events = STEPS.map((Step) => JSON.stringify({ ...version, Step }));
+  const bundle = pathToFileURL(bundleOf(strategy, folder)).href;
   const from = performance.now();
-  const child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT, bundleOf(strategy, folder), ...events], {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT, bundle, ...events], {
     env: environment,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });

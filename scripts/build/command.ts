@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { type BuiltFile, builtFiles } from './built-files.ts';
 
@@ -58,7 +58,9 @@ const onlyWhatIsUsed: Plugin = {
     );
     onLoad({ filter: /.*/, namespace: 'used' }, async ({ path, pluginData: { importer, resolveDir } }) => {
       const words = new Set((await readFile(importer, 'utf8')).match(/\w+/g));
-      const used = Object.keys(await import(path)).filter((name) => words.has(name) && NAMED.test(name));
+      const used = Object.keys(await import(path)).filter(
+        (name) => words.has(name) && NAMED.test(name),
+      );
       return { contents: `export { ${used.join(', ')} } from '${path}';`, resolveDir };
     });
   },
@@ -86,7 +88,7 @@ const versionsOnly: Plugin = {
   name: 'versions-only',
   setup({ onLoad }) {
     onLoad({ filter: /[\\/]package\.json$/ }, async ({ path }) => {
-      const { default: description } = await import(path, { with: { type: 'json' } });
+      const { default: description } = await import(pathToFileURL(path).href, { with: { type: 'json' } });
       return { contents: JSON.stringify({ version: description.version }), loader: 'json' };
     });
   },

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
 import { dirname } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Plugin } from 'esbuild';
 
 /** What is built into a file of its own beside index.mjs. */
@@ -133,12 +134,12 @@ export const leaveOutUnused: Plugin = {
     }));
     // A region of a partition that its pattern names anyhow adds a description, which nothing reads.
     onLoad({ filter: /[\\/]util-endpoints[\\/]lib[\\/]aws[\\/]partitions\.js$/ }, async ({ path }) => {
-      const { partitionsInfo } = await import(path);
+      const { partitionsInfo } = await import(pathToFileURL(path).href);
       return { contents: `export const partitionsInfo = ${JSON.stringify(withoutDescriptions(partitionsInfo))};` };
     });
     // Of its whole package.json an SDK client uses the version.
     onLoad({ filter: /@aws-sdk[\\/]client-[^\\/]+[\\/]package\.json$/ }, async ({ path }) => {
-      const { default: description } = await import(path, { with: { type: 'json' } });
+      const { default: description } = await import(pathToFileURL(path).href, { with: { type: 'json' } });
       return { contents: JSON.stringify({ version: description.version }), loader: 'json' };
     });
   },
