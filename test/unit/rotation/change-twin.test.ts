@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
-import { ARN, FakeRotation, refusal, TOKEN, V1 } from '../../support/fake-rotation.ts';
+import { ARN, FakeRotation, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
 import { failure, LINKED } from '../../support/fake-server.ts';
 
 beforeEach(() => {
@@ -97,5 +97,56 @@ describe("a twin's new password", () => {
     expect(rotation.server.passwordOf('app_clone')).toBe('theirs');
     expect(proofs).toEqual([]);
     expect(proven()).toBeUndefined();
+  });
+});
+
+describe("a login that shows AWSCURRENT's password to be known, and was made less safely than the administrator's", () => {
+  /** @param members of the secret, and of the superuser secret. @param accepts the login that is made instead */
+  async function rotated(members: object, administrator: object, accepts = true) {
+    const rotation = new FakeRotation(alternatingUsers, { ...members });
+    rotation.superuser = secretText({ username: 'admin', password: 'admin', ...administrator });
+    await rotation.step('createSecret');
+    const made: object[] = [];
+    rotation.between = (database) => ({
+      ...database,
+      withLogin: async (credential, work) => {
+        if (credential.source !== 'current') return await database.withLogin(credential, work);
+        const { ssl, sslHostname } = credential.secret;
+        made.push({ ssl, sslHostname });
+        return accepts
+          ? await database.withLogin(credential, work)
+          : { accepted: false, address: undefined, request: undefined };
+      },
+    });
+    return { rotation, made };
+  }
+
+  it.each([
+    [{ ssl: false }, {}, { ssl: undefined, sslHostname: undefined }],
+    [{}, { ssl: true }, { ssl: true, sslHostname: undefined }],
+    [{ sslhostname: 'in-between' }, {}, { ssl: undefined, sslHostname: undefined }],
+  ])('is made again by its way: %o beside %o', async (members, administrator, way) => {
+    const { rotation, made } = await rotated(members, administrator);
+    expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done' });
+    expect(made).toEqual([way]);
+  });
+
+  it.each([
+    [{}, {}],
+    [{ ssl: true }, {}],
+    [
+      { ssl: true, sslhostname: 'db' },
+      { ssl: true, sslhostname: 'db' },
+    ],
+  ])('is not made again where it was as safe: %o beside %o', async (members, administrator) => {
+    const { rotation, made } = await rotated(members, administrator);
+    expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done' });
+    expect(made).toEqual([]);
+  });
+
+  it('has the administrator do nothing where the server refuses it', async () => {
+    const { rotation } = await rotated({ ssl: false }, {}, false);
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
+    expect(rotation.server.roles.has('app_clone')).toBe(false);
   });
 });
