@@ -64,6 +64,7 @@ export function roleDatabase({ settings, trust, deadline, twins, redshift }: Dat
     }
   }
   return {
+    mayFallBack: settings.tlsFallback,
     tryPassword,
     async withLogin(credential, work) {
       const outcome = await tryPassword(credential, work);

@@ -1,10 +1,10 @@
 /** What an administrator's session does for one of two twin logins. */
 import { isSameServer } from '../secret/database-secret.ts';
+import { Password } from '../secret/password.ts';
 import { isReleased } from './change-own.ts';
 import { credentialFacts, passwordNotAccepted, twinNotLinked } from './credential-errors.ts';
 import type { Administrator, Credential, RoleSession, TwinChange, UserFacts } from './ports.ts';
 import { PROOF_WITHIN, prove } from './proof.ts';
-import { protection } from './recovery.ts';
 import type { Applied, SetSecretContext } from './strategy.ts';
 import { actsOtherwise, ownsObjects, superuserIsApplicationUser, twinDiffers } from './twin-errors.ts';
 
@@ -32,8 +32,12 @@ async function proveLikewise(
   { secret: administrator }: Administrator,
   proven: Credential,
 ): Promise<void> {
-  const { host, port, ssl, sslHostname } = administrator;
-  if (protection(proven.secret) >= protection(administrator) && proven.secret.sslHostname === sslHostname) return;
+  const { host, port, sslHostname } = administrator;
+  // A token is sent by verified TLS only.
+  const ssl = administrator.password instanceof Password ? administrator.ssl : true;
+  const protection = (said: boolean | undefined) =>
+    said === false ? 0 : said === undefined && context.mayFallBack ? 1 : 2;
+  if (protection(proven.secret.ssl) >= protection(ssl) && proven.secret.sslHostname === sslHostname) return;
   const likewise = { ...proven, secret: { ...proven.secret, host, port, ssl, sslHostname } };
   const outcome = await context.withLogin(likewise, (roles) => roles.confirmUser());
   if (!outcome.accepted) throw passwordNotAccepted(likewise, PROTECT);

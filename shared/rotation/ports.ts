@@ -216,6 +216,8 @@ export interface TwinRoles {
 
 /** The port to where roles live. */
 export interface RoleDatabase {
+  /** Whether a login whose secret has no "ssl" may be made in clear, where the server says that it has no TLS. */
+  readonly mayFallBack?: boolean | undefined;
   /** Logs in, runs `work`, and always ends the session. */
   withLogin<T>(credential: Administrator, work: (roles: RoleSession) => Promise<T>): Promise<LoginOutcome<T>>;
   /**

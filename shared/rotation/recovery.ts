@@ -78,7 +78,7 @@ export function mayBeUsed(then: DatabaseSecret, now: DatabaseSecret): boolean {
 const isRedshift = ({ engine }: DatabaseSecret) => engine === 'redshift';
 
 /** `"ssl": true`, none, which plain text may be allowed for, and false. */
-export const protection = ({ ssl }: Pick<DatabaseSecret, 'ssl'>) => (ssl === undefined ? 1 : ssl ? 2 : 0);
+const protection = ({ ssl }: DatabaseSecret) => (ssl === undefined ? 1 : ssl ? 2 : 0);
 
 /** Another version's login, used where and as securely as the current version says. */
 export function onServerOf(current: Credential, { secret: { username, password }, ...other }: Credential): Credential {

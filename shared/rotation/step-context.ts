@@ -49,6 +49,7 @@ export function contextOf(
     patiently: patience.patiently,
     withLogin: database.withLogin,
     tryPassword: database.tryPassword,
+    mayFallBack: database.mayFallBack,
     deadline,
     refused,
     superusers,

@@ -102,13 +102,14 @@ describe("a twin's new password", () => {
 
 describe("a login that shows AWSCURRENT's password to be known, and was made less safely than the administrator's", () => {
   /** @param members of the secret, and of the superuser secret. @param accepts the login that is made instead */
-  async function rotated(members: object, administrator: object, accepts = true) {
+  async function rotated(members: object, administrator: object, { accepts = true, mayFallBack = false } = {}) {
     const rotation = new FakeRotation(alternatingUsers, { ...members });
     rotation.superuser = secretText({ username: 'admin', password: 'admin', ...administrator });
     await rotation.step('createSecret');
     const made: object[] = [];
     rotation.between = (database) => ({
       ...database,
+      mayFallBack,
       withLogin: async (credential, work) => {
         if (credential.source !== 'current') return await database.withLogin(credential, work);
         const { ssl, sslHostname } = credential.secret;
@@ -123,10 +124,10 @@ describe("a login that shows AWSCURRENT's password to be known, and was made les
 
   it.each([
     [{ ssl: false }, {}, { ssl: undefined, sslHostname: undefined }],
-    [{}, { ssl: true }, { ssl: true, sslHostname: undefined }],
     [{ sslhostname: 'in-between' }, {}, { ssl: undefined, sslHostname: undefined }],
-  ])('is made again by its way: %o beside %o', async (members, administrator, way) => {
-    const { rotation, made } = await rotated(members, administrator);
+    [{}, { ssl: true }, { ssl: true, sslHostname: undefined }, true],
+  ])('is made again by its way: %o beside %o', async (members, administrator, way, mayFallBack = false) => {
+    const { rotation, made } = await rotated(members, administrator, { mayFallBack });
     expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done' });
     expect(made).toEqual([way]);
   });
@@ -134,6 +135,7 @@ describe("a login that shows AWSCURRENT's password to be known, and was made les
   it.each([
     [{}, {}],
     [{ ssl: true }, {}],
+    [{}, { ssl: true }],
     [
       { ssl: true, sslhostname: 'db' },
       { ssl: true, sslhostname: 'db' },
@@ -145,7 +147,7 @@ describe("a login that shows AWSCURRENT's password to be known, and was made les
   });
 
   it('has the administrator do nothing where the server refuses it', async () => {
-    const { rotation } = await rotated({ ssl: false }, {}, false);
+    const { rotation } = await rotated({ ssl: false }, {}, { accepts: false });
     expect(await refusal(rotation.step('setSecret'))).toMatchObject({ code: 'PASSWORD_NOT_ACCEPTED' });
     expect(rotation.server.roles.has('app_clone')).toBe(false);
   });
