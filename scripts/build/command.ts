@@ -58,9 +58,7 @@ const onlyWhatIsUsed: Plugin = {
     );
     onLoad({ filter: /.*/, namespace: 'used' }, async ({ path, pluginData: { importer, resolveDir } }) => {
       const words = new Set((await readFile(importer, 'utf8')).match(/\w+/g));
-      const used = Object.keys(await import(path)).filter(
-        (name) => words.has(name) && NAMED.test(name),
-      );
+      const used = Object.keys(await import(path)).filter((name) => words.has(name) && NAMED.test(name));
       return { contents: `export { ${used.join(', ')} } from '${path}';`, resolveDir };
     });
   },
