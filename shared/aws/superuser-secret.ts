@@ -6,6 +6,7 @@ import type { Administrator, Credential, StoredVersion, SuperuserSecrets } from 
 import { isAnyPending } from '../rotation/version-stage.ts';
 import { parseAdministratorSecret, type TokensFor } from '../secret/administrator-secret.ts';
 import { isSameServer, type ServerLogin } from '../secret/database-secret.ts';
+import { parseMembers } from '../secret/secret-members.ts';
 import { connectToken } from './connect-token.ts';
 import type { RdsServers } from './rds-servers.ts';
 import { secretReader } from './secret-store.ts';
@@ -67,13 +68,7 @@ export function superuserSecrets(client: SecretsManagerClient, deadline: Deadlin
 /** An RDS-managed secret is a JSON object without a host. Anything else, "Host" too, is the parser's to judge. */
 function needsServer(text: string | undefined): text is string {
   try {
-    const value: unknown = JSON.parse(text ?? '');
-    return (
-      typeof value === 'object' &&
-      value !== null &&
-      !Array.isArray(value) &&
-      !Object.keys(value).some((key) => key.toLowerCase() === 'host')
-    );
+    return !Object.keys(parseMembers(text ?? '')).some((key) => key.toLowerCase() === 'host');
   } catch {
     return false;
   }

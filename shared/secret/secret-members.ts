@@ -1,4 +1,5 @@
 import { kindOf, RotationError } from '../errors.ts';
+import { valuesOf } from './json-text.ts';
 
 /** The members of a secret's JSON object, by key. */
 export type Members = Readonly<Record<string, unknown>>;
@@ -15,7 +16,7 @@ export function parseMembers(text: string): Members {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw malformed('SecretString', `a JSON object was needed, found ${kindOf(value)}`);
   }
-  return value as Members;
+  return valuesOf(text);
 }
 
 /** A member that may be left out; null is how templates and serialisers leave one out. */

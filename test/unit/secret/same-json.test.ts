@@ -26,10 +26,10 @@ describe('two JSON values', () => {
     expect(isSameJson(nested(30_000, '1'), nested(30_000, '2'))).toBe(false);
   });
 
-  it('are the same after any detour by text', () => {
+  it('are the same as any copy', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
-        expect(isSameJson(JSON.parse(JSON.stringify(value)), JSON.parse(JSON.stringify(value)))).toBe(true);
+        expect(isSameJson(value, structuredClone(value))).toBe(true);
       }),
     );
   });
