@@ -65,8 +65,10 @@ function commands({ endpoint, region, database, functions, awsFunction, seed, ss
   const get = `${aws} get-secret-value --secret-id ${second.secretName} --query SecretString --output text`;
   const sslmode = ssl ? ' PGSSLMODE=require' : '';
   return [
-    `export AWS_ENDPOINT_URL=${endpoint} AWS_DEFAULT_REGION=${region}`,
-    'export AWS_ACCESS_KEY_ID=lab AWS_SECRET_ACCESS_KEY=lab AWS_PAGER=',
+    `export AWS_ENDPOINT_URL=${endpoint} AWS_REGION=${region} AWS_DEFAULT_REGION=${region}`,
+    'export AWS_ACCESS_KEY_ID=lab AWS_SECRET_ACCESS_KEY=lab AWS_PAGER= NO_PROXY=127.0.0.1 no_proxy=127.0.0.1',
+    // What else a shell may have exported that leads elsewhere.
+    'unset AWS_PROFILE AWS_ENDPOINT_URL_SECRETS_MANAGER PGHOSTADDR PGSERVICE PGOPTIONS PGSSLMODE',
     '',
     `${aws} list-secrets --query 'SecretList[].[Name,NextRotationDate]' --output text`,
     ...(first === undefined

@@ -45,10 +45,26 @@ async function rotated(client: SecretsManagerClient, name: string) {
   });
 }
 
-/** The environment that the `export` lines make. */
-function exported(guide: string): Readonly<Record<string, string>> {
-  const words = Array.from(guide.matchAll(/^ *export (.*)$/gm), ([, line = '']) => line.split(' ')).flat();
-  return Object.fromEntries(words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]));
+/** Of a shell in which everything is set for some other server and account. */
+const ELSEWHERE = {
+  AWS_PROFILE: 'other',
+  AWS_REGION: 'eu-central-1',
+  AWS_ENDPOINT_URL_SECRETS_MANAGER: 'http://127.0.0.1:1',
+  HTTP_PROXY: 'http://127.0.0.1:1',
+  http_proxy: 'http://127.0.0.1:1',
+  NO_PROXY: 'nowhere.invalid',
+  PGSERVICE: 'other',
+  PGSSLMODE: 'verify-full',
+};
+
+/** What the first lines to paste make of the environment of such a shell. */
+async function pastedInto(shell: NodeJS.ProcessEnv, guide: string): Promise<Readonly<Record<string, string>>> {
+  const lines = guide.match(/^ *(?:export|unset) .*$/gm) ?? [];
+  const script = [...lines, 'exec "$0" -p "JSON.stringify(process.env)"'].join('\n');
+  const { stdout } = await promisify(execFile)('bash', ['-c', script, process.execPath], {
+    env: { PATH: process.env.PATH, ...shell },
+  });
+  return JSON.parse(stdout);
 }
 
 async function query(login: Record<string, string>, sql: string) {
@@ -120,7 +136,8 @@ describe('npm run lab', () => {
     ]) {
       expect(guide).toContain(part);
     }
-    const environment = exported(guide);
+    const environment = await pastedInto(ELSEWHERE, guide);
+    expect(Object.keys(environment).filter((name) => name.startsWith('PG'))).toEqual([]);
     const client = clientOf({ endpoint: environment.AWS_ENDPOINT_URL ?? '' });
     const login = await rotated(client, 'lab/shop');
     await lab.printed(/lab\/shop [0-9a-f]{8} {2}rotation succeeded/);
