@@ -3,7 +3,7 @@
  * Everything is bundled; package.json is made of this project's, which itself is private.
  */
 import { existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildFunctions } from '../build.ts';
@@ -47,6 +47,7 @@ export async function buildPackage(folder: string): Promise<BuiltPackage> {
   await writeFile(at(TEMPLATE), plainTemplate(template, description.version));
   await copyTexts(folder);
   await writeFile(at('package.json'), `${JSON.stringify(published(description), null, 2)}\n`);
+  await sameModes(folder);
   return { version: description.version, built: { functions, command } };
 }
 
@@ -56,6 +57,16 @@ function withoutMapNotes(files: ReadonlyMap<string, Uint8Array>): ReadonlyMap<st
       .toString()
       .replace(/\n?\/\/# sourceMappingURL=.*\n?$/, '\n');
   return new Map(Array.from(files, ([path, bytes]) => [path, Buffer.from(plain(bytes))]));
+}
+
+/** npm packs the modes of files too, which are as the umask of this machine and of the clone has them. */
+async function sameModes(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const isProgram = ((await stat(path)).mode & 0o100) !== 0;
+    await chmod(path, isProgram ? 0o755 : 0o644);
+  }
 }
 
 /** What operators read; not what is for who works on the project. */

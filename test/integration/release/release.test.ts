@@ -43,11 +43,23 @@ describe('a release', () => {
     for (const name of named) expect(sums).toContain(`${sumOf(await file(name))}  ${name}`);
   });
 
-  test('is the same, byte for byte, when it is made again', { timeout: 180_000 }, async () => {
-    expect(await makeRelease(join(folder, 'second'))).toEqual(names);
+  test('is the same, byte for byte, when it is made again under another umask', { timeout: 180_000 }, async () => {
+    const usual = process.umask(0o077);
+    const again = await makeRelease(join(folder, 'second')).finally(() => process.umask(usual));
+    expect(again).toEqual(names);
     for (const name of names) {
       expect(sumOf(await readFile(join(folder, 'second', name))), name).toBe(sumOf(await file(name)));
     }
+  });
+
+  test('has a package in which the command alone may be run', async () => {
+    const tarball = names.find((name) => name.endsWith('.tgz')) ?? '';
+    const { stdout } = await run('tar', ['-tvzf', join(folder, 'first', tarball)]);
+    const others = stdout
+      .trimEnd()
+      .split('\n')
+      .filter((line) => !line.startsWith('-rw-r--r-- '));
+    expect(others).toEqual([expect.stringMatching(/^-rwxr-xr-x .* package\/cli\/rotation\.mjs$/)]);
   });
 
   test('has the Terraform module with its examples, to be unzipped where a configuration names it', async () => {
