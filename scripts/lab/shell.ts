@@ -1,7 +1,7 @@
 import { devNull } from 'node:os';
 
-/** What AWS's SDKs, libpq and pg, and Node would read. */
-const OTHERS = /^(?:AWS_.*|PG.*|NODE_OPTIONS)$/;
+/** What AWS's SDKs, libpq and pg, and Node would read; a proxy would be asked for what is on this machine. */
+const OTHERS = /^(?:AWS_.*|PG.*|NODE_OPTIONS|NODE_USE_ENV_PROXY)$/;
 
 /** Nor do the SDKs read the machine's files, or ask it who it is. */
 const NOBODY = {

@@ -40,6 +40,8 @@ appendFileSync(${JSON.stringify(started())}, process.argv[1] + '\\n');`,
     PGPASSWORD: 'other',
     PGSSLMODE: 'verify-full',
     NODE_OPTIONS: `--import=${hook}`,
+    NODE_USE_ENV_PROXY: '1',
+    HTTP_PROXY: 'http://127.0.0.1:1',
   };
 });
 afterAll(() => rm(folder, { recursive: true }));

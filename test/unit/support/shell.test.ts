@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { forgetShell } from '../../../scripts/lab/shell.ts';
 
 it('tests see no variable that a shell has exported for AWS, PostgreSQL or Node', () => {
-  const seen = Object.keys(process.env).filter((name) => /^(AWS_|PG|NODE_OPTIONS$)/.test(name));
+  const seen = Object.keys(process.env).filter((name) => /^(AWS_|PG|NODE_OPTIONS$|NODE_USE_ENV_PROXY$)/.test(name));
   expect(seen.sort()).toEqual(['AWS_CONFIG_FILE', 'AWS_EC2_METADATA_DISABLED', 'AWS_SHARED_CREDENTIALS_FILE']);
   expect([process.env.AWS_CONFIG_FILE, process.env.AWS_SHARED_CREDENTIALS_FILE]).toEqual([devNull, devNull]);
 });
