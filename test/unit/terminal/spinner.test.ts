@@ -1,7 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { Spinner } from '../../../shared/terminal/spinner.ts';
+
+// Whatever terminal the tests are run on.
+vi.stubEnv('TERM', 'xterm');
 
 /** What a terminal of so many columns got; 0: one that does not know its width. */
 function terminal(columns: number, isTTY = true) {
