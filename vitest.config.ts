@@ -5,6 +5,9 @@ import { forgetShell } from './scripts/lab/shell.ts';
 forgetShell();
 // What the tests look at is not coloured, as what goes into a pipe; Vitest itself has read it by now.
 delete process.env.FORCE_COLOR;
+// What they and their programs call is on this machine: no proxy is asked for it.
+const direct = [process.env.no_proxy || process.env.NO_PROXY, '127.0.0.1', 'localhost'].filter(Boolean).join(',');
+Object.assign(process.env, { no_proxy: direct, NO_PROXY: direct });
 
 /** Test files at a time: what they start takes the rest of a small machine. Vitest begins none where projects differ in it. */
 const maxWorkers = 2;
