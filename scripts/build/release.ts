@@ -20,6 +20,7 @@ const CHECKSUMS = 'SHA256SUMS';
 
 /** @param folder to make it in, which is emptied. @returns the names of the files, sorted. */
 export async function makeRelease(folder: string): Promise<readonly string[]> {
+  const date = await sourceDate();
   const work = await mkdtemp(join(tmpdir(), 'release-'));
   try {
     await rm(folder, { recursive: true, force: true });
@@ -33,7 +34,7 @@ export async function makeRelease(folder: string): Promise<readonly string[]> {
       [tarball, await readFile(join(work, tarball))],
       ...(await terraformModule()),
     ]);
-    files.set('sbom.spdx.json', Buffer.from(sbom(version, await sourceDate(), await artifactsOf(files, built))));
+    files.set('sbom.spdx.json', Buffer.from(sbom(version, date, await artifactsOf(files, built))));
     const sums = [...files].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, bytes]) => `${sha256(bytes)}  ${name}\n`);
     files.set(CHECKSUMS, Buffer.from(sums.join('')));
     for (const [name, bytes] of files) await writeFile(join(folder, name), bytes);
@@ -81,9 +82,20 @@ async function artifactsOf(
 /** When the source was last changed: SOURCE_DATE_EPOCH (reproducible-builds.org), else the date of its commit. */
 async function sourceDate(): Promise<Date> {
   const given = process.env.SOURCE_DATE_EPOCH;
-  const seconds = given ?? (await run('git', ['log', '-1', '--format=%ct'], { cwd: root })).stdout.trim();
+  const seconds = given ?? (await commitTime());
   const date = new Date(Number(seconds) * 1000);
   if (Number.isNaN(date.getTime()))
     throw new Error(`SOURCE_DATE_EPOCH must be a number of seconds, and is "${given}".`);
   return date;
+}
+
+async function commitTime(): Promise<string> {
+  try {
+    return (await run('git', ['log', '-1', '--format=%ct'], { cwd: root })).stdout.trim();
+  } catch (error) {
+    // An unpacked archive, or a clone that belongs to somebody else.
+    throw new Error('git should tell the time of the last commit, and does not: set SOURCE_DATE_EPOCH to one.', {
+      cause: error,
+    });
+  }
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { unzipSync } from 'fflate';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { makeRelease } from '../../../scripts/build/release.ts';
 import { nodeOf } from '../../support/nodes.ts';
 
@@ -50,6 +50,12 @@ describe('a release', () => {
     for (const name of names) {
       expect(sumOf(await readFile(join(folder, 'second', name))), name).toBe(sumOf(await file(name)));
     }
+  });
+
+  test('needs to be told its time where git has none', async () => {
+    vi.stubEnv('GIT_DIR', join(folder, 'nowhere'));
+    onTestFinished(() => void vi.unstubAllEnvs());
+    await expect(makeRelease(join(folder, 'third'))).rejects.toThrow('set SOURCE_DATE_EPOCH');
   });
 
   test('has a package in which the command alone may be run', async () => {
