@@ -238,7 +238,7 @@ const MEANINGS = {
     code: 'DATABASE_READ_ONLY',
     what: 'it is read-only: a replica, or a failover is under way',
     remedy:
-      'Put the writer\'s host name into "host"; if a failover is under way, the service tries the rotation again.',
+      'Put the writer\'s host name into "host" in {secret}; if a failover is under way, the service tries the rotation again.',
   },
   permission: {
     code: 'PERMISSION_DENIED',
