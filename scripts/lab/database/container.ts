@@ -142,7 +142,8 @@ class ContainerInstance implements ServerInstance {
   }
 
   async restart(): Promise<void> {
-    await this.#container.restart({ timeout: 30_000 });
+    // testcontainers' own waits for a line of the log that the server may have written before the engine says it runs.
+    await this.#client.container.restart(this.#handle(), { timeout: 30_000 });
     await waitUntilServed(this);
   }
 
