@@ -26,6 +26,7 @@ import {
   pendingOf,
   readCurrent,
   readDescribed,
+  readGuarded,
   readPending,
   verdictOn,
 } from './version-read.ts';
@@ -109,7 +110,9 @@ async function createSecret(input: StepWork): Promise<StepReport> {
   const stored = await storeNewValue(input, current, username);
   if (stored === 'stored') return { outcome: 'done', ...keptCopies(input, current) };
   // A version that has a value keeps it: an earlier attempt made it, and the database may know it already.
-  await needMadeOf(input, current, await readPending(input));
+  const pending = await readGuarded(input);
+  if (pending === 'already-current') return { outcome: pending };
+  await needMadeOf(input, current, pending);
   return { outcome: 'already-done' };
 }
 
@@ -173,7 +176,9 @@ async function testSecret(input: StepWork): Promise<StepReport> {
   const reading = store.read(pendingOf(event.versionId));
   const state = await guarded(input, [reading]);
   if (state === 'already-current') return { outcome: state };
-  await testPending(input, await readPending(input, reading), versionWith(state.stages, 'AWSCURRENT'));
+  const pending = await readGuarded(input, reading);
+  if (pending === 'already-current') return { outcome: pending };
+  await testPending(input, pending, versionWith(state.stages, 'AWSCURRENT'));
   return { outcome: 'done', credential: 'pending' };
 }
 
@@ -196,7 +201,8 @@ async function finishSecret(input: StepWork): Promise<StepReport> {
     if (current === undefined) throw labelMoved();
     if (current === 'already-current') return { outcome: current };
     currentId = current.versionId;
-    const pending = await readPending(input, reading.pending);
+    const pending = await readGuarded(input, reading.pending);
+    if (pending === 'already-current') return { outcome: pending };
     await needUnedited(input, current, pending, proof?.comparedWith);
     await needMadeOf(input, current, pending);
     if (proof === undefined || isCompared || proof.besides !== currentId) {

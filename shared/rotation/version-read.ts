@@ -105,6 +105,33 @@ export async function readPending(
   return credential('pending', version);
 }
 
+/**
+ * The same once the guard's verdict was to proceed: a read that has not heard of the label may be a moment behind, and both
+ * are asked again, a few times.
+ *
+ * @param first the answer to a read that was sent before.
+ * @throws RotationError VERSION_NOT_PENDING where it goes on without its label; SECRET_HAS_NO_VALUE
+ */
+export async function readGuarded(
+  input: Reading,
+  first?: Promise<StoredVersion | undefined>,
+): Promise<Credential | 'already-current'> {
+  let reading = readPending(input, first);
+  for (const pause of DISAGREEING) {
+    const pending = await reading.catch(unlessLabelLost);
+    if (pending !== undefined) return pending;
+    await input.sleep(pause);
+    if ((await verdictOn(input, await input.store.describe())) === 'already-current') return 'already-current';
+    reading = readPending(input);
+  }
+  return await reading;
+}
+
+function unlessLabelLost(error: unknown): undefined {
+  if (error instanceof RotationError && error.code === 'VERSION_NOT_PENDING') return undefined;
+  throw error;
+}
+
 /** @returns undefined where there is no such version, or none that holds a login. */
 export async function tryRead(
   store: SecretReader,

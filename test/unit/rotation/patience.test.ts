@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { RotationError, type RotationErrorCode, type RotationErrorFacts } from '../../../shared/errors.ts';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
 import { Patience, passesByItself, pauseAfter } from '../../../shared/rotation/patience.ts';
+import { singleUser } from '../../../shared/rotation/single-user.ts';
 import { FakeRotation, ManualDeadline, only, refusal, secretText, TOKEN, V1 } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
 
@@ -336,6 +337,56 @@ describe('a step', () => {
     rotation.secrets.label('AWSPENDING');
     expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done' });
     expect(rotation.server.passwordOf('app')).toBe('new-1');
+  });
+
+  const STEPS_THAT_READ = ['createSecret', 'setSecret', 'testSecret', 'finishSecret'] as const;
+
+  it.each(STEPS_THAT_READ)('%s reads again where GetSecretValue has not heard of the label yet', async (step) => {
+    for (const strategy of [singleUser, alternatingUsers]) {
+      const rotation = new FakeRotation(strategy);
+      // A createSecret that is repeated finds the value that it had stored.
+      await rotation.run(step === 'createSecret' ? step : STEPS_THAT_READ[STEPS_THAT_READ.indexOf(step) - 1]);
+      let behind = 2;
+      rotation.secrets.before = (call) => {
+        if (call === `GetSecretValue ${TOKEN} AWSPENDING` && behind-- > 0) throw failure('VERSION_NOT_PENDING');
+      };
+      const outcome = step === 'createSecret' ? 'already-done' : 'done';
+      expect(await rotation.anew().step(step)).toMatchObject({ outcome });
+      expect(behind).toBeLessThan(0);
+    }
+  });
+
+  it.each([
+    ['without the label', 'VERSION_NOT_PENDING', () => {}],
+    ['given up meanwhile', 'VERSION_UNKNOWN', ({ secrets }: FakeRotation) => secrets.label('AWSPENDING')],
+  ] as const)('testSecret fails where its version stays %s', async (_, code, act) => {
+    const rotation = new FakeRotation();
+    await rotation.run('setSecret');
+    const { deadline, secrets } = rotation.anew();
+    const { left } = deadline;
+    secrets.before = (call) => {
+      if (call === `GetSecretValue ${TOKEN} AWSPENDING`) throw failure('VERSION_NOT_PENDING');
+    };
+    rotation.meanwhile = () => act(rotation);
+    expect(await refusal(rotation.step('testSecret'))).toMatchObject({ code });
+    expect(left - deadline.left).toBeLessThan(1_000);
+  });
+
+  it.each([
+    'testSecret',
+    'finishSecret',
+  ] as const)('%s has nothing to do where another one was faster', async (step) => {
+    const rotation = new FakeRotation();
+    await rotation.run('setSecret');
+    const { secrets } = rotation.anew();
+    secrets.before = (call) => {
+      if (call === `GetSecretValue ${TOKEN} AWSPENDING`) throw failure('VERSION_NOT_PENDING');
+    };
+    rotation.meanwhile = () => {
+      secrets.label('AWSCURRENT', TOKEN);
+      secrets.label('AWSPENDING');
+    };
+    expect(await rotation.step(step)).toMatchObject({ outcome: 'already-current' });
   });
 
   it('changes nothing of a rotation that is cancelled for good', async () => {
