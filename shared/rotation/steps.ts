@@ -276,8 +276,8 @@ async function testPending(input: StepWork, pending: Credential, besides: string
     },
     async (error) => {
       if (error.code !== 'PASSWORD_NOT_ACCEPTED') return passesByItself(error);
-      // A password that was set on a primary is on its way to its replica.
-      mayLag ??= strategy.mayLag(pending, contextOf(input));
+      // A password that was set on a primary is on its way to its replica. No login is made before that is known.
+      mayLag ??= patience.patiently(() => strategy.mayLag(pending, contextOf(input)), isServiceAway);
       return await mayLag;
     },
   );

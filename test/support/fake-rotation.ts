@@ -60,6 +60,8 @@ export class FakeRotation {
   superuser = secretText({ username: 'admin', password: 'admin' });
   superuserVersion = 1;
   superuserIsRotating = false;
+  /** What the next reads of it fail by. */
+  readonly superuserFailures: RotationError[] = [];
   /** Superuser secrets that were read before it was certain that they are wanted. */
   readonly readAhead: string[] = [];
   /** How its new passwords begin: no two instances make the same. */
@@ -106,6 +108,8 @@ export class FakeRotation {
       superusers: {
         ahead: async (secretArn) => void this.readAhead.push(secretArn),
         read: async () => {
+          const failure = this.superuserFailures.shift();
+          if (failure !== undefined) throw failure;
           const versionId = `admin-${this.superuserVersion}`;
           return { source: 'superuser', versionId, secret: parseDatabaseSecret(this.superuser) };
         },

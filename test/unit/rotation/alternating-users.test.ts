@@ -585,6 +585,21 @@ describe('a password that the server refuses in testSecret', () => {
     expect(only(rotation.server.events, 'login')).toHaveLength(2);
   });
 
+  it.each([
+    'RDS_UNAVAILABLE',
+    'SECRETS_MANAGER_UNREACHABLE',
+  ] as const)('is not asked for by another login before it is known whether it is a replica: %s', async (code) => {
+    const rotation = arriving({}, 'primary');
+    const logins: number[] = [];
+    rotation.superuserFailures.push(failure(code), failure(code));
+    rotation.meanwhile = () => void logins.push(only(rotation.server.events, 'login').length);
+    expect(await rotation.step('testSecret')).toMatchObject({
+      outcome: 'done',
+      waited: { for: [code, 'PASSWORD_NOT_ACCEPTED'] },
+    });
+    expect(logins).toEqual([1, 1, 1]);
+  });
+
   it.each<[string, Members, string]>([
     ['the secret is for the very server', {}, 'db'],
     ['nobody knows of another', { masterarn: null }, 'primary'],
@@ -596,6 +611,14 @@ describe('a password that the server refuses in testSecret', () => {
 });
 
 describe('the superuser secret', () => {
+  it('whose server RDS does not tell is asked for again', async () => {
+    const rotation = rotating();
+    await rotation.step('createSecret');
+    rotation.superuserFailures.push(failure('RDS_UNAVAILABLE'), failure('RDS_UNAVAILABLE'));
+    expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done', waited: { for: ['RDS_UNAVAILABLE'] } });
+    expect(only(rotation.server.events, 'login superuser')).toHaveLength(1);
+  });
+
   it('is read together with the versions where this instance knows which one it was', async () => {
     const rotation = rotating();
     await rotation.step('createSecret');
