@@ -59,6 +59,8 @@ const UNREACHABLE: ServiceErrorMeaning = {
   remedy:
     "Give the function's subnets a route to Secrets Manager (a VPC endpoint or NAT), and check SECRETS_MANAGER_ENDPOINT.",
 };
+/** Who is between may have handed the request on. */
+const ANSWERED_BY_ANOTHER: ServiceErrorMeaning = { ...UNREACHABLE, what: 'the answer was none of the service' };
 const FAILED: ServiceErrorMeaning = {
   code: 'SECRETS_MANAGER_FAILED',
   what: 'the service answered with an error',
@@ -75,7 +77,7 @@ export function serviceError(operation: string, error: unknown, deadlinePassed: 
   const said = error instanceof Error && QUOTABLE.includes(name) ? ` (${error.message})` : '';
   return new RotationError(meaning.code, `${operation} was needed, but ${meaning.what}${said}.`, {
     remedy: meaning.remedy,
-    reason: name,
+    reason: isOfAnother(error, name) ? `HTTP ${statusOf(error)}` : name,
   });
 }
 
@@ -92,12 +94,18 @@ function meaningOf(error: unknown, name: string, deadlinePassed: boolean): Servi
   if (deadlinePassed || name === 'AbortError') return TIMEOUT;
   if (isThrottling(error, name)) return THROTTLED;
   if (isNetwork(error, name)) return UNREACHABLE;
+  if (isOfAnother(error, name)) return ANSWERED_BY_ANOTHER;
   if (isDisagreement(error, name)) return LABEL_LOST;
   return Object.hasOwn(MEANINGS, name) ? (MEANINGS[name] ?? FAILED) : FAILED;
 }
 
 function isThrottling(error: unknown, name: string): boolean {
   return /throttl|TooManyRequests|RequestLimitExceeded/i.test(name) || statusOf(error) === 429;
+}
+
+/** A failure without the name that each of the service's has, such as a load balancer's or a proxy's: the SDK makes one up. */
+function isOfAnother(error: unknown, name: string): boolean {
+  return statusOf(error) >= 500 && ['Unknown', 'SyntaxError', 'Error'].includes(name);
 }
 
 /** "You provided a VersionStage that is not associated to the provided VersionId." Only its words tell it from others. */

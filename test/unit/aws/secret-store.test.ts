@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import {
   CreateSecretCommand,
   DeleteSecretCommand,
@@ -10,10 +13,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, v
 import { startClock } from '../../../scripts/lab/clock.ts';
 import type { RequestRecord } from '../../../scripts/lab/requests.ts';
 import { type SecretsLab, startSecretsManager } from '../../../scripts/lab/secrets-lab.ts';
+import { rdsServers } from '../../../shared/aws/rds-servers.ts';
 import { secretStore, secretsManagerClient } from '../../../shared/aws/secret-store.ts';
 import { Deadline } from '../../../shared/deadline.ts';
+import { isServiceAway } from '../../../shared/rotation/patience.ts';
 import type { WhichVersion } from '../../../shared/rotation/ports.ts';
-import { ManualDeadline } from '../../support/fake-rotation.ts';
+import { ManualDeadline, refusal } from '../../support/fake-rotation.ts';
 import { clientOf, clientWithNextToken, freshName } from '../../support/secrets-lab-client.ts';
 
 let lab: SecretsLab;
@@ -153,6 +158,38 @@ it("the service's own fault is tried again, whatever its HTTP status", async () 
   await expect(store.describe()).rejects.toMatchObject({ code: 'SECRETS_MANAGER_FAILED' });
   expect(asked('DescribeSecret')).toHaveLength(4);
   patient.destroy();
+});
+
+describe('an HTTP error of something on the way to the service', () => {
+  const HTML = '<html><body><h1>Bad Gateway</h1></body></html>';
+
+  it.each([
+    [502, HTML],
+    [503, ''],
+    [504, 'Gateway Timeout'],
+  ])('passes by itself, and may have come after the request was handed on: %i %s', async (status, body) => {
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) vi.stubEnv(name, 'test');
+    vi.stubEnv('AWS_REGION', 'us-east-1');
+    const gateway = createServer((request, response) =>
+      request.resume().on('end', () => response.writeHead(status).end(body)),
+    );
+    await once(gateway.listen(0, '127.0.0.1'), 'listening');
+    onTestFinished(() => void gateway.close().closeAllConnections());
+    const { port } = gateway.address() as AddressInfo;
+    const through = secretsManagerClient({ secretsManagerEndpoint: `http://127.0.0.1:${port}`, maxAttempts: 1 });
+    onTestFinished(() => through.destroy());
+    const store = secretStore(through, { secretArn: 'app', versionId: randomUUID() }, new Deadline(20_000));
+    const error = await refusal(store.describe());
+    expect(error).toMatchObject({ code: 'SECRETS_MANAGER_UNREACHABLE', facts: { reason: `HTTP ${status}` } });
+    expect(isServiceAway(error)).toBe(true);
+    const rds = rdsServers(
+      ({ RDSClient }) => new RDSClient({ endpoint: `http://127.0.0.1:${port}`, maxAttempts: 1 }),
+      new Deadline(20_000),
+    );
+    const ofRds = await refusal(rds.isReplica('a.example.com', 'b.example.com'));
+    expect(ofRds).toMatchObject({ code: 'RDS_UNAVAILABLE', facts: { reason: `HTTP ${status}` } });
+    expect(isServiceAway(ofRds)).toBe(true);
+  });
 });
 
 describe('versions without a label', () => {
