@@ -57,6 +57,9 @@ function serverMeaning(error: DatabaseError, phase: Phase, forTls: boolean): Dat
       return hba && !forTls ? MEANINGS.tlsRequired : MEANINGS.loginForbidden;
     }
     if (state === '42501') return MEANINGS.noConnectPrivilege;
+    if (state === '55000') return MEANINGS.closedDatabase;
+    // The postmaster's words for all that it is busy with, by whatever SQLSTATE.
+    if (/^the database system is /.test(error.message)) return MEANINGS.unavailable;
   }
   // Password rules raise it too (credcheck); of a session that is logged in, nothing else is judged by it.
   if (phase === 'working' && state === '28000') return MEANINGS.refusedByPolicy;
@@ -146,6 +149,12 @@ const MEANINGS = {
     code: 'DATABASE_UNAVAILABLE',
     what: 'the server is starting, stopping or recovering',
     remedy: 'Nothing needs repair: the service tries the rotation again once the server is up.',
+  },
+  closedDatabase: {
+    code: 'DATABASE_UNAVAILABLE',
+    what: 'the database takes no connections',
+    remedy:
+      'Nothing needs repair if somebody is at work on it: the service tries the rotation again; else ALTER DATABASE {database} ALLOW_CONNECTIONS true;',
   },
   standbyGone: {
     code: 'DATABASE_UNAVAILABLE',

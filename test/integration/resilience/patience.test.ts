@@ -225,6 +225,25 @@ describe('a server', () => {
     }
   });
 
+  test.concurrent('whose database takes no connections for a while', async () => {
+    const server = await sharedServer();
+    await using here = await arrange(account, server, SINGLE_USER, { ownDatabase: true });
+    const { role, secret } = here;
+    const allow = (connections: boolean) =>
+      server.query(`ALTER DATABASE "${role.database}" ALLOW_CONNECTIONS ${connections}`);
+    for (const step of STEPS_OF_DATABASE) {
+      const token = await until(step, here);
+      await allow(false);
+      const log = await followLog(server);
+      const running = secret.step(step, token, another(step));
+      const refused = `database "${role.database}" is not currently accepting connections`;
+      await waitFor('the function to be refused', async () => (await timesIn(log, refused)) > 1 || undefined);
+      await allow(true);
+      expect(await running).toMatchObject({ outcome: 'done', ...waited('DATABASE_UNAVAILABLE') });
+      await expectFinished(here, step, token);
+    }
+  });
+
   test('that is a standby until it is promoted, behind the same name', async () => {
     await using primary = await startPostgres({ source: 'embedded', settings: { log_connections: 'on' } });
     await using standby = await startReplica(primary);

@@ -40,6 +40,13 @@ describe('while connecting', () => {
     ['DATABASE_UNAVAILABLE', 'a server that is starting up', server('57P03')],
     ['DATABASE_UNAVAILABLE', 'a server that is shutting down', server('57P01')],
     ['DATABASE_UNAVAILABLE', 'a server that crashed', server('57P02')],
+    ['DATABASE_UNAVAILABLE', 'a database without connections', server('55000')],
+    [
+      'DATABASE_UNAVAILABLE',
+      'a recovery by another SQLSTATE',
+      server('XX000', { message: 'the database system is in recovery mode' }),
+    ],
+    ['DATABASE_ERROR', 'a fault of the server', server('XX000')],
     ['DATABASE_CONNECTION_LOST', 'a protocol violation', server('08P01')],
     ['WRONG_PASSWORD', "PgBouncer's", server('08P01', { message: 'password authentication failed' })],
     ['WRONG_PASSWORD', "PgBouncer's, by SCRAM", server('08P01', { message: 'SASL authentication failed' })],
