@@ -59,6 +59,8 @@ const RESERVES: Readonly<Record<Step, number>> = {
   testSecret: 1_000,
   finishSecret: 2_000,
 };
+/** Of a step's time at most so much is kept for that, where the function has a short time-out. */
+const SHARE_OF_RESERVE = 5 / 8;
 /** How often setSecret reads and compares, because AWSCURRENT has moved meanwhile or an answer is a moment behind. */
 const MOVES = 4;
 /** Pause after the first of these, in ms; the next ones take twice as long each. */
@@ -74,7 +76,8 @@ const WORK: Readonly<Record<Step, (input: StepWork) => Promise<StepReport>>> = {
 /** Runs the event's step, unless the guard says that there is nothing (left) to do. @throws RotationError */
 export async function runStep(input: StepInput): Promise<StepReport> {
   const { event, deadline, sleep = sleepFor } = input;
-  const patience = new Patience(deadline, RESERVES[event.step], sleep);
+  const reserve = Math.min(RESERVES[event.step], deadline.remaining() * SHARE_OF_RESERVE);
+  const patience = new Patience(deadline, reserve, sleep);
   try {
     const refused = new Set<string>();
     const work = () => WORK[event.step]({ ...input, sleep, patience, refused });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startReplica } from '../../../scripts/lab/database/replica.ts';
 import { startPostgres } from '../../../scripts/lab/database/server.ts';
 import { waitFor } from '../../../scripts/lab/database/wait.ts';
-import type { Step } from '../../../shared/rotation/event.ts';
+import { STEPS, type Step } from '../../../shared/rotation/event.ts';
 import { type Arrangement, arrange } from '../../support/arrangement.ts';
 import { Trap } from '../../support/crash/gate.ts';
 import { GatedPostgres } from '../../support/crash/gated-postgres.ts';
@@ -81,6 +81,20 @@ describe('what meets a connection and is over in a moment is waited for', () => 
       expect(await Promise.all(seen)).toEqual(new Array(3).fill([step !== 'testSecret']));
       await expectFinished(here, step, token);
     });
+  });
+
+  test.concurrent('in all steps of a function with a short time-out too', async () => {
+    const server = await sharedServer();
+    await using way = await TroubledWay.start(server);
+    const choice = { ...SINGLE_USER, timeoutMs: 10_000 };
+    await using here = await arrange(account, server, choice, { members: { host: way.host, port: way.port } });
+    const token = await here.secret.begin();
+    for (const step of STEPS) {
+      way.meets('reset', 2);
+      const end = await here.secret.step(step, token, another(step));
+      expect(end).toMatchObject({ outcome: 'done', ...waited('DATABASE_CONNECTION_LOST') });
+    }
+    await expectWorking(here);
   });
 
   test.concurrent('in the proof, where the change is not put back for it', async () => {

@@ -245,6 +245,26 @@ describe('a step', () => {
       });
   });
 
+  it.each([
+    ['createSecret', 28_000, 2_000],
+    ['setSecret', 28_000, 8_000],
+    ['setSecret', 12_800, 8_000],
+    ['setSecret', 8_000, 5_000],
+    ['createSecret', 1_600, 1_000],
+    ['testSecret', 800, 500],
+  ] as const)('%s of %i ms leaves %i of them', async (step, time, reserve) => {
+    const rotation = new FakeRotation();
+    for (const before of ['createSecret', 'setSecret', 'testSecret'] as const) {
+      if (before === step) break;
+      await rotation.step(before);
+    }
+    rotation.anew().server.meets = () => ({ fails: failure('DATABASE_UNREACHABLE') });
+    rotation.deadline = new ManualDeadline(time);
+    await refusal(rotation.step(step));
+    expect(rotation.deadline.left).toBeLessThan(reserve + 50);
+    expect(rotation.deadline.left).toBeGreaterThanOrEqual(reserve);
+  });
+
   it('makes a login again before it tries another one: a wrong password is not repeated', async () => {
     const rotation = new FakeRotation();
     rotation.server.role('app', 'previous');
