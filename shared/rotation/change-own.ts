@@ -16,7 +16,7 @@ import type {
   RoleLock,
   RoleSession,
 } from './ports.ts';
-import { LOOK_WITHIN, promoteNow, type Sent } from './promote-early.ts';
+import { LOOK_WITHIN, lookForMove, promoteNow, type Sent } from './promote-early.ts';
 import { isNoRoom, PROOF_WITHIN, prove } from './proof.ts';
 import type { Applied, SetSecretContext } from './strategy.ts';
 
@@ -126,7 +126,7 @@ async function promoteProven(
   // The label may come to be where the new password is: that one stays.
   if (sent === 'open') throw promotionUnseen(failed, back.origin.credential);
   await goBack(context, back, failed, sent);
-  return failed.code !== 'LABEL_MOVED';
+  return sent === 'answered';
 }
 
 /** @param sent whether the label's move, which has failed, was sent; undefined where it was the proof that failed. */
@@ -188,8 +188,10 @@ async function look(context: ChangeContext, back: Back, sent: Sent | undefined):
   const looking = whose(context, back, sent, end.signal).catch(() => undefined);
   const seen = await Promise.race([looking, noAnswer]);
   end.abort();
-  return seen ?? (sent === 'answered' ? 'unseen' : await byRefusal(back.refused, back));
+  return seen ?? (isSent(sent) ? 'unseen' : await byRefusal(back.refused, back));
 }
+
+const isSent = (sent: Sent | undefined) => sent !== undefined && sent !== 'no';
 
 /** @param over the session has something else to do by then. @returns undefined where that comes first. */
 async function whose(
@@ -198,11 +200,12 @@ async function whose(
   sent: Sent | undefined,
   over: AbortSignal,
 ): Promise<Whose | undefined> {
-  const [{ promoted, others }, pending] = await Promise.all([
-    context.whereabouts(),
+  const [{ promoted, isMoved, others }, pending] = await Promise.all([
+    isSent(sent) ? lookForMove(context.whereabouts) : context.whereabouts(),
     context.tryPassword(context.pending, (roles) => roles.confirmUser(), LOOK_WITHIN).catch(() => undefined),
   ]);
   if (promoted) return 'promoted';
+  if (sent === 'elsewhere' && !isMoved) return 'unseen';
   if (pending?.accepted === true && sent === undefined) return 'accepted';
   const outcomes = await Promise.all(others.map((other) => logsIn(context, other)));
   if (outcomes.includes('accepted')) return 'overtaken';

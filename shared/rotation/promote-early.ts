@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asRotationError, RotationError, type RotationErrorCode } from '../errors.ts';
 import { labelMoved } from './credential-errors.ts';
 import { askAgain } from './patience.ts';
-import type { SetSecretContext } from './strategy.ts';
+import type { SetSecretContext, Whereabouts } from './strategy.ts';
 import { DISAGREEING, mayBeBehind } from './version-read.ts';
 
 /** For a look at who has moved on, or at what came of a call without an answer, in ms. */
@@ -15,8 +15,11 @@ export const NO_ANSWER_AFTER = 6_000;
 /** How long, in ms, the guard may take, as AWSCURRENT is refused meanwhile. */
 const GUARD_WITHIN = 3_000;
 
-/** Whether the label's move was; 'answered': it may be where it should be all the same, which a look tells. */
-export type Sent = 'no' | 'answered';
+/**
+ * Whether the label's move was; 'answered': it may be where it should be all the same, which a look tells; 'elsewhere': the
+ * answer was that the label has left where it had been, so that a look which still sees it there is behind.
+ */
+export type Sent = 'no' | 'answered' | 'elsewhere';
 
 export type Promotion =
   | { readonly moved: 'promoted' | 'already-current' }
@@ -60,11 +63,22 @@ export async function moveLabel(
   if (moved === 'promoted') return { moved };
   const failed = moved instanceof RotationError ? moved : labelMoved();
   const isOpen = UNANSWERED.includes(failed.code) || performance.now() - began >= NO_ANSWER_AFTER;
-  const sent = isOpen ? 'open' : 'answered';
-  if (sent === 'answered' && moved !== 'moved-before') return { failed, sent };
-  const seen = await timely(whereabouts, LOOK_WITHIN);
+  const sent = isOpen ? 'open' : failed === moved ? 'answered' : 'elsewhere';
+  if (sent !== 'open' && moved !== 'moved-before') return { failed, sent };
+  const seen = await timely(() => lookForMove(whereabouts), LOOK_WITHIN);
   if (!(seen instanceof RotationError) && seen.promoted) return { moved: 'promoted' };
   return { failed, sent };
+}
+
+/** What a look sees may be a moment behind: it is made again until the label has left where it had been, for half its time. */
+export async function lookForMove(whereabouts: SetSecretContext['whereabouts']): Promise<Whereabouts> {
+  const end = performance.now() + LOOK_WITHIN / 2;
+  for (const pause of DISAGREEING) {
+    const seen = await whereabouts();
+    if (seen.isMoved || performance.now() + pause >= end) return seen;
+    await sleep(pause);
+  }
+  return await whereabouts();
 }
 
 /** The answer, or why there is none. */

@@ -26,7 +26,7 @@ const NOT_FROM = 'As an administrator set the password that AWSCURRENT holds, in
 export async function setEarlier({ from, to, database, deadline, guard }: EarlierPassword): Promise<void> {
   const { tryPassword } = database;
   // No rotation is under way whose versions could have moved on; the guard has looked.
-  const whereabouts = () => Promise.resolve({ promoted: false, others: [] });
+  const whereabouts = () => Promise.resolve({ promoted: false, isMoved: false, others: [] });
   const context = { pending: to, guard, promote: undefined, whereabouts, tryPassword, deadline };
   const outcome = await database.withLogin(from, async (roles) => {
     const role = await roles.lockOwn(to.secret.password);

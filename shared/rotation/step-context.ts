@@ -98,7 +98,11 @@ export function contextOfChange(
       const ids = [versionWith(stages, 'AWSCURRENT'), versionWith(stages, 'AWSPENDING')];
       const others = ids.filter((id) => id !== undefined && ![event.versionId, current.versionId].includes(id));
       const read = await Promise.all(others.map((versionId = '') => tryRead(store, 'current', { versionId })));
-      return { promoted: ids[0] === event.versionId, others: read.filter((version) => version !== undefined) };
+      return {
+        promoted: ids[0] === event.versionId,
+        isMoved: ids[0] !== current.versionId,
+        others: read.filter((version) => version !== undefined),
+      };
     },
   };
 }

@@ -88,6 +88,8 @@ export interface SetSecretContext extends StrategyContext {
 export interface Whereabouts {
   /** Whether this rotation's own version has become AWSCURRENT. */
   readonly promoted: boolean;
+  /** Whether AWSCURRENT has left the version that was compared. */
+  readonly isMoved: boolean;
   /** What AWSCURRENT and AWSPENDING hold, where it is neither what was compared nor this rotation's version. */
   readonly others: readonly Credential[];
 }

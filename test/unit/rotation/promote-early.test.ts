@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { RotationError, type RotationErrorCode } from '../../../shared/errors.ts';
 import { alternatingUsers } from '../../../shared/rotation/alternating-users.ts';
+import type { SecretDescription } from '../../../shared/rotation/ports.ts';
 import { moveLabel, NO_ANSWER_AFTER, promoteNow } from '../../../shared/rotation/promote-early.ts';
 import { FakeRotation, only, refusal, TOKEN, V1 } from '../../support/fake-rotation.ts';
 import { failure } from '../../support/fake-server.ts';
@@ -207,6 +208,62 @@ describe('where its answer is lost', () => {
   });
 });
 
+describe('where DescribeSecret is a moment behind the move', () => {
+  /** Once the label was moved, it goes on showing what was there before, for so many times. @returns ends that. */
+  function lagging({ secrets }: FakeRotation, times: number, answer: 'moved-before' | RotationErrorCode): () => void {
+    const store = secrets.store.bind(secrets);
+    let left = times;
+    let former: SecretDescription | undefined;
+    secrets.store = (token) => {
+      const inner = store(token);
+      return {
+        ...inner,
+        describe: async () => {
+          const state = await inner.describe();
+          return former !== undefined && left-- > 0 ? former : state;
+        },
+        promotePending: async (from) => {
+          former = await inner.describe();
+          await inner.promotePending(from);
+          if (answer === 'moved-before') return answer;
+          throw failure(answer);
+        },
+      };
+    };
+    return () => {
+      left = 0;
+    };
+  }
+
+  it.each(['moved-before', 'SECRETS_MANAGER_FAILED'] as const)('it is asked again: %s', async (answer) => {
+    const rotation = await atSetSecret();
+    lagging(rotation, 2, answer);
+    expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done', promoted: true });
+    await expectMoved(rotation);
+  });
+
+  it('the new password stays where the label has left its version by the answer, and not by any look', async () => {
+    const rotation = await atSetSecret();
+    const end = lagging(rotation, 99, 'moved-before');
+    expect(await refusal(rotation.step('setSecret'))).toMatchObject({
+      code: 'PASSWORD_NOT_PUT_BACK',
+      facts: { cause: 'LABEL_MOVED' },
+    });
+    end();
+    await expectMoved(rotation);
+  });
+});
+
+it('what somebody else has finished while the look got no answer is not counted twice', async () => {
+  const rotation = await atSetSecret();
+  atCall(rotation, 'DescribeSecret', () => {
+    rotation.secrets.label('AWSCURRENT', TOKEN);
+    throw failure('SECRETS_MANAGER_TIMEOUT');
+  });
+  expect(await rotation.step('setSecret')).toMatchObject({ outcome: 'done', promoted: false });
+  await expectMoved(rotation);
+});
+
 it('a look that is a moment behind is made again', async () => {
   const rotation = await atSetSecret();
   atCall(rotation, 'DescribeSecret', fails('VERSION_UNKNOWN'));
@@ -224,14 +281,16 @@ it('a look that takes long leaves AWSCURRENT refused for three seconds at most',
 }, 15_000);
 
 describe('the move of the label', () => {
-  const seen = (promoted: boolean) => ({ whereabouts: () => Promise.resolve({ promoted, others: [] }) });
+  const seen = (promoted: boolean) => ({
+    whereabouts: () => Promise.resolve({ promoted, isMoved: promoted, others: [] }),
+  });
   const moves = (answer: Promised) => async () => await answer;
   type Promised = 'promoted' | 'label-moved' | 'moved-before' | Promise<never>;
 
   it.each<[string, Promised, boolean, object]>([
     ['was made by a try before, whose answer was lost', 'moved-before', true, { moved: 'promoted' }],
-    ['was not', 'moved-before', false, { failed: { code: 'LABEL_MOVED' }, sent: 'answered' }],
-    ['is refused', 'label-moved', true, { failed: { code: 'LABEL_MOVED' }, sent: 'answered' }],
+    ['was not', 'moved-before', false, { failed: { code: 'LABEL_MOVED' }, sent: 'elsewhere' }],
+    ['is refused', 'label-moved', true, { failed: { code: 'LABEL_MOVED' }, sent: 'elsewhere' }],
   ])('that %s', async (_, answer, promoted, expected) => {
     expect(await moveLabel(seen(promoted), moves(answer), 1_000)).toMatchObject(expected);
   });

@@ -7,7 +7,7 @@ import { failure } from '../../support/fake-server.ts';
 /** What a look at the labels finds. */
 const seeing = (promoted: boolean) => ({
   guard: () => Promise.resolve('proceed' as const),
-  whereabouts: (): Promise<Whereabouts> => Promise.resolve({ promoted, others: [] }),
+  whereabouts: (): Promise<Whereabouts> => Promise.resolve({ promoted, isMoved: promoted, others: [] }),
 });
 const done = () => Promise.resolve('promoted' as const);
 const never = () => new Promise<never>(() => {});
@@ -69,8 +69,31 @@ describe('the move of the label', () => {
     expect(await moveLabel(seeing(false), () => Promise.reject(failed), 1_000)).toEqual({ failed, sent: 'answered' });
     expect(await moveLabel(seeing(false), () => Promise.resolve('label-moved'), 1_000)).toMatchObject({
       failed: { code: 'LABEL_MOVED' },
-      sent: 'answered',
+      sent: 'elsewhere',
     });
+  });
+
+  it('is looked for again where the look is a moment behind', async () => {
+    let looks = 0;
+    const whereabouts = () => Promise.resolve({ promoted: ++looks > 2, isMoved: looks > 2, others: [] });
+    expect(await moveLabel({ whereabouts }, () => Promise.resolve('moved-before'), 1_000)).toEqual({
+      moved: 'promoted',
+    });
+    expect(looks).toBe(3);
+  });
+
+  it('is looked for once where the look takes its time', async () => {
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
+    let looks = 0;
+    const whereabouts = () => {
+      looks++;
+      clock.mockReturnValue(450);
+      return seeing(false).whereabouts();
+    };
+    const moved = await moveLabel({ whereabouts }, () => Promise.resolve('moved-before'), 1_000);
+    clock.mockRestore();
+    expect(moved).toMatchObject({ failed: { code: 'LABEL_MOVED' }, sent: 'elsewhere' });
+    expect(looks).toBe(1);
   });
 
   it('leaves no timer behind that would keep the process', async () => {
