@@ -172,7 +172,7 @@ export function secretStore(
       return answer === 'already-stored' ? answer : 'stored';
     },
 
-    async promotePending(from) {
+    async promotePending(from, givenUp) {
       const input = {
         SecretId: secretArn,
         VersionStage: 'AWSCURRENT',
@@ -180,9 +180,9 @@ export function secretStore(
         RemoveFromVersionId: from,
       };
       const send = insisting(deadline, (options) => client.send(new UpdateSecretVersionStageCommand(input), options));
-      return await call('UpdateSecretVersionStage', async (options) => {
+      return await call('UpdateSecretVersionStage', async ({ abortSignal }) => {
         try {
-          await send(options);
+          await send({ abortSignal: givenUp === undefined ? abortSignal : AbortSignal.any([abortSignal, givenUp]) });
           return 'promoted';
         } catch (error) {
           if (!isNamed(error, ['InvalidParameterException'])) throw error;

@@ -300,6 +300,8 @@ export interface SecretStore extends SecretReader {
   /**
    * One UpdateSecretVersionStage: AWSCURRENT to the pending version. 'label-moved' where `from` hasn't got it (any more);
    * 'moved-before' where that is the answer to a repetition: what it repeats, which had no answer, may have moved it.
+   *
+   * @param givenUp once it aborts, nothing is sent any more.
    */
-  promotePending(from: string | undefined): Promise<Promoted>;
+  promotePending(from: string | undefined, givenUp?: AbortSignal): Promise<Promoted>;
 }

@@ -81,12 +81,12 @@ export async function lookForMove(whereabouts: SetSecretContext['whereabouts']):
   return await whereabouts();
 }
 
-/** The answer, or why there is none. */
-async function timely<T>(call: () => Promise<T>, within: number): Promise<T | RotationError> {
+/** The answer, or why there is none: then the call is given up, lest it be repeated when its step is over. */
+async function timely<T>(call: (givenUp: AbortSignal) => Promise<T>, within: number): Promise<T | RotationError> {
   const late = new AbortController();
   const noAnswer = sleep(within, noAnswerWithin(within), { signal: late.signal });
   try {
-    return await Promise.race([call(), noAnswer]);
+    return await Promise.race([call(late.signal), noAnswer]);
   } catch (error) {
     return asRotationError(error);
   } finally {

@@ -87,7 +87,7 @@ export function contextOfChange(
       if (verdict === 'proceed' && versionWith(state.stages, 'AWSCURRENT') !== current.versionId) throw labelMoved();
       return verdict;
     },
-    promote: input.promoteEarly ? () => store.promotePending(current.versionId) : undefined,
+    promote: input.promoteEarly ? (givenUp) => store.promotePending(current.versionId, givenUp) : undefined,
     async latestLogin() {
       if (latest === undefined) return undefined;
       if (latest.versionId === pending.versionId) return pending;

@@ -78,7 +78,7 @@ export interface SetSecretContext extends StrategyContext {
   /** Throws too where AWSCURRENT is no longer the version that was compared. */
   readonly guard: Guard;
   /** Moves AWSCURRENT from the version that was compared; undefined where that is left to finishSecret. */
-  readonly promote: (() => Promise<Promoted>) | undefined;
+  readonly promote: ((givenUp?: AbortSignal) => Promise<Promoted>) | undefined;
   /** What this instance has logged in with last. */
   latestLogin(): Promise<Credential | undefined>;
   /** For whoever is about to put a password back: who has moved on meanwhile. */

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import {
   CreateSecretCommand,
   DeleteSecretCommand,
+  GetSecretValueCommand,
   PutSecretValueCommand,
   type SecretsManagerClient,
   UpdateSecretVersionStageCommand,
@@ -265,5 +266,25 @@ describe('the move of AWSCURRENT', () => {
     const fault = { operation: 'UpdateSecretVersionStage', type: 'InternalServiceError', status: 500, times: 1 };
     lab.faults.fail({ ...fault, secret: secretId });
     expect(await store.promotePending(other)).toBe('moved-before');
+  });
+
+  it('is not repeated once it was given up', async () => {
+    const repeating = clientOf(lab, undefined, 7);
+    onTestFinished(() => repeating.destroy());
+    const { store, put, token, secretId, asked } = await arrange(repeating);
+    await put('v1', ['AWSPENDING'], token);
+    const { VersionId: from } = await client.send(new GetSecretValueCommand({ SecretId: secretId }));
+    const end = new AbortController();
+    // While the SDK waits before it repeats it, for most of half a second.
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.9);
+    onTestFinished(() => random.mockRestore());
+    const when = () => {
+      setTimeout(() => end.abort(), 50);
+      return true;
+    };
+    const throttled = lab.faults.throttle({ operation: 'UpdateSecretVersionStage', secret: secretId, when });
+    await expect(store.promotePending(from, end.signal)).rejects.toMatchObject({ code: 'SECRETS_MANAGER_TIMEOUT' });
+    expect(throttled.hits).toBe(1);
+    expect(asked('UpdateSecretVersionStage')).toHaveLength(1);
   });
 });

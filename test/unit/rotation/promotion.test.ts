@@ -96,6 +96,16 @@ describe('the move of the label', () => {
     expect(looks).toBe(1);
   });
 
+  it('is given up once nobody waits for it', async () => {
+    let signal: AbortSignal | undefined;
+    const hangs = (givenUp?: AbortSignal) => {
+      signal = givenUp;
+      return never();
+    };
+    expect(await moveLabel(seeing(false), hangs, 10)).toMatchObject({ sent: 'open' });
+    expect(signal?.aborted).toBe(true);
+  });
+
   it('leaves no timer behind that would keep the process', async () => {
     const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
     const before = timers();
