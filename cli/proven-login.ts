@@ -2,7 +2,13 @@
 import { connectToken } from '../shared/aws/connect-token.ts';
 import { RotationError, type RotationErrorCode } from '../shared/errors.ts';
 import { parseAdministratorSecret } from '../shared/secret/administrator-secret.ts';
-import { type DatabaseSecret, parseDatabaseSecret, type ServerLogin } from '../shared/secret/database-secret.ts';
+import {
+  type DatabaseSecret,
+  parseDatabaseSecret,
+  parseServer,
+  type ServerLogin,
+} from '../shared/secret/database-secret.ts';
+import type { Members } from '../shared/secret/secret-members.ts';
 import type { Context } from './context.ts';
 import { type CommandError, refused, usage } from './failures.ts';
 import { isOnlyFromHere, type LoginProof, loginName, tryAdministrator, tryLogin } from './login.ts';
@@ -16,6 +22,11 @@ export function parseLogin(text: string): DatabaseSecret {
 export function parseAdministrator({ aws }: Context, text: string): ServerLogin {
   const { config } = aws.secretsManager;
   return corrected(() => parseAdministratorSecret(text, (server) => ({ token: () => connectToken(config, server) })));
+}
+
+/** All but the password, before anybody is asked for that. @throws CommandError that names the option to correct. */
+export function needServer(login: Members): void {
+  corrected(() => parseServer(login));
 }
 
 function corrected<Secret>(parse: () => Secret): Secret {

@@ -7,8 +7,8 @@ import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { asking, awsError, refused, usage } from '../failures.ts';
 import { loginName } from '../login.ts';
-import { caFileOption, collect, type Runner, secretArn } from '../options.ts';
-import { parseAdministrator, parseLogin, proveLogin } from '../proven-login.ts';
+import { caFileOption, collect, from1to, type Runner, secretArn } from '../options.ts';
+import { needServer, parseAdministrator, parseLogin, proveLogin } from '../proven-login.ts';
 
 const EXAMPLES = `
 Examples:
@@ -23,7 +23,7 @@ The password comes from a prompt or from stdin, never from an argument. A login 
 interface CreateOptions {
   readonly engine: Engine;
   readonly host?: string;
-  readonly port?: string;
+  readonly port?: number;
   readonly dbname?: string;
   readonly username?: string;
   readonly ssl?: 'true' | 'false';
@@ -46,7 +46,7 @@ export function addCreate(program: Command, run: Runner): void {
     .argument('<name>', "the new secret's name")
     .addOption(new Option('--engine <engine>', 'the database').choices([...ENGINES]).default('postgres'))
     .option('--host <host>', 'DNS name or address of the server')
-    .option('--port <port>', 'its port (default: 5432; of redshift 5439)')
+    .option('--port <port>', 'its port (default: 5432; of redshift 5439)', from1to(65_535))
     .option('--dbname <database>', 'the database to log in to (default: postgres; of redshift dev)')
     .option('--username <user>', 'the role to log in as')
     .addOption(
@@ -127,7 +127,7 @@ async function needFreeName({ aws }: Context, name: string): Promise<void> {
 /** Asks for what is missing, the password last. */
 async function secretText({ prompts }: Context, options: CreateOptions): Promise<string> {
   const { engine, ssl, superuserSecret, passwordStdin } = options;
-  const { port = String(ENGINE_RULES[engine].port), dbname = ENGINE_RULES[engine].dbname } = options;
+  const { port = ENGINE_RULES[engine].port, dbname = ENGINE_RULES[engine].dbname } = options;
   const ask = async (value: string | undefined, option: string, message: string): Promise<string> => {
     if (value !== undefined) return value;
     if (passwordStdin || !prompts.interactive) throw usage(`${option} was needed, and there is no terminal to ask on.`);
@@ -135,18 +135,19 @@ async function secretText({ prompts }: Context, options: CreateOptions): Promise
   };
   const host = await ask(options.host, '--host', 'Host:');
   const username = await ask(options.username, '--username', 'User:');
-  const password = options.iam ? undefined : await askPassword(prompts, options, username);
-  return JSON.stringify({
+  const login = {
     engine,
     host,
-    port: /^\d+$/.test(port) ? Number(port) : port,
+    port,
     username,
-    password: password?.reveal(),
     dbname,
     iam: options.iam,
     ssl: ssl === undefined ? undefined : ssl === 'true',
     masterarn: superuserSecret,
-  });
+  };
+  needServer(login);
+  const password = options.iam ? undefined : await askPassword(prompts, options, username);
+  return JSON.stringify({ ...login, password: password?.reveal() });
 }
 
 async function askPassword(

@@ -9,7 +9,7 @@ import { bold, green, shortId } from '../../shared/terminal/text.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { asking, refused, usage } from '../failures.ts';
-import { caFileOption, type Runner, secretArn } from '../options.ts';
+import { caFileOption, from1to, type Runner, secretArn } from '../options.ts';
 import { parseLogin, proveLogin } from '../proven-login.ts';
 import { type DescribedSecret, describeSecret, pendingVersion, placeOfArn, readVersion } from '../secrets.ts';
 
@@ -23,7 +23,7 @@ Changes what the secret says, not the database. A login proves it before it beco
 
 interface UpdateOptions {
   readonly host?: string;
-  readonly port?: string;
+  readonly port?: number;
   readonly dbname?: string;
   readonly username?: string;
   readonly ssl?: 'true' | 'false';
@@ -42,7 +42,7 @@ export function addUpdate(program: Command, run: Runner): void {
     .description('Changes members of a stored login, after a login has proven them. Other members stay as they are.')
     .argument('<secret>', 'name or ARN')
     .option('--host <host>', 'DNS name or address of the server')
-    .option('--port <port>', 'its port')
+    .option('--port <port>', 'its port', from1to(65_535))
     .option('--dbname <database>', 'the database to log in to')
     .option('--username <user>', 'the role to log in as')
     .addOption(new Option('--ssl <boolean>', '"false" for plain text').choices(['true', 'false']))
@@ -65,7 +65,11 @@ async function update(context: Context, id: string, options: UpdateOptions): Pro
   output.busy(undefined);
   if (version === undefined) throw refused('NO_SUCH_VERSION', `${secret.Name} must have a value, and it has none.`);
   const before = parseDatabaseSecret(version.text);
-  const members = membersOf(options, await passwordOf(context, options, before.username));
+  const server = serverOf(options);
+  // Before anybody types a password for nothing.
+  parseLogin(setMembers(version.text ?? '{}', new Map(Object.entries(server))));
+  const password = await passwordOf(context, options, before.username);
+  const members: Changed = password === undefined ? server : { ...server, password: password.reveal() };
   if (Object.keys(members).length === 0) throw usage('Something to change was needed, such as --host, found nothing.');
   const { text, after, copies } = edited(version.text ?? '{}', before, members);
   const otherPassword = 'Give the one that the database has: --password';
@@ -119,24 +123,22 @@ async function passwordOf(
 }
 
 /** What is to be otherwise, by the secret's own keys. */
-function membersOf(
-  options: UpdateOptions,
-  password: Password | undefined,
-): Readonly<Record<string, string | number | boolean>> {
-  const { host, port, dbname, username, ssl, superuserSecret } = options;
+type Changed = Readonly<Record<string, string | number | boolean>>;
+
+/** All of that but the password. */
+function serverOf({ host, port, dbname, username, ssl, superuserSecret }: UpdateOptions): Changed {
   return {
     ...(host !== undefined && { host }),
-    ...(port !== undefined && { port: /^\d+$/.test(port) ? Number(port) : port }),
+    ...(port !== undefined && { port }),
     ...(dbname !== undefined && { dbname }),
     ...(username !== undefined && { username }),
     ...(ssl !== undefined && { ssl: ssl === 'true' }),
     ...(superuserSecret !== undefined && { masterarn: superuserSecret }),
-    ...(password !== undefined && { password: password.reveal() }),
   };
 }
 
 /** The same text, in which nothing else is changed but copies of the login, which would be left with the former one. */
-function edited(source: string, before: DatabaseSecret, members: ReturnType<typeof membersOf>) {
+function edited(source: string, before: DatabaseSecret, members: Changed) {
   const named = parseLogin(setMembers(source, new Map(Object.entries(members))));
   const isSame = named.username === before.username && named.password.reveal() === before.password.reveal();
   const copies = isSame

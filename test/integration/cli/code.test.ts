@@ -310,16 +310,21 @@ it('leaves everything of the text that it was not told to change, and has copies
 
 it('names its own options where something is to be corrected', async () => {
   await using here = await arrange(account, server, single);
-  const remedyFor = async (...options: string[]) =>
+  const errorOf = async (...options: string[]) =>
     (await command.json(['update', here.secret.arn, ...options, '--yes'])).answer.error;
-  expect(await remedyFor('--host', 'nowhere.invalid')).toMatchObject({
+  expect(await errorOf('--host', 'nowhere.invalid')).toMatchObject({
     code: 'DATABASE_HOST_NOT_FOUND',
     remedy: expect.stringMatching(/^Correct --host\. /),
   });
-  expect(await remedyFor('--dbname', 'no_such_database')).toMatchObject({ remedy: 'Correct --dbname.' });
-  expect(await remedyFor('--port', 'x')).toMatchObject({
+  expect(await errorOf('--dbname', 'no_such_database')).toMatchObject({ remedy: 'Correct --dbname.' });
+  expect(await errorOf('--port', '99999')).toMatchObject({
     code: 'USAGE',
-    remedy: expect.stringMatching(/^Correct --port;/),
+    message: expect.stringMatching(/'--port <port>' argument '99999' is invalid/),
+  });
+  // Before it asks for a password.
+  expect(await errorOf('--host', 'h:5432', '--password')).toMatchObject({
+    code: 'USAGE',
+    remedy: 'Correct --host; nothing was stored.',
   });
 }, 120_000);
 

@@ -111,11 +111,11 @@ it('refuses what makes no sense, naming it', async () => {
     [['--host', 'h', '--username', 'u'], 'p', /A password was needed.*\n.*--password-stdin/],
     [['--host', 'h', '--username', 'u', '--password-stdin'], '', /A password was needed on stdin/],
     [['--host', 'h,i', '--username', 'u', '--password-stdin'], 'p', /host: one DNS name or IP address/],
-    [
-      ['--host', 'h', '--port', 'x', '--username', 'u', '--password-stdin'],
-      'p',
-      /port: a whole number from 1 to 65535/,
-    ],
+    // Before anybody is asked for anything, or for the password.
+    [['--port', '99999'], '', /'--port <port>' argument '99999' is invalid. A whole number from 1 to 65535/],
+    [['--host', 'h', '--port', 'x', '--username', 'u', '--password-stdin'], 'p', /A whole number from 1 to 65535/],
+    [['--host', 'h:5432', '--username', 'u'], '', /found a port behind it.*\n.*Correct --host; nothing was stored/],
+    [['--host', 'h', '--username', 'u'.repeat(64)], '', /username: at most 63 bytes/],
     [['--host', 'h', '--username', 'u', '--password-stdin', '--tag', 'team'], 'p', /A tag is KEY=VALUE/],
     [['--host', 'h', '--username', 'u', '--password', 'p'], '', /unknown option '--password'/],
     [['--engine', 'mysql'], '', /'mysql' is invalid/],
