@@ -50,7 +50,7 @@ export function writtenOtherwise(members: Members, key: string): string | undefi
 /** @param found what was needed and what was found, quoting no value. */
 export function malformed(key: string, found: string): RotationError {
   return new RotationError('SECRET_MALFORMED', `The secret's value can't be used: ${key}: ${found}.`, {
-    remedy: `Correct "${key}" with \`aws secretsmanager put-secret-value --secret-id {secretArn}\`; the README lists the keys of the secret's JSON.`,
+    remedy: `Correct "${key}" with \`aws secretsmanager put-secret-value --secret-id {secretArn} --secret-string file://…\`; the README lists the keys of the secret's JSON.`,
     key,
   });
 }

@@ -9,7 +9,7 @@ import { editsCurrent } from '../../../shared/rotation/remedies.ts';
 const EDIT =
   /\b(into|correct|check|remove|add) "(host|port|dbname|ssl|username|sslhostname|masterarn)"|"ssl": false (in|from)|put-secret-value/i;
 
-/** Remedies as they stand in the sources, by the code that comes before each. */
+/** Remedies that have the secret edited, as they stand in the sources, by the code that comes before each. */
 async function remediesIn(path: string): Promise<{ code: string; remedy: string }[]> {
   const source = await readFile(new URL(`../../../shared/${path}`, import.meta.url), 'utf8');
   const codes = Array.from(source.matchAll(/'([A-Z]+(?:_[A-Z]+)+)'/g), (match) => ({
@@ -30,18 +30,28 @@ const error = (code: RotationErrorCode, facts: object = {}) =>
     ...facts,
   });
 
-it('every text in the sources that has AWSCURRENT edited is of a code that is known for it', async () => {
+async function allRemedies() {
   const folders = await Promise.all(
     ['database', 'rotation', 'secret', 'aws'].map(async (name) =>
       (await folder(name)).map((file) => `${name}/${file}`),
     ),
   );
-  const editing = (await Promise.all(folders.flat().map(remediesIn))).flat();
+  return (await Promise.all(folders.flat().map(remediesIn))).flat();
+}
+
+it('every text in the sources that has AWSCURRENT edited is of a code that is known for it', async () => {
+  const editing = await allRemedies();
   expect(editing.length).toBeGreaterThan(15);
   const codes = new Set(editing.map(({ code }) => code));
   const known = (code: string) =>
     editsCurrent(error(code as RotationErrorCode, { credential: 'current', key: 'masterarn' }));
   expect([...codes].filter((code) => !known(code))).toEqual([]);
+});
+
+it('every command that stores a value says where it has it from, without which the AWS CLI refuses it', async () => {
+  const storing = (await allRemedies()).map(({ remedy }) => remedy).filter((remedy) => /put-secret-value/.test(remedy));
+  expect(storing.length).toBeGreaterThan(2);
+  for (const remedy of storing) expect(remedy).toContain(' --secret-string file://');
 });
 
 it.each<[string, unknown]>([
