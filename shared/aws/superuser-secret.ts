@@ -83,7 +83,7 @@ async function withServer(
   const tag = Object.entries(tags).find(([key]) => RDS_TAGS.includes(key.toLowerCase()));
   if (tag === undefined) throw unusable(`it has no "host" and none of the tags ${RDS_TAGS.join(', ')}`);
   const { host, port, engine } = await rds.serverOf(tag[1]);
-  return JSON.stringify({ ...(JSON.parse(text) as object), host, port, engine });
+  return JSON.stringify({ ...parseMembers(text), host, port, engine });
 }
 
 /** The superuser's password is sent over TLS at least as strict as the application's. */

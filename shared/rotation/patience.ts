@@ -41,8 +41,8 @@ const passes = (code: RotationErrorCode, reason: string) =>
 
 /**
  * The same of a whole step, which may run again after whatever it was interrupted by: that Secrets Manager could not be
- * reached, or has failed, or that RDS has. The SDK has tried that again for some three seconds; throttled, for as long as
- * there is time.
+ * reached, or has failed, or that RDS has. The SDK has tried that again for some three seconds, and a throttled call for
+ * some sixteen, which is enough.
  */
 export function isServiceAway({ code, facts: { reason = '' } }: RotationError): boolean {
   return (

@@ -229,5 +229,5 @@ async function* mayLogInToSet(context: SetSecretContext, tried: Credential[]): A
     tried.push(latest);
     yield onServerOf(current, latest);
   }
-  for await (const candidate of mayLogIn(current, context, tried)) yield candidate;
+  yield* mayLogIn(current, context, tried);
 }
