@@ -109,35 +109,8 @@ async function openSession<T>(
   // A socket that breaks between two statements is reported by the next one; without a listener it would end the process.
   client.on('error', () => {});
 
-  const secrets = [login.password.reveal()];
-  const redacted = (text: string) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
-  const fail = (error: unknown, phase: Phase) => {
-    const found = error === TIMED_OUT ? TIMED_OUT : wire.meaningOf(error, phase, login.tls !== 'plain');
-    const meaning = login.byToken ? iamMeaning(error, found) : found;
-    const { host, port, username, database } = login;
-    return { meaning, error: databaseError(meaning, error, { host, port, username, database }, redacted) };
-  };
-  /** What gave no answer in time would answer nothing else either. */
-  let isSilent = false;
-  const run = async <Result>(query: (client: Client) => Promise<Result>): Promise<Result> => {
-    try {
-      return await before(deadline, query(client));
-    } catch (error) {
-      isSilent ||= error === TIMED_OUT;
-      throw fail(error, 'working').error;
-    }
-  };
-  const send = async <Row extends object>(text: string) =>
-    await run(async () => rowsOf<Row>(await client.query<Row>(text)));
-  const rollback = async () => {
-    if (!isSilent) await send('ROLLBACK');
-  };
-  // What the role has for time-outs is not what a step has.
-  const pinned = () =>
-    `${wire.pinned} SET LOCAL statement_timeout = ${deadline.remaining()};${hasTransactionTimeout(connection) ? ' SET LOCAL transaction_timeout = 0;' : ''}`;
-
+  const { redact, fail } = failuresOf(login, wire);
   const beganAt = performance.now();
-  let committedAt = beganAt;
   try {
     try {
       await before(deadline, Promise.race([client.connect(), connectedInTime(socket)]));
@@ -164,24 +137,8 @@ async function openSession<T>(
       loginTook: performance.now() - beganAt,
       address: socket.remoteAddress,
       deadline,
-      async query<Row extends object>(statement: string) {
-        try {
-          return await send<Row>(`${pinned()} ${statement}; COMMIT`);
-        } catch (error) {
-          await rollback().catch(() => undefined);
-          throw error;
-        }
-      },
-      begin: (statements) => send(`${pinned()} ${statements}`),
-      proceed: (statements) => send(statements),
-      copy: (statements, data) => run((client) => copyQuery(client, statements, data)),
-      async commit() {
-        await send('COMMIT');
-        committedAt = performance.now();
-      },
-      lastCommitAt: () => committedAt,
-      rollback,
-      redact: (text) => secrets.push(text),
+      redact,
+      ...statementsOf(client, { deadline, pinned: pinnedBy(wire, version, deadline), beganAt, fail }),
     });
     return { accepted: true, value };
   } finally {
@@ -191,8 +148,72 @@ async function openSession<T>(
   }
 }
 
-function hasTransactionTimeout({ parameters }: ServerConnection): boolean {
-  return Number.parseInt(parameters.get('server_version') ?? '', 10) >= 17;
+/** What goes wrong with a session, told without its secrets. */
+function failuresOf(login: Login, wire: Wire) {
+  const secrets = [login.password.reveal()];
+  const redacted = (text: string) => secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
+  return {
+    redact: (text: string) => void secrets.push(text),
+    fail(error: unknown, phase: Phase) {
+      const found = error === TIMED_OUT ? TIMED_OUT : wire.meaningOf(error, phase, login.tls !== 'plain');
+      const meaning = login.byToken ? iamMeaning(error, found) : found;
+      const { host, port, username, database } = login;
+      return { meaning, error: databaseError(meaning, error, { host, port, username, database }, redacted) };
+    },
+  };
+}
+
+type Statements = Pick<SqlSession, 'query' | 'begin' | 'proceed' | 'copy' | 'commit' | 'lastCommitAt' | 'rollback'>;
+
+interface StatementOptions
+  extends Pick<SqlSession, 'deadline' | 'beganAt'>,
+    Pick<ReturnType<typeof failuresOf>, 'fail'> {
+  /** What a message begins with that opens a transaction. */
+  pinned(): string;
+}
+
+/** What is sent in a session that is there. */
+function statementsOf(client: Client, { deadline, pinned, beganAt, fail }: StatementOptions): Statements {
+  /** What gave no answer in time would answer nothing else either. */
+  let isSilent = false;
+  let committedAt = beganAt;
+  const run = async <Result>(answer: Promise<Result>): Promise<Result> => {
+    try {
+      return await before(deadline, answer);
+    } catch (error) {
+      isSilent ||= error === TIMED_OUT;
+      throw fail(error, 'working').error;
+    }
+  };
+  const send = async <Row extends object>(text: string) => rowsOf<Row>(await run(client.query<Row>(text)));
+  const rollback = async () => {
+    if (!isSilent) await send('ROLLBACK');
+  };
+  return {
+    async query<Row extends object>(statement: string) {
+      try {
+        return await send<Row>(`${pinned()} ${statement}; COMMIT`);
+      } catch (error) {
+        await rollback().catch(() => undefined);
+        throw error;
+      }
+    },
+    begin: (statements) => send(`${pinned()} ${statements}`),
+    proceed: (statements) => send(statements),
+    copy: (statements, data) => run(copyQuery(client, statements, data)),
+    async commit() {
+      await send('COMMIT');
+      committedAt = performance.now();
+    },
+    lastCommitAt: () => committedAt,
+    rollback,
+  };
+}
+
+/** What the role has for time-outs is not what a step has. */
+function pinnedBy({ pinned }: Wire, version: string, deadline: Deadline) {
+  const ofTransaction = Number.parseInt(version, 10) >= 17 ? ' SET LOCAL transaction_timeout = 0;' : '';
+  return () => `${pinned} SET LOCAL statement_timeout = ${deadline.remaining()};${ofTransaction}`;
 }
 
 /** BackendKeyData's process id, which the driver keeps, and its types leave out. */
