@@ -5,6 +5,7 @@ import { isReleased } from './change-own.ts';
 import { credentialFacts, passwordNotAccepted, twinNotLinked } from './credential-errors.ts';
 import type { Administrator, Credential, RoleSession, TwinChange, UserFacts } from './ports.ts';
 import { PROOF_WITHIN, prove } from './proof.ts';
+import { TAKE_PENDING_OFF } from './remedies.ts';
 import type { Applied, SetSecretContext } from './strategy.ts';
 import { actsOtherwise, ownsObjects, superuserIsApplicationUser, twinDiffers } from './twin-errors.ts';
 
@@ -18,7 +19,7 @@ export const WHEN_REFUSED =
  */
 const LATE_LOOKS = 4;
 
-const PROTECT = 'Give this secret the "ssl" and "sslhostname" of the superuser secret, and rotate again.';
+const PROTECT = `${TAKE_PENDING_OFF}; then give this secret the "ssl" and "sslhostname" of the superuser secret and rotate again.`;
 
 /**
  * A login shows that somebody knows a password of the very server that the administrator will be logged in to, if it was made

@@ -83,6 +83,12 @@ test('a login in clear, which their server has answered, has the administrator d
     end: { step: 'setSecret', error_code: 'PASSWORD_NOT_ACCEPTED' },
   });
   expect(await rolesNamed(server, [victim, `${victim}_clone`])).toEqual(before);
+
+  // The remedy to the letter; their password goes with their edit.
+  const [, version] = /--remove-from-version-id (\S+); then give/.exec(String(steps.at(-1)?.remedy)) ?? [];
+  if (version !== undefined) await app.secret.unlabel('AWSPENDING', version);
+  await app.secret.put({ password: app.base.password, ssl: true });
+  expect(await app.secret.rotate()).toMatchObject({ outcome: 'succeeded' });
 });
 
 test('a secret without TLS is rotated beside a superuser secret with it, where the server is one', async () => {
