@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers';
 import { type Breach, breachesAfter, breachesAtEnd, momentOf } from './invariants.ts';
 import { MemoryStage } from './memory-stage.ts';
 import { type Choice, type Plant, Play } from './play.ts';
-import type { Scenario } from './scenario.ts';
+import { isSoak, type Scenario } from './scenario.ts';
 import { time } from './time.ts';
 
 /** How much of a scenario was seen. */
@@ -30,12 +30,18 @@ export class Violation extends Error {
     const list = schedule.map((choice, index) => `${String(index + 1).padStart(4)}. ${choice}`).join('\n');
     const broken = breaches.map(({ invariant, found }) => `${invariant}: ${found}`).join('\n');
     super(
-      `${scenario.name}: this schedule breaks a promise.\n${list}\n${broken}\nReplay: SIMULATION='${JSON.stringify([scenario.name, ...schedule])}' npm run test:unit -- simulation`,
+      `${scenario.name}: this schedule breaks a promise.\n${list}\n${broken}\nReplay: ${replayOf(scenario, schedule)}`,
     );
     this.scenario = scenario;
     this.schedule = schedule;
     this.breaches = breaches;
   }
+}
+
+/** For a shell, in which the name of a call may have an apostrophe. */
+function replayOf({ name }: Scenario, schedule: readonly Choice[]): string {
+  const variable = JSON.stringify([name, ...schedule]).replaceAll("'", "'\\''");
+  return `${isSoak ? 'SOAK_MINUTES=1 ' : ''}SIMULATION='${variable}' npm run test:unit -- simulation/planted -t 'is replayed'`;
 }
 
 export interface ExploreOptions {

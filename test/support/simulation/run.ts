@@ -1,12 +1,9 @@
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
 import { type Coverage, explore } from './explore.ts';
-import type { Scenario } from './scenario.ts';
+import { isSoak, type Scenario } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
 import { time } from './time.ts';
-
-/** `npm run test:soak` plays larger bounds. */
-const isSoak = process.env.SOAK_MINUTES !== undefined;
 
 /** Smaller ones, for mutants: calls go wrong nowhere, and two act at a time. */
 const isSmall = process.env.SIMULATION_BOUNDS === 'small';

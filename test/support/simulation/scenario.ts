@@ -2,6 +2,9 @@ import type { Step } from '../../../shared/rotation/event.ts';
 import type { StrategyName } from '../../../shared/rotation/strategy.ts';
 import type { Invariant } from './promises.ts';
 
+/** Whether larger bounds are played: by `npm run test:soak`. */
+export const isSoak = process.env.SOAK_MINUTES !== undefined;
+
 /** What a person does to a secret, or to the role whose login it holds. */
 export type Deed =
   | 'begins T2'

@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { describe, expect, it, vi } from 'vitest';
 import { FakeServer } from '../../../support/fake-server.ts';
 import { type ExploreOptions, explore, replay, Violation } from '../../../support/simulation/explore.ts';
 import * as plants from '../../../support/simulation/plants.ts';
 import { INVARIANTS, type Invariant } from '../../../support/simulation/promises.ts';
 import { simulateTime } from '../../../support/simulation/run.ts';
+import { isSoak } from '../../../support/simulation/scenario.ts';
 import { scenarios } from '../../../support/simulation/scenarios.ts';
 
 vi.mock('node:timers/promises', async () => ({
@@ -12,7 +14,7 @@ vi.mock('node:timers/promises', async () => ({
 simulateTime();
 
 function scenarioOf(name: string) {
-  const found = scenarios(false).find((scenario) => scenario.name === name);
+  const found = scenarios(isSoak).find((scenario) => scenario.name === name);
   if (found === undefined) throw new Error(`A scenario was needed that is called ${name}.`);
   return found;
 }
@@ -144,6 +146,16 @@ describe('a violation', () => {
     expect(found.message).toContain('A: sets the new password\n');
     await expect(replay(scenarioOf(NARROW), found.schedule, options)).rejects.toThrow(Violation);
     await expect(replay(scenarioOf(NARROW), found.schedule)).rejects.not.toThrow(Violation);
+  });
+
+  it('prints a command that a shell takes for what it is', async () => {
+    const name = 'alternating-users: two attempts of setSecret';
+    const promise = 'the AWSCURRENT of alternating users logs in at every moment';
+    const found = await violation(name, promise, { plant: plants.changesTheOtherTwin });
+    expect(found.schedule.at(-1)).toBe("A: sets the twin's password");
+    const [, variable] = /^Replay: (.*) npm run test:unit/m.exec(found.message) ?? [];
+    const said = execFileSync('sh', ['-c', `${variable} printenv SIMULATION`], { encoding: 'utf8' });
+    expect(JSON.parse(said)).toEqual([name, ...found.schedule]);
   });
 
   it('is replayed from the environment', { skip: process.env.SIMULATION === undefined }, async () => {
