@@ -152,6 +152,8 @@ describe('two roles are twins only by proof', () => {
     expect(rotation.logins.get(ARN, V0)).toMatchObject({ scram: true });
     await rotation.step('setSecret');
     expect(rotation.server.passwordOf('app_clone')).toBe('new-1');
+    // Nor is it believed any more, once its password was replaced.
+    expect(rotation.logins.get(ARN, V0)).toBeUndefined();
     expect(rotation.server.events.filter((event) => /^login (previous|unlabelled)/.test(event))).toHaveLength(1);
   }
 

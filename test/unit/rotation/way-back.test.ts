@@ -334,6 +334,21 @@ it('a way back whose answer was lost is looked at', async () => {
   expectUnharmed(rotation);
 });
 
+it('and where no login can tell what came of it, it is not said to be in force', async () => {
+  const rotation = await failing((each) => {
+    meets('TLS_FAILED', 'fails')(each);
+    each.server.before = (event) => {
+      if (event !== 'way back to current') return;
+      each.server.refuseAll(failure('TLS_FAILED'));
+      throw failure('DATABASE_CONNECTION_LOST', 'The session broke off.');
+    };
+  });
+  expect(await refusal(rotation.step('setSecret'))).toMatchObject({
+    code: 'PASSWORD_NOT_PUT_BACK',
+    message: expect.stringContaining('that of AWSCURRENT could not be put back (The session broke off)'),
+  });
+});
+
 it('a proof has as much more time as the login before it took', async () => {
   const rotation = await failing(({ server }) => {
     server.loginTook = 3_500;
