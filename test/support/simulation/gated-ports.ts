@@ -18,9 +18,9 @@ import { failure } from '../fake-server.ts';
 import { type Actor, API, type CallKind, type End, LOGIN, READ, SQL } from './actor.ts';
 
 const OWN_AFFAIR: CallKind = { ...SQL, isOwnAffair: true };
-const writes = (kind: CallKind): CallKind => ({ ...kind, writes: true });
+const writes = (kind: CallKind): CallKind => ({ ...kind, writes: true, lags: false });
 /** What the service refuses has no effect; a TIMEOUT may have one. */
-const MOVE: CallKind = { writes: true, failsWith: [failure('SECRET_ACCESS_DENIED'), API.failsWith[1]] };
+const MOVE: CallKind = { ...writes(API), failsWith: [failure('SECRET_ACCESS_DENIED'), API.failsWith[1]] };
 const keyOf = ({ versionId, stage }: WhichVersion, names: Names) =>
   [versionId === undefined ? undefined : names(versionId), stage].filter(Boolean).join(' ');
 

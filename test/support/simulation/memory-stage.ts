@@ -72,14 +72,8 @@ export class MemoryStage implements Stage {
     const store = this.secrets[secret].store(token);
     return {
       ...store,
-      putPending: async (text) => {
-        this.#changes(secret);
-        return await store.putPending(text);
-      },
-      promotePending: async (from) => {
-        this.#changes(secret);
-        return await store.promotePending(from);
-      },
+      putPending: (text) => this.#changing(secret, () => store.putPending(text)),
+      promotePending: (from) => this.#changing(secret, () => store.promotePending(from)),
     };
   }
 
@@ -117,14 +111,18 @@ export class MemoryStage implements Stage {
 
   async begin(secret: SecretName, name: string): Promise<void> {
     const secrets = this.secrets[secret];
-    this.#changes(secret);
-    secrets.rotationEnabled = true;
-    secrets.put(idOf(name), undefined, 'AWSPENDING');
+    await this.#changing(secret, async () => {
+      secrets.rotationEnabled = true;
+      secrets.put(idOf(name), undefined, 'AWSPENDING');
+    });
   }
 
   async perform(deed: Deed): Promise<void> {
+    await this.#changing('app', () => this.#perform(deed));
+  }
+
+  async #perform(deed: Deed): Promise<void> {
     const { app } = this.secrets;
-    this.#changes('app');
     switch (deed) {
       case 'begins T2':
         return await this.begin('app', 'T2');
@@ -194,8 +192,13 @@ export class MemoryStage implements Stage {
     return login !== undefined && this.server.passwordOf(login.username) === login.password.reveal();
   }
 
-  #changes(secret: SecretName): void {
-    if (this.#lags) this.#former[secret] = this.secrets[secret].copy();
+  /** What leaves all as it was is no last change. */
+  async #changing<T>(secret: SecretName, work: () => Promise<T>): Promise<T> {
+    if (!this.#lags) return await work();
+    const former = this.secrets[secret].copy();
+    const answer = await work();
+    if (former.fingerprint() !== this.secrets[secret].fingerprint()) this.#former[secret] = former;
+    return answer;
   }
 
   /** A person's PutSecretValue: a new current version. */

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it, vi } from 'vitest';
 import { FakeServer } from '../../../support/fake-server.ts';
-import { type ExploreOptions, explore, replay, Violation } from '../../../support/simulation/explore.ts';
+import { type ExploreOptions, explore, Judged, replay, Violation } from '../../../support/simulation/explore.ts';
 import * as plants from '../../../support/simulation/plants.ts';
 import { INVARIANTS, type Invariant } from '../../../support/simulation/promises.ts';
 import { simulateTime } from '../../../support/simulation/run.ts';
@@ -135,6 +135,96 @@ describe('a state that was come to in two ways', () => {
     expect(each.plays).toBe(Number(once.schedules));
     expect(each.plays).toBeGreaterThan(once.plays);
     expect(new Set(each.endStates)).toEqual(new Set(once.endStates));
+  });
+});
+
+describe('a call', () => {
+  /** Of all that an actor asks for on its own, in which ways each may go wrong. */
+  async function faultsOf(name: string, who: string): Promise<Map<string, string[]>> {
+    const { play } = await Judged.begin(scenarioOf(name));
+    const found = new Map<string, string[]>();
+    for (;;) {
+      const choices = play.choices().filter((choice) => choice.startsWith(`${who}: `));
+      const [next] = choices.filter((choice) => !choice.includes(' — '));
+      if (next === undefined) return found;
+      const faults = choices.flatMap((choice) => (choice.startsWith(`${next} — `) ? choice.split(' — ').slice(1) : []));
+      found.set(next.slice(who.length + 2), faults);
+      await play.take(next);
+    }
+  }
+
+  const READS = ['refused', 'killed'];
+  const LAGGING = [...READS, 'stale'];
+  const WRITES = ['refused', 'lost', 'killed', 'killed after'];
+  const SINGLE_USER = {
+    'GetSecretValue AWSCURRENT': READS,
+    'locks its role': READS,
+    'takes the row of its role': READS,
+    'sets the new password': WRITES,
+    'logs in as app with pending': READS,
+    'takes the row again': READS,
+    'puts the password back': WRITES,
+    'lets go of the lock': WRITES,
+  };
+  const TWINS = {
+    'logs in as admin with superuser': READS,
+    'locks the twins': READS,
+    'takes the row of a twin': READS,
+    "sets the twin's password": WRITES,
+    'lets go of the lock': WRITES,
+  };
+
+  it.each<[string, string, Record<string, string[]>]>([
+    ['single-user: two attempts of createSecret', 'A', { DescribeSecret: LAGGING, PutSecretValue: WRITES }],
+    [NARROW, 'A', SINGLE_USER],
+    ['alternating-users: two attempts of setSecret', 'B', TWINS],
+    [
+      'single-user: two attempts of finishSecret',
+      'B',
+      { 'GetSecretValue AWSCURRENT': LAGGING, UpdateSecretVersionStage: WRITES },
+    ],
+  ])('may go wrong in each way that there is: %s, %s', async (name, who, expected) => {
+    expect(Object.fromEntries(await faultsOf(name, who))).toMatchObject(expected);
+  });
+
+  const STORING = [
+    'A: GetSecretValue AWSCURRENT',
+    'A: DescribeSecret',
+    'A: logs in as app with current',
+    'A: examines itself',
+  ];
+
+  it.each([
+    ['is refused', 'refused', false, ['SECRETS_MANAGER_FAILED']],
+    ['gets no answer', 'lost', true, ['SECRETS_MANAGER_TIMEOUT']],
+    ['is the last of an instance, and never sent', 'killed', false, []],
+    ['is the last of an instance', 'killed after', true, []],
+  ])('that %s', async (_, fault, isStored, ends) => {
+    const scenario = scenarioOf('single-user: two attempts of createSecret');
+    const { play, stage } = await replay(scenario, [...STORING, `A: PutSecretValue — ${fault}`]);
+    expect(stage.secrets.app.texts()).toHaveLength(isStored ? 2 : 1);
+    expect(play.ends.map(({ outcome }) => outcome)).toEqual(ends);
+    // Nothing else goes wrong, and whoever has ended asks for nothing more.
+    expect(play.choices().filter((choice) => !choice.startsWith('B: ') || choice.includes(' — '))).toEqual([]);
+  });
+
+  it('that reads may be answered with what was there before the last change', async () => {
+    const scenario = scenarioOf('single-user: two attempts of createSecret');
+    const others = STORING.map((choice) => choice.replace('A', 'B'));
+    const until = [...STORING, ...others, 'A: PutSecretValue', 'B: PutSecretValue'];
+    const read = 'B: GetSecretValue T1 AWSPENDING';
+    const { play: inTime } = await replay(scenario, [...until, read]);
+    expect(inTime.ends.map(({ outcome }) => outcome)).toEqual(['done', 'already-done']);
+    const { play: stale } = await replay(scenario, [...until, `${read} — stale`]);
+    expect(stale.choices()).toEqual([read]);
+  });
+
+  it('whose answer gets lost ends its session', async () => {
+    const { play } = await replay(scenarioOf(NARROW), [
+      ...['A: GetSecretValue AWSCURRENT', 'A: GetSecretValue T1 AWSPENDING', 'A: logs in as app with current'],
+      ...['A: locks its role', 'A: takes the row of its role', 'A: DescribeSecret', 'A: sets the new password — lost'],
+    ]);
+    expect(play.choices()).not.toContain('A: lets go of the lock');
   });
 });
 
