@@ -51,6 +51,18 @@ it('is for the same server where only one of the two hosts is fully qualified', 
   expect(await read({ masterarn })).toMatchObject({ secret: { username: 'admin', host: 'DB.example.com.' } });
 });
 
+it.each([
+  [undefined, true, true],
+  [false, true, true],
+  [false, undefined, undefined],
+  [true, undefined, true],
+  [true, false, true],
+  [undefined, false, undefined],
+])('has its password sent by TLS as strict as the strictest: its own "ssl" %s, the application\'s %s', async (own, theirs, ssl) => {
+  const masterarn = await store({ ...LOGIN, username: 'admin', ssl: own });
+  expect((await read({ masterarn, ssl: theirs })).secret.ssl).toBe(ssl);
+});
+
 it('is missing where its key is in another case, which is pointed out', async () => {
   const masterArn = await store({ ...LOGIN, username: 'admin' });
   await expect(read({ masterArn })).rejects.toMatchObject({

@@ -67,6 +67,19 @@ describe('a role that is opened', () => {
     expect((await open({ opening: { locked: false } })).role.fresh).toBe(false);
   });
 
+  it('has a lock of its own, which is the same for each who takes it, waits for it, or looks who has it', async () => {
+    const keyOf = (text = '') => /hashtextextended\('postgres-secret-rotation:' \|\| '(\w+)', 0\)/.exec(text)?.[1];
+    const { session } = await open();
+    expect(session.sent.map(({ text }) => keyOf(text))).toEqual(['app']);
+    const waiting = new FakeSession();
+    await open({ session: waiting, opening: { locked: false }, busy: [] }).catch(() => {});
+    expect(waiting.sent.map(({ text }) => keyOf(text))).toEqual(['app', 'app', 'app']);
+    const other = new FakeSession();
+    other.rows = () => [OPENING];
+    await openRole(other, 'shop', 'session_user', { allowPooler: false });
+    expect(other.sent.map(({ text }) => keyOf(text))).toEqual(['shop']);
+  });
+
   it('is waited for, and most of the time that is left is for that', async () => {
     const { session } = await open({ opening: { locked: false } });
     expect(session.sent[1]?.text).toMatch(/^SET LOCAL lock_timeout = 22000; SELECT pg_advisory_lock\(/);
