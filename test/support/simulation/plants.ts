@@ -1,10 +1,14 @@
 /** Faults to plant into the engine or behind its ports, each of which a promise must be seen to catch. */
+import { RotationError } from '../../../shared/errors.ts';
+import type { Step } from '../../../shared/rotation/event.ts';
 import type { OwnRole, RoleDatabase, RoleSession } from '../../../shared/rotation/ports.ts';
 import { RecentLogins } from '../../../shared/rotation/recent-logins.ts';
 import { singleUser } from '../../../shared/rotation/single-user.ts';
 import { versionWith } from '../../../shared/rotation/version-stage.ts';
 import { Password } from '../../../shared/secret/password.ts';
+import { idOf } from './memory-stage.ts';
 import type { Plant } from './play.ts';
+import type { SecretName } from './scenario.ts';
 
 /** Sessions behind which something is not as it should be. */
 function withSessions(change: (roles: RoleSession, source: string) => RoleSession): Plant {
@@ -36,6 +40,18 @@ export const all =
   (...plants: readonly Plant[]): Plant =>
   (input) =>
     plants.reduce((planted, plant) => plant(planted), input);
+
+/** Only in the rotation of one secret. */
+export const of =
+  (secret: SecretName, plant: Plant): Plant =>
+  (input) =>
+    input.event.secretArn === secret ? plant(input) : input;
+
+/** Only in one step. */
+export const during =
+  (step: Step, plant: Plant): Plant =>
+  (input) =>
+    input.event.step === step ? plant(input) : input;
 
 export const setsWhatNobodyStored: Plant = (input) => ({
   ...input,
@@ -126,17 +142,15 @@ export const takesRetiredVersions: Plant = (input) => ({
   },
 });
 
-class Credulous extends RecentLogins {
-  override get() {
-    return {
-      source: 'pending',
-      scram: true,
-      proof: { comparedWith: undefined, besides: 'V1'.padEnd(36, '-') },
-    } as const;
-  }
-}
-
-export const believesItHasTested: Plant = (input) => ({ ...input, recentLogins: new Credulous() });
+/** Believes of each version that it has tested it, beside the one of that name. */
+export const believesItHasTested =
+  (besides: string): Plant =>
+  (input) => {
+    const recentLogins = new RecentLogins();
+    const proof = { comparedWith: undefined, besides: idOf(besides) };
+    recentLogins.get = () => ({ source: 'pending', scram: true, proof });
+    return { ...input, recentLogins };
+  };
 
 /** Says of each setSecret that it has moved the label. */
 export const alwaysSaysItHasPromoted: Plant = (input) => ({
@@ -144,6 +158,18 @@ export const alwaysSaysItHasPromoted: Plant = (input) => ({
   strategy: {
     ...singleUser,
     applyPending: async (context) => ({ ...(await singleUser.applyPending(context)), promoted: true }),
+  },
+});
+
+/** Says of each finishSecret that another one was faster. */
+export const neverSaysItHasPromoted: Plant = (input) => ({
+  ...input,
+  store: {
+    ...input.store,
+    async promotePending(from) {
+      await input.store.promotePending(from);
+      return 'label-moved';
+    },
   },
 });
 
@@ -157,5 +183,18 @@ export const throwsSomethingElse: Plant = (input) => ({
   ...input,
   newPassword: () => {
     throw new TypeError('no error of ours');
+  },
+});
+
+/** Throws an error of its own where nobody knows what came of a call. */
+export const needsAnAnswer: Plant = (input) => ({
+  ...input,
+  store: {
+    ...input.store,
+    putPending: (text) =>
+      input.store.putPending(text).catch((error: unknown) => {
+        const isLost = error instanceof RotationError && error.code === 'SECRETS_MANAGER_TIMEOUT';
+        throw isLost ? new TypeError('no answer') : error;
+      }),
   },
 });

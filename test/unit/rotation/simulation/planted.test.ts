@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it, vi } from 'vitest';
-import { FakeServer } from '../../../support/fake-server.ts';
+import type { SecretStore } from '../../../../shared/rotation/ports.ts';
+import { FakeServer, failure } from '../../../support/fake-server.ts';
 import { type ExploreOptions, explore, Judged, replay, Violation } from '../../../support/simulation/explore.ts';
+import { idOf, type MemoryStage } from '../../../support/simulation/memory-stage.ts';
 import * as plants from '../../../support/simulation/plants.ts';
 import { INVARIANTS, type Invariant } from '../../../support/simulation/promises.ts';
 import { simulateTime } from '../../../support/simulation/run.ts';
-import { isSoak } from '../../../support/simulation/scenario.ts';
+import { isSoak, type SecretName } from '../../../support/simulation/scenario.ts';
 import { scenarios } from '../../../support/simulation/scenarios.ts';
 
 vi.mock('node:timers/promises', async () => ({
@@ -33,12 +35,37 @@ const NARROW_BESIDE =
   'single-user: setSecret and finishSecret beside a setSecret that gets no further with the new password';
 const LATE = 'single-user: a late setSecret of a rotation that was taken off, by another instance, beside a new one';
 
+/** Happens as the next rotation moves AWSCURRENT. */
+function afterwards({ secrets }: MemoryStage, secret: SecretName, act: () => Promise<void>): void {
+  const store = secrets[secret].store.bind(secrets[secret]);
+  secrets[secret].store = (token) => {
+    const inner = store(token);
+    const promotePending: SecretStore['promotePending'] = async (from) => {
+      if (token === idOf('T9')) await act();
+      return await inner.promotePending(from);
+    };
+    return { ...inner, promotePending };
+  };
+}
+
 const PLANTED: readonly (readonly [Invariant, string, string, ExploreOptions])[] = [
   [
     'every password that the database accepts is in a version of the secret',
     'a password is set that was never stored',
     'single-user: two attempts of setSecret',
     { plant: plants.setsWhatNobodyStored },
+  ],
+  [
+    'every password that the database accepts is in a version of the secret',
+    'one is set that was never stored, of the superuser',
+    'alternating-users: a rotation beside that of its superuser secret',
+    { plant: plants.of('admin', plants.setsWhatNobodyStored) },
+  ],
+  [
+    'the AWSCURRENT of alternating users logs in at every moment',
+    "the other twin's password is set, of the second secret",
+    'alternating-users: two rotations that share a superuser secret, beside its own setSecret',
+    { plant: plants.of('shop', plants.changesTheOtherTwin) },
   ],
   [
     'the AWSCURRENT of alternating users logs in at every moment',
@@ -65,6 +92,12 @@ const PLANTED: readonly (readonly [Invariant, string, string, ExploreOptions])[]
     { plant: plants.takesRetiredVersions },
   ],
   [
+    'no password labelled AWSPREVIOUS returns',
+    'finishSecret moves AWSCURRENT back to it',
+    'single-user: a rotation to the version that is AWSPREVIOUS, beside a late one',
+    { plant: plants.during('finishSecret', plants.all(plants.takesRetiredVersions, plants.believesItHasTested('T0'))) },
+  ],
+  [
     'a rotation that was replaced changes nothing any more',
     'there is neither the lock nor the guard in the transaction',
     LATE,
@@ -74,13 +107,19 @@ const PLANTED: readonly (readonly [Invariant, string, string, ExploreOptions])[]
     'what is promoted logs in',
     'finishSecret takes it that somebody has tested',
     'single-user: a rotation beside finishSecret',
-    { plant: plants.believesItHasTested },
+    { plant: plants.believesItHasTested('V1') },
   ],
   [
     'a rotation is counted once',
     'each setSecret says that it has moved the label',
     'single-user: moving AWSCURRENT early: two attempts of setSecret',
     { plant: plants.alwaysSaysItHasPromoted },
+  ],
+  [
+    'a rotation is counted once',
+    'whoever moves the label takes it that another one has',
+    'single-user: a rotation beside finishSecret',
+    { plant: plants.neverSaysItHasPromoted },
   ],
   [
     'nobody waits for ever',
@@ -95,10 +134,28 @@ const PLANTED: readonly (readonly [Invariant, string, string, ExploreOptions])[]
     { plant: plants.throwsSomethingElse },
   ],
   [
+    'every error is one of ours',
+    'something does so where an answer gets lost',
+    'single-user: two attempts of createSecret',
+    { plant: plants.needsAnAnswer },
+  ],
+  [
     'at the end AWSCURRENT logs in',
     'the former password is put back without the lock and without a look at who has moved on',
     NARROW_BESIDE,
     { plant: plants.all(plants.letsGoAtOnce, plants.looksAtNobody) },
+  ],
+  [
+    'at the end AWSCURRENT logs in',
+    'the next rotation sets another password',
+    'single-user: two attempts of testSecret',
+    { prepare: (stage) => afterwards(stage, 'app', () => stage.server.setByHand('app', 'another')) },
+  ],
+  [
+    'at the end the next rotation succeeds',
+    'that of the second secret fails',
+    'alternating-users: a rotation beside that of its superuser secret',
+    { prepare: (stage) => afterwards(stage, 'shop', () => Promise.reject(failure('SECRETS_MANAGER_FAILED'))) },
   ],
   [
     'at the end the next rotation succeeds',
@@ -119,7 +176,36 @@ describe('a promise is seen to be broken', () => {
   });
 
   it('of each kind that there is', () => {
-    expect(PLANTED.map(([invariant]) => invariant).sort()).toEqual([...INVARIANTS].sort());
+    expect(new Set(PLANTED.map(([invariant]) => invariant))).toEqual(new Set(INVARIANTS));
+  });
+});
+
+describe('a search', () => {
+  it('comes by each schedule that there is', { timeout: 60_000 }, async () => {
+    const scenario = { ...scenarioOf('single-user: two attempts of createSecret'), faults: 0, lags: false };
+    const count = async (prefix: readonly string[]): Promise<number> => {
+      const { play } = await Judged.begin(scenario);
+      for (const choice of prefix) await play.take(choice);
+      let schedules = play.choices().length === 0 ? 1 : 0;
+      for (const choice of play.choices()) schedules += await count([...prefix, choice]);
+      return schedules;
+    };
+    expect((await explore(scenario)).schedules).toBe(BigInt(await count([])));
+  });
+
+  it.each<[string, (stage: MemoryStage) => void]>([
+    ["a role's password", ({ server }) => void server.role('app', 'another')],
+    ['a label', ({ secrets }) => secrets.app.label('AWSPENDING')],
+    ['a value', ({ secrets }) => void secrets.app.put(idOf('T1'), '{}')],
+    ['whether it rotates', ({ secrets }) => secrets.app.disable()],
+    ['the second secret', ({ secrets }) => secrets.shop.label('AWSPENDING', idOf('V1'))],
+    ['the superuser secret', ({ secrets }) => secrets.admin.label('AWSPENDING', idOf('V1'))],
+  ])('tells states apart by %s', async (_, change) => {
+    const begin = () => Judged.begin(scenarioOf('alternating-users: two attempts of createSecret'));
+    const [one, other] = [await begin(), await begin()];
+    expect(other.key()).toBe(one.key());
+    change(other.stage);
+    expect(other.key()).not.toBe(one.key());
   });
 });
 
@@ -219,12 +305,61 @@ describe('a call', () => {
     expect(stale.choices()).toEqual([read]);
   });
 
-  it('whose answer gets lost ends its session', async () => {
-    const { play } = await replay(scenarioOf(NARROW), [
-      ...['A: GetSecretValue AWSCURRENT', 'A: GetSecretValue T1 AWSPENDING', 'A: logs in as app with current'],
-      ...['A: locks its role', 'A: takes the row of its role', 'A: DescribeSecret', 'A: sets the new password — lost'],
-    ]);
-    expect(play.choices()).not.toContain('A: lets go of the lock');
+  /** Lets an actor go on, undisturbed, until it may make that call, or to its end. */
+  async function goOn({ play }: Judged, who: string, until?: string): Promise<void> {
+    const isRegular = (choice: string) => choice.startsWith(`${who}: `) && !choice.includes(' — ');
+    for (let next = play.choices().find(isRegular); next !== undefined; next = play.choices().find(isRegular)) {
+      if (next === `${who}: ${until}`) return;
+      await play.take(next);
+    }
+  }
+
+  it('whose answer gets lost is the last of its session', async () => {
+    const judged = await Judged.begin(scenarioOf(NARROW));
+    await goOn(judged, 'A', 'puts the password back');
+    await judged.take('A: puts the password back — lost');
+    await goOn(judged, 'A');
+    expect(judged.play.ends.map(({ outcome }) => outcome)).toEqual(['PASSWORD_PUT_BACK']);
+    expect(judged.play.schedule).not.toContain('A: lets go of the lock');
+  });
+
+  it('may go wrong as often as a scenario says', async () => {
+    const judged = await Judged.begin(scenarioOf('single-user: moving AWSCURRENT early: one attempt'));
+    const canFail = () => judged.play.choices().some((choice) => choice.includes(' — '));
+    for (const call of ['sets the new password', 'UpdateSecretVersionStage']) {
+      expect(canFail()).toBe(true);
+      await goOn(judged, 'A', call);
+      await judged.take(`A: ${call} — lost`);
+    }
+    expect(judged.play.choices()).not.toEqual([]);
+    expect(canFail()).toBe(false);
+  });
+
+  it('that waits for a lock may be the last one too', async () => {
+    const judged = await Judged.begin(scenarioOf('single-user: two attempts of setSecret'));
+    for (const who of ['A', 'B']) {
+      await goOn(judged, who, 'locks its role');
+      await judged.take(`${who}: locks its role`);
+    }
+    await judged.take('B: waits — killed');
+    await goOn(judged, 'A');
+    expect(judged.play.ends.map(({ actor, outcome }) => [actor.name, outcome])).toEqual([['A', 'done']]);
+    await judged.end();
+  });
+
+  it('that is waited for only so long may come too late', async () => {
+    const judged = await Judged.begin(scenarioOf(NARROW));
+    await goOn(judged, 'A', 'takes the row again');
+    await judged.take('A: takes the row again');
+    expect(judged.play.choices()).not.toContain('A: puts the password back');
+    await judged.take('A: waits for what it looks at — late');
+    expect(judged.play.choices()).toEqual(expect.arrayContaining(['A: DescribeSecret', 'A: puts the password back']));
+  });
+
+  it('is not made by the instance that remembers its answer', async () => {
+    const { play } = await Judged.begin(scenarioOf('single-user: two attempts of testSecret'));
+    expect(play.ends.map(({ actor, outcome }) => [actor.name, outcome])).toEqual([['A', 'done']]);
+    expect(play.choices()).toContain('B: DescribeSecret');
   });
 });
 
