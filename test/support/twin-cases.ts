@@ -43,11 +43,9 @@ export interface Case {
   readonly turn?: 'twin' | 'base';
 }
 
-export function planOf(
-  { admin, base, twin, membership, link, thirdRoles = [], turn = 'twin' }: Case,
-  options: Partial<TwinPlanOptions> = {},
-): TwinPlan {
-  const state: TwinState = {
+/** What the server has of them. */
+export function stateOf({ admin, base, twin, membership, link, thirdRoles = [] }: Omit<Case, 'turn'>): TwinState {
+  return {
     admin: { ...ADMIN, ...admin },
     base: base === null ? null : { ...ROLE, ...base },
     twin: twin === null ? null : { ...TWIN, ...twin },
@@ -55,8 +53,11 @@ export function planOf(
     link: twin === null ? null : { ...LINKED, ...(membership === null ? { membership: 'none' } : {}), ...link },
     thirdRoles,
   };
+}
+
+export function planOf({ turn = 'twin', ...which }: Case, options: Partial<TwinPlanOptions> = {}): TwinPlan {
   const change = { base: 'app', twin: 'app_clone', username: turn === 'twin' ? 'app_clone' : 'app' };
-  return planTwin(state, change, { setRole: true, version: 18, provenByLogin: false, ...options });
+  return planTwin(stateOf(which), change, { setRole: true, version: 18, provenByLogin: false, ...options });
 }
 
 /** Its statements. */
