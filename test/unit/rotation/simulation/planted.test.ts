@@ -87,9 +87,9 @@ const PLANTED: readonly (readonly [Invariant, string, string, ExploreOptions])[]
   ],
   [
     'no password labelled AWSPREVIOUS returns',
-    'nobody looks whether the pending version is AWSPREVIOUS too',
+    'setSecret does not see that the pending version is AWSPREVIOUS too',
     'single-user: a rotation to the version that is AWSPREVIOUS, beside a late one',
-    { plant: plants.takesRetiredVersions },
+    { plant: plants.during('setSecret', plants.takesRetiredVersions) },
   ],
   [
     'no password labelled AWSPREVIOUS returns',
@@ -341,6 +341,7 @@ describe('a call', () => {
       await goOn(judged, who, 'locks its role');
       await judged.take(`${who}: locks its role`);
     }
+    expect(judged.play.choices()).toContain('B: waits — killed');
     await judged.take('B: waits — killed');
     await goOn(judged, 'A');
     expect(judged.play.ends.map(({ actor, outcome }) => [actor.name, outcome])).toEqual([['A', 'done']]);
