@@ -61,6 +61,8 @@ const RESERVES: Readonly<Record<Step, number>> = {
 };
 /** Of a step's time at most so much is kept for that, where the function has a short time-out. */
 const SHARE_OF_RESERVE = 5 / 8;
+/** Of setSecret's no less: with hardly more left a change is not begun, and another try would only log in. */
+const LEAST_FOR_CHANGE = 5_000;
 /** How often setSecret reads and compares, because AWSCURRENT has moved meanwhile or an answer is a moment behind. */
 const MOVES = 4;
 /** Pause after the first of these, in ms; the next ones take twice as long each. */
@@ -76,7 +78,8 @@ const WORK: Readonly<Record<Step, (input: StepWork) => Promise<StepReport>>> = {
 /** Runs the event's step, unless the guard says that there is nothing (left) to do. @throws RotationError */
 export async function runStep(input: StepInput): Promise<StepReport> {
   const { event, deadline, sleep = sleepFor } = input;
-  const reserve = Math.min(RESERVES[event.step], deadline.remaining() * SHARE_OF_RESERVE);
+  const share = Math.max(deadline.remaining() * SHARE_OF_RESERVE, event.step === 'setSecret' ? LEAST_FOR_CHANGE : 0);
+  const reserve = Math.min(RESERVES[event.step], share);
   const patience = new Patience(deadline, reserve, sleep);
   try {
     const refused = new Set<string>();

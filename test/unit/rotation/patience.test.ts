@@ -250,6 +250,7 @@ describe('a step', () => {
     ['setSecret', 28_000, 8_000],
     ['setSecret', 12_800, 8_000],
     ['setSecret', 8_000, 5_000],
+    ['setSecret', 6_000, 5_000],
     ['createSecret', 1_600, 1_000],
     ['testSecret', 800, 500],
   ] as const)('%s of %i ms leaves %i of them', async (step, time, reserve) => {

@@ -252,7 +252,7 @@ describe('setSecret', () => {
     rotation.begin('2'.padEnd(36, '-'));
     await rotation.run('createSecret', '2'.padEnd(36, '-'));
     busy = 1_000;
-    rotation.deadline.left = 7_000;
+    rotation.deadline.left = 5_000;
     const before = only(rotation.server.events, 'lock').length;
     expect(await refusal(rotation.step('setSecret', '2'.padEnd(36, '-')))).toMatchObject({ code: 'ROLE_BUSY' });
     expect(only(rotation.server.events, 'lock')).toHaveLength(before + 1);

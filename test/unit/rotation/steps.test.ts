@@ -270,7 +270,7 @@ describe.each(['testSecret', 'finishSecret'] as const)('%s of an instance that h
     await rotation.step('createSecret');
     const other = rotation.beside();
     // No time for another try.
-    rotation.deadline.left = 8_000;
+    rotation.deadline.left = 5_000;
     let waiting: Promise<unknown> | undefined;
     rotation.server.before = async (event) => {
       // The change is made, and its proof gets no answer.
