@@ -108,6 +108,7 @@ export function secretReader(client: SecretsManagerClient, secretArn: string, de
       return {
         rotationEnabled: answer.RotationEnabled,
         stages: answer.VersionIdsToStages ?? {},
+        isMarkedForDeletion: answer.DeletedDate !== undefined,
         tags: Object.fromEntries(tags),
       };
     },

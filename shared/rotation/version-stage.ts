@@ -9,13 +9,15 @@ export interface RotationState {
   /** Undefined where the service did not say: a secret that never had rotation configured. */
   readonly rotationEnabled: boolean | undefined;
   readonly stages: VersionStages;
+  /** DescribeSecret goes on answering then, and so is what tells: nothing else that the service is asked for is done. */
+  readonly isMarkedForDeletion?: boolean;
 }
 
 /**
  * The guard of every step: may this version be worked on? (AWS's contract with a rotation function.)
  *
  * @returns 'proceed', or 'already-current' when an earlier attempt finished and there is nothing left to do.
- * @throws RotationError ROTATION_NOT_ENABLED | VERSION_UNKNOWN | VERSION_NOT_PENDING | PENDING_RETIRED
+ * @throws RotationError ROTATION_NOT_ENABLED | VERSION_UNKNOWN | VERSION_NOT_PENDING | PENDING_RETIRED | SECRET_IN_WRONG_STATE
  */
 export function decide(state: RotationState, versionId: string): 'proceed' | 'already-current' {
   if (state.rotationEnabled === false) {
@@ -54,6 +56,17 @@ export function decide(state: RotationState, versionId: string): 'proceed' | 'al
       'The version to rotate to must be a new one, and it is AWSPREVIOUS too: its password is a retired one.',
       {
         remedy: `${TAKE_PENDING_OFF}; then rotate again (rotation doctor --fix does the first).`,
+      },
+    );
+  }
+  // Its password would be replaced, and AWSCURRENT could not be moved to the new one.
+  if (state.isMarkedForDeletion) {
+    throw new RotationError(
+      'SECRET_IN_WRONG_STATE',
+      'A secret that is not marked for deletion was needed, and this one is.',
+      {
+        remedy:
+          'If it is still wanted: aws secretsmanager restore-secret --secret-id {secretArn}; then the same rotation goes on.',
       },
     );
   }

@@ -3,6 +3,7 @@ import {
   CancelRotateSecretCommand,
   DeleteSecretCommand,
   PutSecretValueCommand,
+  RestoreSecretCommand,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -242,6 +243,26 @@ describe('a step fails', () => {
       const { error_code } = await secret.step('setSecret', token);
       return error_code === 'SECRET_NOT_FOUND' || undefined;
     });
+  });
+
+  test('where the secret is marked for deletion while setSecret is at work: nothing is changed, and it goes on once restored', async () => {
+    await using here = await arrangeWith();
+    const { server, role, secret } = here;
+    const token = await secret.begin();
+    await secret.step('createSecret', token);
+    const slow = account.lab.faults.delay({ operation: 'DescribeSecret', secret: secret.arn, ms: 300 });
+    const step = secret.step('setSecret', token);
+    await waitFor('setSecret to ask its guard', () => slow.hits || undefined);
+    await account.client.send(new DeleteSecretCommand({ SecretId: secret.arn, RecoveryWindowInDays: 7 }));
+
+    expect(await step).toMatchObject({
+      error_code: 'SECRET_IN_WRONG_STATE',
+      remedy: expect.stringContaining('restore-secret'),
+    });
+    expect(await accepted(server, role, [role.password])).toEqual([true]);
+    await account.client.send(new RestoreSecretCommand({ SecretId: secret.arn }));
+    expect((await secret.stepsUntil('finishSecret', token)).at(-1)).toMatchObject({ outcome: 'done' });
+    await expectWorking(here);
   });
 
   test('where nothing listens at the endpoint', async () => {

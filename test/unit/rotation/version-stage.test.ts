@@ -30,6 +30,7 @@ describe('a step has nothing left to do', () => {
     ['while the current version still carries AWSPENDING', { new: ['AWSPENDING', 'AWSCURRENT'], old: ['AWSPREVIOUS'] }],
   ])('%s', (_, stages) => {
     expect(decide(state(stages), 'new')).toBe('already-current');
+    expect(decide({ ...state(stages), isMarkedForDeletion: true }, 'new')).toBe('already-current');
   });
 });
 
@@ -42,6 +43,18 @@ describe('a step is refused', () => {
     ['VERSION_NOT_PENDING', 'a version whose label is written otherwise', { new: ['awspending'], old: ['AWSCURRENT'] }],
   ])('with %s for %s', (code, _, stages) => {
     expect(() => decide(state(stages), 'new')).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('with SECRET_IN_WRONG_STATE while the secret is marked for deletion', () => {
+    const deleted = { ...state({ new: ['AWSPENDING'], old: ['AWSCURRENT'] }), isMarkedForDeletion: true };
+    expect(() => decide(deleted, 'new')).toThrow(
+      expect.objectContaining({
+        code: 'SECRET_IN_WRONG_STATE',
+        message: expect.stringMatching(/not marked for deletion was needed/),
+        template: expect.stringMatching(/restore-secret --secret-id \{secretArn\}/),
+      }),
+    );
+    expect(decide({ ...deleted, isMarkedForDeletion: false }, 'new')).toBe('proceed');
   });
 
   it.each<[string, VersionStages, boolean, RegExp, RegExp]>([
