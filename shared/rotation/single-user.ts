@@ -1,7 +1,7 @@
 import { isSameServer } from '../secret/database-secret.ts';
 import { changeVerified, isReleased } from './change-own.ts';
-import { noWorkingPassword } from './credential-errors.ts';
-import { passesByItself } from './patience.ts';
+import { noWorkingPassword, passwordNotPutBack } from './credential-errors.ts';
+import { isServiceAway, passesByItself } from './patience.ts';
 import type { Credential, Guard, LoginOutcome, Origin, RoleSession } from './ports.ts';
 import { LOOK_WITHIN, moveLabel } from './promote-early.ts';
 import { isNoRoom, PROOF_WITHIN } from './proof.ts';
@@ -141,12 +141,15 @@ async function setOwn(context: SetSecretContext, tries: Tries): Promise<Applied>
   throw noWorkingPassword(current, tried, context.earlier.denied);
 }
 
-/** The new password was in force already, and has logged in under the lock: nothing is put back. */
+/** The new password was in force already, and has logged in under the lock: nothing is put back, and a failure says so. */
 async function promoteFound(context: SetSecretContext): Promise<boolean> {
   if (context.promote === undefined) return false;
   const promotion = await moveLabel(context, context.promote, Math.max(1, context.deadline.remaining() - LOOK_WITHIN));
-  if ('failed' in promotion) throw promotion.failed;
-  return true;
+  if (!('failed' in promotion)) return true;
+  const { failed } = promotion;
+  // What the step begins anew for is told as it is.
+  if (failed.code === 'LABEL_MOVED' || isServiceAway(failed)) throw failed;
+  throw passwordNotPutBack(failed, context.current, 'as the new one was in force already', 'current');
 }
 
 /** Tries again to log in with this one, before any other is tried; what fails in the session is another matter. */

@@ -153,6 +153,30 @@ describe('where that is refused, the former password is put back', () => {
   });
 });
 
+it.each<RotationErrorCode>([
+  'SECRET_ACCESS_DENIED',
+  'SECRETS_MANAGER_THROTTLED',
+  'SECRETS_MANAGER_TIMEOUT',
+])('where an earlier attempt got as far as the database, it is told which password is in force: %s', async (code) => {
+  const rotation = await atSetSecret();
+  rotation.server.role('app', 'new-1');
+  rotation.secrets.before = (call) => {
+    if (call === MOVE) throw failure(code);
+  };
+  expect(await refusal(rotation.step('setSecret'))).toMatchObject({
+    code: 'PASSWORD_NOT_PUT_BACK',
+    message: expect.stringMatching(/^AWSCURRENT had to be moved .*in force already\)\.$/),
+    remedy: expect.stringMatching(
+      /The database has the password of AWSPENDING: .*set the password that AWSCURRENT holds/,
+    ),
+    facts: { cause: code },
+  });
+  expect(rotation.server.passwordOf('app')).toBe('new-1');
+  rotation.secrets.before = () => {};
+  await rotation.anew().run();
+  await expectMoved(rotation);
+});
+
 describe('where its answer is lost', () => {
   it.each<RotationErrorCode>([
     'SECRETS_MANAGER_TIMEOUT',

@@ -421,7 +421,7 @@ describe('a password that is found set, with PROMOTE=early,', () => {
       if (event === 'lock app') rotation.deadline.left = 1_040;
     };
     const { code, message } = await refusal(rotation.step('setSecret'));
-    expect([code, message]).toEqual(['SECRETS_MANAGER_TIMEOUT', expect.stringContaining('within 40 ms')]);
+    expect([code, message]).toEqual(['PASSWORD_NOT_PUT_BACK', expect.stringContaining('within 40 ms')]);
   });
 
   it('is not where it is current by then', async () => {
