@@ -83,6 +83,6 @@ export function nextStep({ name, broken, fix, fixed, waitsUntil, verdict }: Pros
 
 /** The remedy; where that is to correct a member of the secret, the command that does. */
 function toType({ remedy, check }: Finding, name: string): string {
-  const said = remedy?.replace(/\.$/, '') ?? check;
+  const said = remedy?.replace(/[.;]$/, '') ?? check;
   return said.replace(/^Correct "(host|port|dbname|username)" in the secret/, `rotation update ${name} --$1 …`);
 }

@@ -2,6 +2,7 @@ import { escapeIdentifier, escapeLiteral } from 'pg';
 import { quotedName, quotedText, RotationError, type RotationErrorCode } from '../errors.ts';
 import { twinNotLinked } from '../rotation/credential-errors.ts';
 import type { TwinChange } from '../rotation/ports.ts';
+import { TO_SINGLE_USER } from '../rotation/remedies.ts';
 import { type SettingChange, settingChanges, settingStatement, wantedSettings, withoutRole } from './role-settings.ts';
 import type { AdminState, RoleState, TwinState } from './twin-state.ts';
 
@@ -96,7 +97,7 @@ function usableBase({ base }: TwinState, change: Turn): RoleState {
     throw refusal(
       'APPLICATION_USER_IS_SUPERUSER',
       `An application user that is no superuser was needed, and ${role} is one.`,
-      `ALTER ROLE ${role} NOSUPERUSER; or rotate it with the single-user strategy.`,
+      `ALTER ROLE ${role} NOSUPERUSER; or ${TO_SINGLE_USER}.`,
       change.base,
     );
   }

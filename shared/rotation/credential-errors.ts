@@ -1,6 +1,6 @@
 import { quotedName, quotedText, RotationError } from '../errors.ts';
 import type { Administrator, Credential, TwinLink } from './ports.ts';
-import { editsCurrent, givingUpFirst, IF_IN_FORCE, TAKE_PENDING_OFF } from './remedies.ts';
+import { editsCurrent, givingUpFirst, IF_IN_FORCE, TAKE_PENDING_OFF, TO_SINGLE_USER } from './remedies.ts';
 
 /**
  * The pending version is not one that createSecret makes of the current one: somebody else wrote one of the two.
@@ -192,7 +192,7 @@ export function superuserSecretMissing(misspelt: readonly string[]): RotationErr
     'SUPERUSER_SECRET_MISSING',
     `The secret must name its superuser secret, and it has ${found}.`,
     {
-      remedy: 'Add "masterarn" with the ARN of the superuser secret, or use the single-user function.',
+      remedy: `Add "masterarn" with the ARN of the superuser secret, or ${TO_SINGLE_USER}.`,
       key: 'masterarn',
     },
   );

@@ -8,6 +8,10 @@ export const TAKE_PENDING_OFF =
 export const IF_IN_FORCE =
   'where the database has its password already, undo what was edited or moved instead, and the same rotation goes on; or, as an administrator, set the password that AWSCURRENT holds first';
 
+/** Secrets Manager gives no secret to another function while AWSPENDING is on a version of its own, with a value or without. */
+export const TO_SINGLE_USER =
+  'attach the secret to the single-user function, AWSPENDING taken off first (rotation doctor --fix does that)';
+
 /** Codes whose remedy may be an edit of the secret that is rotated. */
 const EDITED_FOR: ReadonlySet<RotationErrorCode> = new Set([
   'SECRET_MALFORMED',

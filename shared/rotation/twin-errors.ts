@@ -3,6 +3,7 @@ import { quotedName, RotationError } from '../errors.ts';
 import { type DatabaseSecret, ENGINE_RULES, TWIN_SUFFIX } from '../secret/database-secret.ts';
 import { credentialFacts } from './credential-errors.ts';
 import type { Administrator, Credential, UserFacts } from './ports.ts';
+import { TO_SINGLE_USER } from './remedies.ts';
 
 /** PostgreSQL cuts longer names (NAMEDATALEN − 1), which would make the twin the user itself. */
 export const MAX_NAME_BYTES = ENGINE_RULES.postgres.nameBytes;
@@ -27,7 +28,7 @@ export function needsRoles({
   return new RotationError(
     'ENGINE_UNSUPPORTED',
     "Alternating users need logins that can act as one another, and those of Amazon Redshift can't.",
-    { remedy: 'Attach the secret to the single-user function.', key: 'engine', host, port, username },
+    { remedy: `Rotate a single user: ${TO_SINGLE_USER}.`, key: 'engine', host, port, username },
   );
 }
 
@@ -36,7 +37,7 @@ export function isSuperuser(current: Credential): RotationError {
     'APPLICATION_USER_IS_SUPERUSER',
     `An application user that is no superuser was needed, and ${current.secret.username} is one.`,
     {
-      remedy: 'Rotate a superuser with the single-user strategy, or ALTER ROLE {role} NOSUPERUSER;',
+      remedy: `ALTER ROLE {role} NOSUPERUSER; or ${TO_SINGLE_USER}.`,
       ...credentialFacts(current),
     },
   );
@@ -59,7 +60,7 @@ export function nameTooLong(current: Credential, bytes: number): RotationError {
     'TWIN_NAME_TOO_LONG',
     `A twin's name (${TWIN_SUFFIX} appended) of at most ${MAX_NAME_BYTES} bytes was needed, and it would have ${bytes}.`,
     {
-      remedy: `Rename the user to at most ${MAX_NAME_BYTES - TWIN_SUFFIX.length} bytes, or use the single-user strategy.`,
+      remedy: `Rename the user to at most ${MAX_NAME_BYTES - TWIN_SUFFIX.length} bytes, or ${TO_SINGLE_USER}.`,
       ...credentialFacts(current),
     },
   );

@@ -52,6 +52,23 @@ it('takes the alternating-users function for a secret that names a superuser sec
   expect(answer.findings).toContainEqual(expect.objectContaining({ check: 'superuser secret', state: 'ok' }));
 });
 
+it('moves a superuser, whom alternating users refuse, to single user as the remedy says', async () => {
+  await using scope = roleScope(server);
+  const { secret } = await twins(account, scope, { attributes: 'SUPERUSER' });
+  const { steps } = await secret.rotate();
+  expect(steps.at(-1)).toMatchObject({
+    error_code: 'APPLICATION_USER_IS_SUPERUSER',
+    remedy: expect.stringMatching(/to the single-user function, AWSPENDING taken off first \(rotation doctor --fix/),
+  });
+  const move = ['attach', secret.arn, '--function', single, '--strategy', 'single-user', '--yes'];
+  expect((await command.run(move)).stdout).toContain('Refused: labels');
+  const { stdout } = await command.run(['doctor', secret.arn, '--fix', '--yes']);
+  expect(stdout).toContain('Fixed: AWSPENDING is off.');
+  expect(stdout).toMatch(/\nNext: [^\n]*[^.;]; then: rotation doctor /);
+  expect((await command.run(move)).exitCode).toBe(0);
+  expect((await command.run(['now', secret.arn])).exitCode).toBe(0);
+});
+
 it('rotates at once where told to, by the schedule and window given', async () => {
   await using here = await unattached();
   const when = ['--schedule', 'cron(0 4 ? * SUN *)', '--window', '2h', '--rotate-immediately'];

@@ -196,6 +196,11 @@ describe('the next step', () => {
       { broken: [{ ...other, remedy: 'Correct "host" in the secret, or mend DNS.' }] },
       'rotation update shop --host …, or mend DNS; then: rotation doctor shop',
     ],
+    [
+      'one sentence, though its remedy ends with a statement',
+      { broken: [{ ...other, remedy: 'ALTER ROLE "shop" LOGIN;' }] },
+      'ALTER ROLE "shop" LOGIN; then: rotation doctor shop',
+    ],
     ['a rotation, once all is mended', { fix, fixed: true }, 'rotation now shop'],
   ])('is %s', (_, more, next) => {
     expect(nextStep({ ...prospects, ...more })).toBe(next);

@@ -6,7 +6,7 @@ describe('a refusal says what was needed, what was found, and what to do', () =>
     [
       { base: { superuser: true } },
       'An application user that is no superuser was needed, and "app" is one.',
-      'ALTER ROLE "app" NOSUPERUSER; or rotate it with the single-user strategy.',
+      'ALTER ROLE "app" NOSUPERUSER; or attach the secret to the single-user function, AWSPENDING taken off first (rotation doctor --fix does that).',
     ],
     [
       { base: { canLogin: false } },
