@@ -69,11 +69,17 @@ async function sameModes(folder: string): Promise<void> {
   }
 }
 
-/** What operators read; not what is for who works on the project. */
+/** Of who works on the project: what they speak of takes a checkout. */
+const NOT_FOR_OPERATORS = ['lab.md', 'mutation-testing.md'];
+
+/** What operators read and deploy. */
 async function copyTexts(folder: string): Promise<void> {
   await copyFile(join(root, 'LICENSE'), join(folder, 'LICENSE'));
-  await cp(join(root, 'docs/policies'), join(folder, 'docs/policies'), { recursive: true });
-  const docs = (await readdir(join(root, 'docs'))).filter((name) => name.endsWith('.md'));
+  for (const path of ['docs/policies', 'templates'])
+    await cp(join(root, path), join(folder, path), { recursive: true });
+  const docs = (await readdir(join(root, 'docs'))).filter(
+    (name) => name.endsWith('.md') && !NOT_FOR_OPERATORS.includes(name),
+  );
   const texts = ['README.md', 'CHANGELOG.md', 'SECURITY.md', ...docs.map((name) => join('docs', name))];
   const isThere = (path: string) => texts.includes(path) || existsSync(join(folder, path));
   for (const path of texts) {

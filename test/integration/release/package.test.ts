@@ -48,15 +48,16 @@ describe('the package', () => {
     expect((await readdir(join(project, 'node_modules'))).filter((name) => !name.startsWith('.'))).toEqual([NAME]);
   });
 
-  test('holds the command, the client with types, the zips, the template and what operators read, and no more', async () => {
+  test('holds the command, the client with types, the zips, the templates and what operators read, and no more', async () => {
     const all = await readdir(installed, { recursive: true, withFileTypes: true });
     const files = all
       .filter((each) => each.isFile())
       .map(({ parentPath, name }) => join(parentPath, name).slice(installed.length + 1));
     const kinds = [
       /^(?:package\.json|README\.md|CHANGELOG\.md|SECURITY\.md|LICENSE|cloudformation\.yaml)$/,
-      /^docs\/[\w-]+\.md$/,
+      /^docs\/(?!lab|mutation)[\w-]+\.md$/,
       /^docs\/policies\/(?:full|read-only)\.json$/,
+      /^templates\/restart-consumers\.yaml$/,
       /^cli\/(?:rotation|part-\w+)\.mjs$/,
       /^client\/(?:index\.js|[\w-]+\.d\.ts)$/,
       /^functions\/(?:single-user|alternating-users)\.zip$/,
