@@ -103,7 +103,7 @@ function unusable(found: string): RotationError {
     'SUPERUSER_SECRET_UNUSABLE',
     `The superuser secret must tell a server, a user and a password, but ${found}.`,
     {
-      remedy: 'Correct the superuser secret that "masterarn" names; the README lists its keys.',
+      remedy: 'Correct "masterarn", or the superuser secret that it names; the README lists the keys of both.',
       credential: 'superuser',
       key: 'masterarn',
     },

@@ -123,7 +123,10 @@ it('fails as it would have without, where reading ahead failed', async () => {
   const secrets = superuserSecrets(client, new Deadline(20_000), NO_RDS);
   const masterarn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:gone-AbCdEf';
   await secrets.ahead?.(masterarn);
-  await expect(secrets.read(naming({ masterarn }))).rejects.toMatchObject({ code: 'SUPERUSER_SECRET_UNUSABLE' });
+  await expect(secrets.read(naming({ masterarn }))).rejects.toMatchObject({
+    code: 'SUPERUSER_SECRET_UNUSABLE',
+    remedy: expect.stringMatching(/^Correct "masterarn", or the superuser secret that it names;/),
+  });
 });
 
 it('of another host is none of another server where RDS can not be asked whether that is a replica', async () => {
