@@ -100,7 +100,7 @@ export interface RotationErrorFacts {
   readonly database?: string;
   /** The key of the secret's JSON, the field of the event or the environment variable that is wrong. */
   readonly key?: string;
-  /** PostgreSQL's five-character SQLSTATE, or Node's or the AWS SDK's error name. */
+  /** PostgreSQL's five-character SQLSTATE, or Node's or the AWS SDK's error name; where neither is known, the cause's code. */
   readonly reason?: string;
   /** Of the failure that led to this one. */
   readonly cause?: RotationErrorCode;
