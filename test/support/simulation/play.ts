@@ -90,8 +90,9 @@ export class Play {
       );
       return own.length > 0 ? own.slice(0, 1) : [...new Set(regular)];
     }
+    const { faultsOf } = this.scenario;
     const faulty = actors
-      .filter(({ name }) => !name.startsWith('operator'))
+      .filter(({ name }) => (faultsOf === undefined ? !name.startsWith('operator') : name === faultsOf))
       .flatMap((actor) => [
         ...actor.waiting.flatMap(({ label, faults }) => faults.map((fault) => wordsOf(actor, label, fault))),
         ...(actor.isBlocked && actor.waiting.length === 0 && !actor.isDead ? [wordsOf(actor, 'waits', 'killed')] : []),

@@ -50,6 +50,8 @@ export interface Scenario {
   readonly parts: readonly Part[];
   /** How many calls may go wrong in one schedule. */
   readonly faults: number;
+  /** Whose those are; default: each function's. */
+  readonly faultsOf?: string;
   /** Whether a read may answer what was there before the last change: one more fault. */
   readonly lags?: boolean;
   /** Promises that are known not to be kept there, and why. */

@@ -98,12 +98,15 @@ function abandoned(strategy: StrategyName, isSoak: boolean): Scenario[] {
   ];
   return ways.flatMap(([how, first, more]) =>
     STEPS.flatMap((step) =>
-      [true, false].map((remembers) => ({
+      // Whoever was to begin has nothing to remember.
+      (step === 'createSecret' ? [false] : [true, false]).map((remembers) => ({
         name: `a late ${step} of a rotation that was ${how}, ${remembers ? 'by the instance that began it' : 'by another instance'}, beside a new one`,
         strategy,
         before: before(step),
         parts: [part('A', [step], { ...more, remembers }), part('B', STEPS, { first, token: 'T2' })],
         faults: isSoak ? 1 : 0,
+        // Of the late one alone it is what there is time for.
+        ...(step === 'setSecret' && how === 'taken off' && !remembers && !isSoak ? { faults: 1, faultsOf: 'A' } : {}),
         ...(step === 'finishSecret' && strategy === 'alternating-users' ? { exempt: PROMOTED_LATE } : {}),
       })),
     ),
@@ -243,6 +246,26 @@ function shared(isSoak: boolean): Scenario[] {
       parts: [part('A', STEPS.slice(1)), admin(STEPS.slice(1))],
       faults: isSoak ? 1 : 0,
     },
+    {
+      name: 'setSecret beside that of its superuser secret',
+      strategy: 'alternating-users',
+      shared: true,
+      before: before('setSecret'),
+      parts: [part('A', ['setSecret']), admin(['setSecret'])],
+      faults: 1,
+    },
+    ...PERSONS.filter((deeds) => isSoak || deeds.length === 1).map(
+      (deeds): Scenario => ({
+        name: `a person who ${deeds.join(', ')}, beside setSecret and that of its superuser secret`,
+        strategy: 'alternating-users',
+        shared: true,
+        second: true,
+        before: before('setSecret'),
+        parts: [part('A', ['setSecret']), admin(['setSecret']), operator(deeds)],
+        faults: isSoak ? 1 : 0,
+        ...(deeds.includes('rolls AWSCURRENT back') ? { exempt: ROLLED_BACK } : {}),
+      }),
+    ),
   ];
 }
 
