@@ -5,6 +5,7 @@ import { isReleased } from './change-own.ts';
 import { asAdministrator } from './change-twin.ts';
 import type { Credential, Guard, TwinChange } from './ports.ts';
 import { onServerOf } from './recovery.ts';
+import { setBack } from './set-back.ts';
 import { stillLogsIn } from './still-logs-in.ts';
 import type { SetSecretContext } from './strategy.ts';
 import { isLinked, nameOfOther, provenByLogin } from './twin-link.ts';
@@ -14,7 +15,8 @@ import { isLinked, nameOfOther, provenByLogin } from './twin-link.ts';
  * password of that very login, and refuses AWSCURRENT's. As the administrator sets the one that AWSCURRENT holds.
  *
  * The administrator is used only once AWSPENDING has logged in, so that nobody gets done by it what that login could not
- * do itself; and on the server of AWSCURRENT, for one of two proven twins, as in setSecret.
+ * do itself; and on the server of AWSCURRENT, for one of two proven twins, as in setSecret. Where there is no twin yet, a
+ * rotation of a single user was half-way when the secret got this function: then it is that login that does it.
  */
 export async function healCurrent(context: SetSecretContext): Promise<void> {
   const { current, superusers } = context;
@@ -29,6 +31,10 @@ export async function healCurrent(context: SetSecretContext): Promise<void> {
     return;
   const change = await changeFor(context, pending);
   if (change === undefined) return;
+  if (change === 'no-twin') {
+    await context.patiently(() => context.withLogin(pending, (roles) => setBack({ ...context, pending }, roles)));
+    return;
+  }
   const administrator = await superusers.read(current);
   if (!isSameServer(administrator.secret, current.secret)) return;
   // Asked with the role's row held: nobody has set another password since.
@@ -43,8 +49,8 @@ export async function healCurrent(context: SetSecretContext): Promise<void> {
   });
 }
 
-/** @returns undefined where AWSPENDING does not log in, or is no proven twin's. */
-async function changeFor(context: SetSecretContext, pending: Credential): Promise<TwinChange | undefined> {
+/** @returns undefined where AWSPENDING does not log in, or the two are not proven to be twins. */
+async function changeFor(context: SetSecretContext, pending: Credential): Promise<TwinChange | 'no-twin' | undefined> {
   const { current } = context;
   const { username, password, dbname: database } = current.secret;
   const outcome = await context.patiently(() => context.withLogin(pending, (roles) => roles.twins.describeUser()));
@@ -53,7 +59,8 @@ async function changeFor(context: SetSecretContext, pending: Credential): Promis
   const other = nameOfOther(current, user);
   const isTwin = other.length < username.length;
   const link = isTwin ? user.asTwin : user.twin;
-  if (link === null || !(await isLinked(link, current, other, context))) return undefined;
+  if (link === null) return 'no-twin';
+  if (!(await isLinked(link, current, other, context))) return undefined;
   const [base, twin] = isTwin ? [other, username] : [username, other];
   return {
     base,

@@ -2,11 +2,12 @@ import { isSameServer } from '../secret/database-secret.ts';
 import { changeVerified, isReleased } from './change-own.ts';
 import { noWorkingPassword, passwordNotPutBack } from './credential-errors.ts';
 import { isServiceAway, passesByItself } from './patience.ts';
-import type { Credential, Guard, LoginOutcome, Origin, RoleSession } from './ports.ts';
+import type { Credential, LoginOutcome, Origin, RoleSession } from './ports.ts';
 import { LOOK_WITHIN, moveLabel } from './promote-early.ts';
 import { isNoRoom, PROOF_WITHIN } from './proof.ts';
 import { storedForScram } from './recent-logins.ts';
 import { candidates, isSamePassword, mayBeUsed, onServerOf, refusedLast } from './recovery.ts';
+import { setBack } from './set-back.ts';
 import { stillLogsIn } from './still-logs-in.ts';
 import type { Applied, RotationStrategy, SetSecretContext, StrategyContext } from './strategy.ts';
 
@@ -193,19 +194,6 @@ async function loginAnew(context: SetSecretContext, tries: Tries): Promise<Origi
     return { credential, request: outcome.request };
   }
   throw noWorkingPassword(context.current, tried, context.earlier.denied);
-}
-
-/** As AWSPENDING, which logs in: sets the password that AWSCURRENT holds. */
-async function setBack(context: SetSecretContext, roles: RoleSession): Promise<void> {
-  const { current, pending } = context;
-  const role = await roles.lockOwn(current.secret.password);
-  const change = await role.prepare(current.secret.password, { credential: pending, request: roles.request });
-  const guard: Guard = async () => {
-    const verdict = await context.guard();
-    return role.fresh || (await stillLogsIn(context, pending)) ? verdict : 'already-current';
-  };
-  await change.apply(guard);
-  await isReleased(role);
 }
 
 /** AWSCURRENT, then whatever else the database may have. */

@@ -60,6 +60,21 @@ describe.each(outermostVersions())('PostgreSQL %i', (version) => {
     await goesOn(app);
   });
 
+  test("by the login itself, where the secret got this function half-way through a single user's rotation", async () => {
+    await using scope = roleScope(await sharedServer(version));
+    const app = await twins(account, scope);
+    const token = await app.secret.begin();
+    for (const step of ['createSecret', 'setSecret'] as const)
+      expect(await app.secret.step(step, token, { strategy: 'single-user' })).toMatchObject({ outcome: 'done' });
+    expect(await works(app)).toBe('refused');
+
+    expect(await app.secret.step('createSecret', token)).toMatchObject(RIGHT);
+
+    expect(await works(app)).toBe('accepted');
+    expect(await canLogin(app.server, await app.login({ label: 'AWSPENDING' }))).toBe('refused');
+    await goesOn(app);
+  });
+
   test.each([0, 1, 2])('and a connection that breaks off meanwhile is made anew, after %i others', async (others) => {
     await using scope = roleScope(await sharedServer(version));
     await using way = await TroubledWay.start(scope.server);

@@ -169,6 +169,42 @@ it.each([new TypeError('unexpected'), failure('UNEXPECTED')])('a fault of ours i
   await expect(rotation.anew().step('finishSecret', T2)).rejects.toBe(thrown);
 });
 
+describe('where there is no twin, the login itself sets it', () => {
+  /** A rotation of a single user, whose password the server has, comes to this function half-way. */
+  async function halfWay(): Promise<FakeRotation> {
+    const rotation = new FakeRotation(alternatingUsers);
+    rotation.secrets.put(TOKEN, secretText({ ...JSON.parse(rotation.secrets.textOf(V1) ?? ''), password: 'new' }));
+    rotation.server.role('app', 'new');
+    return rotation;
+  }
+
+  it.each(['createSecret', 'setSecret', 'finishSecret'] as const)('%s', async (step) => {
+    const rotation = await halfWay();
+    expect(await refusal(rotation.step(step))).toMatchObject({
+      code: 'PENDING_MISMATCH',
+      message: expect.stringMatching(/AWSCURRENT logs in\.$/),
+    });
+    expect(rotation.currentIsAccepted).toBe(true);
+    expect(only(rotation.server.events, 'login superuser')).toEqual([]);
+    rotation.secrets.label('AWSPENDING');
+    rotation.begin(T2);
+    await rotation.anew().run('finishSecret', T2);
+    expect(rotation.currentIsAccepted).toBe(true);
+  });
+
+  it.each<[string, (rotation: FakeRotation) => void]>([
+    ['was cancelled', ({ secrets }) => secrets.disable()],
+    ['is given up', ({ secrets }) => secrets.label('AWSPENDING')],
+  ])('but not where the rotation %s meanwhile', async (_, act) => {
+    const rotation = await halfWay();
+    rotation.server.before = (event) => {
+      if (event === 'lock app') act(rotation);
+    };
+    await refusal(rotation.step('setSecret'));
+    expect(rotation.server.passwordOf('app')).toBe('new');
+  });
+});
+
 describe('nothing is changed', () => {
   it.each<[string, (rotation: FakeRotation) => void]>([
     ['where AWSCURRENT is for another host', (rotation) => rotation.edit(V3, { host: 'elsewhere' })],
@@ -186,7 +222,6 @@ describe('nothing is changed', () => {
           facts: { asTwin: { ...LINKED, membership: 'own' } },
         }),
     ],
-    ['where there is no twin', ({ server }) => void server.roles.delete('app_clone')],
     [
       'by one of the two themselves',
       (rotation) => {
