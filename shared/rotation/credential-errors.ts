@@ -115,7 +115,8 @@ export function passwordNotPutBack(
     `${NEEDED[needed]} (${cause.code}: ${trimmed(cause)}); that of ${source} could not be put back (${why.replace(/\.$/, '')}).`,
     {
       ...cause.facts,
-      remedy: `${remedyOf(cause)} The database has the password of AWSPENDING: the service tries the rotation again; to end it now, as an administrator set the password that AWSCURRENT holds (${former.secret.engine === 'redshift' ? 'ALTER USER {role} PASSWORD …' : 'in psql: \\password {role}'}).`,
+      // First what is in force: of the cause alone, "nothing needs repair" may be true.
+      remedy: `The database has the password of AWSPENDING: the service tries the rotation again; to end it now, as an administrator set the password that AWSCURRENT holds (${former.secret.engine === 'redshift' ? 'ALTER USER {role} PASSWORD …' : 'in psql: \\password {role}'}). As to the cause: ${remedyOf(cause)}`,
       reason: cause.facts.reason ?? cause.code,
       cause: cause.code,
     },

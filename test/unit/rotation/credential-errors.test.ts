@@ -94,10 +94,10 @@ describe('a password that was put back, or could not be', () => {
       /^The new password had to be one that applications .*; that of AWSCURRENT could not be put back \(No\. Never\)\.$/,
     );
     expect(error.remedy).toMatch(
-      /^Look at it\. The database has the password of AWSPENDING: .*in psql: \\password "app"\)\.$/,
+      /^The database has the password of AWSPENDING: .*in psql: \\password "app"\)\. As to the cause: Look at it\.$/,
     );
     const onRedshift = passwordNotPutBack(cause('It is over.'), of('current', OF_REDSHIFT), 'No.').remedy;
-    expect(onRedshift).toMatch(/\(ALTER USER "app" PASSWORD …\)\.$/);
+    expect(onRedshift).toMatch(/\(ALTER USER "app" PASSWORD …\)\. As to the cause: /);
     expect(onRedshift).not.toContain('\\password');
   });
 
