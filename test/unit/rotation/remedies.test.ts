@@ -122,11 +122,9 @@ describe.each(CAUSES)('%s', (code) => {
 
   it('as the cause of a password that was put back, or could not be, does so too', () => {
     const former = credentialOf('current', 'v1');
-    for (const outcome of [
-      passwordPutBack(error(code), former, 'accepted'),
-      passwordNotPutBack(error(code), former, 'x'),
-    ])
-      expect(outcome.remedy).toMatch(FIRST);
+    expect(passwordPutBack(error(code), former, 'accepted').remedy).toMatch(FIRST);
+    const [, ofCause] = passwordNotPutBack(error(code), former, 'x').remedy?.split('As to the cause: ') ?? [];
+    expect(ofCause).toMatch(FIRST);
   });
 });
 
