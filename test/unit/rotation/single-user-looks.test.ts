@@ -304,7 +304,7 @@ describe('setSecret', () => {
   it('changes nothing for the second time without all of the time that a proof may take', async () => {
     const rotation = await withFailingProofs('DATABASE_TIMEOUT');
     const { server, deadline } = rotation;
-    deadline.left = 9_000;
+    deadline.left = 13_000;
     server.before = (event) => {
       // By the time of the second guard there is enough for a change, and for a short proof.
       if (event === 'release') deadline.left = 8_500;
