@@ -64,14 +64,15 @@ async function update(context: Context, id: string, options: UpdateOptions): Pro
   const version = await readVersion(context, secret.ARN, { VersionStage: 'AWSCURRENT' });
   output.busy(undefined);
   if (version === undefined) throw refused('NO_SUCH_VERSION', `${secret.Name} must have a value, and it has none.`);
+  const { text: source = '{}' } = version;
   const before = parseDatabaseSecret(version.text);
   const server = serverOf(options);
   // Before anybody types a password for nothing.
-  parseLogin(setMembers(version.text ?? '{}', new Map(Object.entries(server))));
+  loginWith(source, server);
   const password = await passwordOf(context, options, before.username);
   const members: Changed = password === undefined ? server : { ...server, password: password.reveal() };
   if (Object.keys(members).length === 0) throw usage('Something to change was needed, such as --host, found nothing.');
-  const { text, after, copies } = edited(version.text ?? '{}', before, members);
+  const { text, after, copies } = edited(source, before, members);
   const otherPassword = 'Give the one that the database has: --password';
   if (options.login) await proveLogin(context, after, { caFile: options.caFile, otherPassword });
 
@@ -137,9 +138,13 @@ function serverOf({ host, port, dbname, username, ssl, superuserSecret }: Update
   };
 }
 
+/** What the text tells with these. @throws CommandError that names the option to correct. */
+const loginWith = (source: string, members: Changed) =>
+  parseLogin(setMembers(source, new Map(Object.entries(members))));
+
 /** The same text, in which nothing else is changed but copies of the login, which would be left with the former one. */
 function edited(source: string, before: DatabaseSecret, members: Changed) {
-  const named = parseLogin(setMembers(source, new Map(Object.entries(members))));
+  const named = loginWith(source, members);
   const isSame = named.username === before.username && named.password.reveal() === before.password.reveal();
   const copies = isSame
     ? new Map<string, string>()

@@ -1,5 +1,14 @@
 import type { OpenedRole } from '../../shared/database/role-lock.ts';
 import type { ServerTraits } from '../../shared/database/server-traits.ts';
+import type { DatabaseSettings } from '../../shared/database/settings.ts';
+
+/** What operators have who have chosen nothing. */
+export const USUAL_SETTINGS: DatabaseSettings = {
+  passwordHashing: 'client',
+  tlsFallback: false,
+  allowPooler: false,
+  alternatingSetRole: true,
+};
 
 /** A server as they are by default, with passwords set in silence. */
 export const USUAL_SERVER: ServerTraits = {

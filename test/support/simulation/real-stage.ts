@@ -19,6 +19,7 @@ import type {
   SuperuserSecrets,
 } from '../../../shared/rotation/ports.ts';
 import { opensNow } from '../crash/invariants.ts';
+import { USUAL_SETTINGS } from '../opened-role.ts';
 import type { RoleScope } from '../role-scope.ts';
 import { superusers } from '../superusers.ts';
 import type { TestAccount } from '../test-account.ts';
@@ -28,12 +29,6 @@ import type { EndOfStage, Stage } from './memory-stage.ts';
 import type { Deed, Scenario, SecretName } from './scenario.ts';
 import type { Waits } from './time.ts';
 
-const SETTINGS = {
-  passwordHashing: 'client',
-  tlsFallback: false,
-  allowPooler: false,
-  alternatingSetRole: true,
-} as const;
 /** In ms. */
 const STEP_TIME = 60_000;
 
@@ -126,7 +121,7 @@ export class RealStage implements Stage {
   /** A login is a fresh one for 150 ms: of such times a schedule knows nothing, and says itself whether it is one. */
   database(who: string): RoleDatabase {
     const inner = roleDatabase({
-      settings: SETTINGS,
+      settings: USUAL_SETTINGS,
       trust: trustStore([]),
       deadline: new Deadline(STEP_TIME),
       twins: postgresTwins,

@@ -5,15 +5,8 @@ import type { StoredForScram } from '../../../shared/rotation/ports.ts';
 import { Password } from '../../../shared/secret/password.ts';
 import { refusal } from '../../support/fake-rotation.ts';
 import { FakeSession } from '../../support/fake-session.ts';
-import { openedRole, USUAL_SERVER } from '../../support/opened-role.ts';
+import { openedRole, USUAL_SERVER, USUAL_SETTINGS } from '../../support/opened-role.ts';
 import { stateOf } from '../../support/twin-cases.ts';
-
-const SETTINGS = {
-  passwordHashing: 'client',
-  tlsFallback: false,
-  allowPooler: false,
-  alternatingSetRole: true,
-} as const;
 
 interface Given {
   readonly version?: string;
@@ -31,7 +24,7 @@ function session({ version = '18.1', server, scram }: Given) {
     applyTwin(
       session,
       { ...openedRole({ ...USUAL_SERVER, ...server }), twins: ['app', 'app_clone'] },
-      SETTINGS,
+      USUAL_SETTINGS,
       {
         ...{ base: 'app', twin: 'app_clone', username: 'app_clone', database: 'shop', scram },
         password: new Password('new'),
